@@ -1,0 +1,237 @@
+"""The words of finestflow as data: runs, nodes, outputs, metrics, snapshots.
+
+Frozen and slotted; nothing here touches a disk, a clock or a terminal. Everybody imports it.
+Times are seconds since the epoch (UTC, float), sizes are bytes, digests are 64 hexadecimal digits of blake3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NewType
+
+__all__ = [
+    "FORMAT",
+    "Attempt",
+    "Digest",
+    "Fingerprint",
+    "InputRecord",
+    "Metric",
+    "NodeRecord",
+    "NodeStatus",
+    "Omitted",
+    "OutputRecord",
+    "Run",
+    "RunId",
+    "RunStatus",
+    "RunSummary",
+    "Snapshot",
+]
+
+FORMAT = 1
+"""The format of the records that this version writes."""
+
+RunId = NewType("RunId", str)
+"""Identity of a run: 12 letters from k to z, independent of the commit that records it."""
+Digest = NewType("Digest", str)
+"""blake3 of a value's content."""
+Fingerprint = NewType("Fingerprint", str)
+"""Identity of a computation before it runs: code, params and inputs."""
+
+
+class RunStatus(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    OK = "ok"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    KILLED = "killed"
+
+
+class NodeStatus(StrEnum):
+    """How one call of a task stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    OK = "ok"
+    HIT = "hit"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Omitted:
+    """A file that a snapshot leaves out, and why.
+
+    ``digest`` is blake3 of the file's bytes, where it could be read within reason.
+    """
+
+    path: str
+    reason: str
+    size: int | None = None
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The files as they were, as a git tree.
+
+    ``tree`` is the tree's object id, ``base`` HEAD's commit (None on an unborn branch), ``branch`` None when detached.
+    ``changed`` and ``untracked`` count files that differ from ``base``; ``stable`` is false when files changed meanwhile.
+    """
+
+    tree: str
+    base: str | None = None
+    branch: str | None = None
+    changed: int = 0
+    untracked: int = 0
+    omitted: tuple[Omitted, ...] = ()
+    stable: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A number that a run reports: its last and best values, and how many there were.
+
+    ``values`` holds (step, value, time) where the whole series was read; listings leave it empty.
+    """
+
+    name: str
+    last: float
+    best: float | None = None
+    count: int = 1
+    values: tuple[tuple[float | None, float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRecord:
+    """What one call was given under one name.
+
+    ``source`` names the node (and part, ``load[0]``) it came from; None for a value given directly.
+    """
+
+    digest: Digest | None
+    source: str | None = None
+    preview: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputRecord:
+    """What one call returned.
+
+    ``object`` is the name of the store's file where the value is too large to lie in the database.
+    ``parts`` holds the digests of the elements of a tuple, list, dict or dataclass.
+    ``note`` says why a value is not cached.
+    """
+
+    digest: Digest | None
+    size: int | None = None
+    object: str | None = None
+    type: str = ""
+    preview: str = ""
+    parts: Mapping[str, Digest] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a task."""
+
+    started: float
+    seconds: float
+    status: NodeStatus
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRecord:
+    """One call of a task in a run.
+
+    ``code`` maps each function, constant and package that the call depends on to its hash or version.
+    ``why`` says why it ran or, for a hit, what was found; ``hit_of`` is the run that computed the output.
+    """
+
+    path: str
+    task: str
+    kind: str = "task"
+    status: NodeStatus = NodeStatus.PENDING
+    key: Fingerprint | None = None
+    why: str = ""
+    hit_of: RunId | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, InputRecord] = field(default_factory=dict)
+    output: OutputRecord | None = None
+    started: float | None = None
+    seconds: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """What a list of runs shows of one: everything that is in its commit message, and what people said of it.
+
+    ``dirty`` is the (changed, untracked) count; ``code`` the tree id of the snapshot; ``origin`` the clone it came from.
+    ``metrics`` holds last values; ``params`` values as they were given, by path (``svm.C``).
+    """
+
+    id: RunId
+    name: str
+    pipeline: str
+    status: RunStatus
+    started: float
+    seconds: float
+    commit: str = ""
+    base: str | None = None
+    branch: str | None = None
+    code: str = ""
+    dirty: tuple[int, int] = (0, 0)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    star: bool = False
+    removed: bool = False
+    error: str = ""
+    reproduces: RunId | None = None
+    origin: str | None = None
+    hits: int = 0
+    nodes: int = 0
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run, whole.
+
+    ``target`` imports the pipeline again (``file.py:Class`` or ``module:Class``); ``inputs`` are the values of the call that JSON can
+    hold, others are named by digest in ``input_digests``. ``settings`` are the seed, executor, jobs and flags of the run.
+    ``environment`` describes interpreter, platform and packages. ``outputs`` maps names of results to ``node[.part]``.
+    ``node_metrics`` maps ``node/name`` to its series.
+    """
+
+    summary: RunSummary
+    target: str = ""
+    argv: tuple[str, ...] = ()
+    description: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    input_digests: Mapping[str, Digest] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+    nodes: Mapping[str, NodeRecord] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    ended: float | None = None
+    traceback: str = ""
+    reproduction: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
