@@ -1,0 +1,1 @@
+"""The tests of finestflow; README.md says where a new one goes."""

@@ -1,0 +1,103 @@
+"""What every test stands on: a machine without a past, and repositories to work in.
+
+Nothing of the developer's own set-up (git, home folder, terminal, settings of finestflow) reaches a test.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+_PREFIXES = ("GIT_", "FINESTFLOW_", "XDG_", "LC_", "PYTHONHASHSEED")
+_NAMES = ("HOME", "EMAIL", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "PAGER", "LESS")
+
+
+def _scrub(environ: dict[str, str] | os._Environ[str]) -> None:
+    for name in list(environ):
+        if name.startswith(_PREFIXES) or name in _NAMES:
+            del environ[name]
+
+
+_scrub(os.environ)
+os.environ.setdefault("TERM", "dumb")
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada Test",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada Test",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+}
+
+
+@pytest.fixture(scope="session")
+def home_of_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty home folder with the least that git needs."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ada Test\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n", encoding="utf-8"
+    )
+    return home
+
+
+@pytest.fixture(autouse=True)
+def machine_without_a_past(monkeypatch: pytest.MonkeyPatch, home_of_session: Path) -> Iterator[None]:
+    """Give each test a home folder of ours and no settings from outside."""
+    for name in list(os.environ):
+        if name.startswith(_PREFIXES) or name in _NAMES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home_of_session))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    state = random.getstate()
+    yield
+    random.setstate(state)
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """The environment of the test as a plain dict, to be passed down."""
+    return dict(os.environ)
+
+
+@pytest.fixture
+def identity(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """A known author in the environment, as a hook or CI would set it."""
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    return IDENTITY
+
+
+Git = Callable[..., str]
+
+
+def run_git(cwd: Path, *args: str, stdin: bytes | None = None) -> str:
+    """Run git in a folder and return what it prints, without the last newline; fail with its stderr."""
+    done = subprocess.run(["git", *args], cwd=cwd, input=stdin, capture_output=True, check=False)
+    assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr.decode(errors='replace')}"
+    return done.stdout.decode(errors="surrogateescape").removesuffix("\n")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The work tree of a repository with one commit (file ``a.txt``) on branch main."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    run_git(folder, "init", "--quiet", "--initial-branch=main")
+    (folder / "a.txt").write_text("a\n", encoding="utf-8")
+    run_git(folder, "add", "a.txt")
+    run_git(folder, "commit", "--quiet", "--message=first")
+    return folder
+
+
+@pytest.fixture
+def git(repository: Path) -> Git:
+    """Call git in ``repository``: ``git("log", "--oneline")``."""
+
+    def call(*args: str, stdin: bytes | None = None) -> str:
+        return run_git(repository, *args, stdin=stdin)
+
+    return call
