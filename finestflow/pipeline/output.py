@@ -1,0 +1,267 @@
+"""Outputs: what a task call returns inside the body of a pipeline.
+
+An ``Output`` stands for a value. Passed to another task it goes by reference: nothing waits and nothing is loaded. Looked at (truth,
+comparison, arithmetic, ``len``, iteration, formatting, numpy protocols, ``os.fspath``, ``with``) it waits and is the value. ``y[i]`` and
+``y.name`` are Outputs too; ``y.value`` is the plain value. Invariant: ``repr`` never waits, writing is refused, and ``__class__`` is never
+faked. The runner supplies the ``Handle`` that knows the node.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from finestflow.errors import UsageError
+
+__all__ = ["Handle", "Output", "Part", "handle_of", "holds_output", "part_of", "part_text", "resolve", "take_part"]
+
+Part = tuple[tuple[str, Any], ...]
+"""Path inside a value: ``("item", key)`` and ``("attribute", name)``, outermost first."""
+
+
+class Handle(Protocol):
+    """A result that exists, or will."""
+
+    path: str
+
+    def value(self, part: Part) -> Any:
+        """Wait, and return the value; raise the error of the call when it failed."""
+
+    def children(self, part: Part) -> tuple[Any, ...] | None:
+        """Return the keys of a tuple or list whose length is known without loading it; else None."""
+
+    def describe(self) -> str:
+        """Return a few words on how it stands; never wait."""
+
+
+class Output:
+    """The value that a task will return, or has returned.
+
+    Pass it on, look at it, or take ``.value``.
+    """
+
+    __slots__ = ("_finestflow_handle", "_finestflow_part")
+
+    _finestflow_handle: Handle
+    _finestflow_part: Part
+
+    def __init__(self, handle: Handle, part: Part = ()) -> None:
+        object.__setattr__(self, "_finestflow_handle", handle)
+        object.__setattr__(self, "_finestflow_part", part)
+
+    @property
+    def value(self) -> Any:
+        """The plain value; waits for it, and raises the task's error when there is one."""
+        return self._finestflow_handle.value(self._finestflow_part)
+
+    def __repr__(self) -> str:
+        handle = self._finestflow_handle
+        return f"<Output {handle.path}{part_text(self._finestflow_part)}: {handle.describe()}>"
+
+    # -- parts are Outputs too -------------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Output:
+        return Output(self._finestflow_handle, (*self._finestflow_part, ("item", resolve(key))))
+
+    def __getattr__(self, name: str) -> Output:
+        if name.startswith("_"):  # protocols ask for private names; they must not be fooled
+            raise AttributeError(name)
+        return Output(self._finestflow_handle, (*self._finestflow_part, ("attribute", name)))
+
+    def __iter__(self) -> Iterator[Any]:
+        keys = self._finestflow_handle.children(self._finestflow_part)
+        if keys is None:
+            return iter(self.value)
+        return iter([self[key] for key in keys])
+
+    # -- writing is refused ----------------------------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise self._refusal(f".{name} = ...")
+
+    def __delattr__(self, name: str) -> None:
+        raise self._refusal(f"del .{name}")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise self._refusal(f"[{key!r}] = ...")
+
+    def __delitem__(self, key: Any) -> None:
+        raise self._refusal(f"del [{key!r}]")
+
+    def _refusal(self, what: str) -> UsageError:
+        message = f"the output of {self._finestflow_handle.path!r} cannot be changed in the body of a pipeline: {what}"
+        return UsageError(message, "other tasks have the same output; change a copy: x = y.value, or do it inside a task")
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"an Output cannot be pickled: {self!r}; use y.value")
+
+    # -- looks -----------------------------------------------------------------------------------------------------------------------
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __len__(self) -> int:
+        keys = self._finestflow_handle.children(self._finestflow_part)
+        return len(self.value) if keys is None else len(keys)
+
+    def __contains__(self, item: Any) -> bool:
+        return resolve(item) in self.value
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.value(*args, **kwargs)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __complex__(self) -> complex:
+        return complex(self.value)
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __fspath__(self) -> str | bytes:
+        import os  # noqa: PLC0415 - rarely needed
+
+        path: str | bytes = os.fspath(self.value)
+        return path
+
+    def __enter__(self) -> Any:
+        return self.value.__enter__()
+
+    def __exit__(self, *error: object) -> Any:
+        return self.value.__exit__(*error)
+
+    def __reversed__(self) -> Iterator[Any]:
+        items: Iterator[Any] = reversed(self.value)
+        return items
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.value, digits) if digits is not None else round(self.value)
+
+    def __trunc__(self) -> Any:
+        return self.value.__trunc__()
+
+    def __floor__(self) -> Any:
+        return self.value.__floor__()
+
+    def __ceil__(self) -> Any:
+        return self.value.__ceil__()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: FBT001 - numpy's protocol
+        import numpy as np  # noqa: PLC0415 - only when numpy itself asks
+
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+
+def _binary(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def look(self: Output, other: Any) -> Any:
+        return function(self.value, resolve(other))
+
+    return look
+
+
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def look(self: Output, other: Any) -> Any:
+        return function(resolve(other), self.value)
+
+    return look
+
+
+def _unary(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def look(self: Output) -> Any:
+        return function(self.value)
+
+    return look
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"):
+    _function = getattr(operator, f"{_name}_" if _name in {"and", "or"} else _name)
+    setattr(Output, f"__{_name}__", _binary(_function))
+    setattr(Output, f"__r{_name}__", _reflected(_function))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Output, f"__{_name}__", _binary(getattr(operator, _name)))
+for _name in ("neg", "pos", "abs", "invert"):
+    setattr(Output, f"__{_name}__", _unary(getattr(operator, _name)))
+setattr(Output, "__divmod__", _binary(divmod))  # noqa: B010 - as the others
+setattr(Output, "__rdivmod__", _reflected(divmod))  # noqa: B010
+
+
+def handle_of(output: Output) -> Handle:
+    """Return the handle behind an Output."""
+    return output._finestflow_handle  # noqa: SLF001 - an Output has no public names but ``value``
+
+
+def part_of(output: Output) -> Part:
+    """Return which part of its node's value an Output stands for."""
+    return output._finestflow_part  # noqa: SLF001
+
+
+def part_text(part: Part) -> str:
+    """Return the part as Python writes it, such as ``[0].model``."""
+    return "".join(f"[{key!r}]" if kind == "item" else f".{key}" for kind, key in part)
+
+
+def take_part(value: Any, part: Part) -> Any:
+    """Return that part of a plain value."""
+    for kind, key in part:
+        value = value[key] if kind == "item" else getattr(value, key)
+    return value
+
+
+_PLAIN = frozenset({int, float, str, bool, bytes, type(None), complex})
+
+
+def holds_output(value: Any) -> bool:
+    """Whether the value is an Output, or a list, tuple, dict or dataclass with one inside."""
+    kind = type(value)
+    if kind is Output:
+        return True
+    if kind in _PLAIN:
+        return False
+    if isinstance(value, (list, tuple)):
+        return any(type(item) not in _PLAIN and holds_output(item) for item in value)
+    if isinstance(value, dict):
+        return any(type(item) not in _PLAIN and holds_output(item) for item in value.values())
+    if hasattr(kind, "__dataclass_fields__"):
+        return any(holds_output(getattr(value, name, None)) for name in kind.__dataclass_fields__)
+    return False
+
+
+def resolve(value: Any, load: Callable[[Output], Any] | None = None) -> Any:
+    """Return the value with every Output in it replaced by what it stands for.
+
+    Args:
+        value: Anything; only lists, tuples, dicts and dataclasses that hold Outputs are copied.
+        load: How an Output becomes a value; looking at it when not given.
+    """
+    if type(value) is Output:
+        return value.value if load is None else load(value)
+    if type(value) in _PLAIN or not holds_output(value):
+        return value
+    if isinstance(value, tuple):
+        items = [resolve(item, load) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if isinstance(value, list):
+        return [resolve(item, load) for item in value]
+    if isinstance(value, dict):
+        return {key: resolve(item, load) for key, item in value.items()}
+    import dataclasses  # noqa: PLC0415 - rarely needed
+
+    changes = {field.name: resolve(getattr(value, field.name), load) for field in dataclasses.fields(value) if field.init}
+    return dataclasses.replace(value, **changes)
