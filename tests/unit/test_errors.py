@@ -33,8 +33,8 @@ class TestEveryError:
         assert (back.message, back.hint, back.extra) == (error.message, error.hint, {"node": "fit"})
 
     def test_shows_message_and_hint(self, cls):
-        assert "no run (list runs)" == str(cls("no run", "list runs"))
-        assert "no run" == str(cls("no run"))
+        assert str(cls("no run", "list runs")) == "no run (list runs)"
+        assert str(cls("no run")) == "no run"
 
     def test_has_an_exit_code_of_the_table(self, cls):
         assert cls.exit_code in {1, 2, 3, 4, 5, 6}
@@ -50,18 +50,18 @@ class TestEveryError:
 def test_a_value_error_keeps_the_place_inside_the_value():
     error = pickle.loads(pickle.dumps(ValueNotStorableError("no", "hint", "[0].model")))
 
-    assert "[0].model" == error.where
+    assert error.where == "[0].model"
 
 
 class TestNearestHint:
     def test_names_the_nearest(self):
-        assert "did you mean 'jobs'?" == nearest_hint("job", ["jobs", "executor"])
+        assert nearest_hint("job", ["jobs", "executor"]) == "did you mean 'jobs'?"
 
     def test_lists_what_there_is_when_nothing_is_near(self):
-        assert "settings: a, b" == nearest_hint("zzzzz", ["b", "a"], "settings")
+        assert nearest_hint("zzzzz", ["b", "a"], "settings") == "settings: a, b"
 
     def test_says_none_when_there_is_nothing(self):
-        assert "known: none" == nearest_hint("x", [])
+        assert nearest_hint("x", []) == "known: none"
 
     def test_cuts_a_long_list(self):
         assert nearest_hint("zzzzzz", [f"name{i:02}" for i in range(20)]).endswith(", ...")
