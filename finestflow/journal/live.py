@@ -1,0 +1,341 @@
+"""Runs that are going on: a folder each, with a lock, the events and the logs.
+
+Owns ``live/<run id>/`` in the state folder. Invariant: the lock on ``alive`` is held exactly as long as the process of
+the run lives, so nobody has to store, or guess, whether a run is still alive. The runner writes; recovery, ``logs -f`` and the
+terminal UI read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finestflow.errors import LockedError
+from finestflow.journal.names import is_run_id, quote_name
+from finestflow.model import RunId
+
+__all__ = ["EventReader", "LiveEntry", "LiveFolder", "iter_live", "read_events", "remove_leftovers", "take_over"]
+
+_LAZY_BYTES = 1 << 16
+_OPEN_LOGS = 64
+_encode = json.JSONEncoder(separators=(",", ":"), default=repr, check_circular=False).encode
+_open_folders: weakref.WeakSet[LiveFolder] = weakref.WeakSet()
+
+
+class LiveFolder:
+    """The folder of a run of this process, locked until it is closed or the process ends."""
+
+    def __init__(self, path: Path, run_id: RunId, alive: int) -> None:
+        self.path = path
+        self.run_id = run_id
+        self.problem = ""
+        """What went wrong with the last write that failed; a full disk must not end a run."""
+        self._alive = alive
+        self._events = os.open(path / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._logs: dict[str, int] = {}
+        self._pending: list[str] = []
+        self._pending_size = 0
+        self._is_torn = False
+        self._lock = threading.Lock()
+        _open_folders.add(self)
+
+    @classmethod
+    def create(cls, state_dir: Path, run_id: RunId) -> LiveFolder:
+        """Make the folder of a new run and lock it.
+
+        It is locked before it has its name, so nobody ever takes it for abandoned.
+        """
+        parent = state_dir / "live"
+        parent.mkdir(parents=True, exist_ok=True)
+        new = parent / f".new-{run_id}"
+        new.mkdir()
+        (new / "logs").mkdir()
+        alive = _lock_alive(new, create=True)
+        assert alive is not None  # noqa: S101 - nobody else knows of the folder yet
+        path = parent / run_id
+        new.rename(path)
+        return cls(path, run_id, alive)
+
+    @property
+    def index_path(self) -> Path:
+        """Where the snapshot's private git index may lie."""
+        return self.path / "index"
+
+    def emit(self, event: Mapping[str, Any], *, lazy: bool = False) -> None:
+        """Append an event.
+
+        Args:
+            event: JSON data; what JSON cannot hold is written as its ``repr``.
+            lazy: Write it together with the next event that is not lazy, or at ``flush``: for metrics and progress.
+        """
+        line = _encode(event) + "\n"
+        with self._lock:
+            if lazy:
+                self._pending.append(line)
+                self._pending_size += len(line)
+                if self._pending_size < _LAZY_BYTES:
+                    return
+                line = ""
+            self._write_line(line)
+
+    def flush(self) -> None:
+        """Write the lazy events."""
+        with self._lock:
+            self._write_line("")
+
+    def write_log(self, node: str, text: str | bytes) -> None:
+        """Append to what a node has printed."""
+        data = text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text
+        with self._lock:
+            if self._alive < 0:
+                return
+            try:
+                _write_all(self._log_of(node), data)
+            except OSError as error:
+                self.problem = f"the log of {node!r} could not be written: {error.strerror}"
+
+    def close(self, *, remove: bool = False) -> None:
+        """Let go of the lock; with ``remove`` the folder goes too, as nothing is left in it that the journal has not."""
+        with self._lock:
+            if self._alive < 0:
+                return
+            self._write_line("")
+            if remove:
+                _remove_folder(self.path)
+            self._close_files()
+
+    def _write_line(self, line: str) -> None:
+        if self._pending:
+            line = "".join(self._pending) + line
+            self._pending.clear()
+            self._pending_size = 0
+        if not line or self._alive < 0:
+            return
+        try:
+            _write_all(self._events, f"\n{line}".encode() if self._is_torn else line.encode())
+            self._is_torn = False
+        except OSError as error:
+            self._is_torn = True
+            self.problem = f"an event could not be written: {error.strerror}"
+
+    def _log_of(self, node: str) -> int:
+        descriptor = self._logs.get(node)
+        if descriptor is None:
+            if len(self._logs) >= _OPEN_LOGS:
+                os.close(self._logs.pop(next(iter(self._logs))))
+            path = self.path / "logs" / f"{quote_name(node)}.txt"
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._logs[node] = descriptor
+        return descriptor
+
+    def _close_files(self) -> None:
+        for descriptor in (self._events, *self._logs.values(), self._alive):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._logs.clear()
+        self._alive = self._events = -1
+        _open_folders.discard(self)
+
+    def _forget(self) -> None:
+        """Close the inherited descriptors: a worker that outlives its parent would keep a dead run alive."""
+        self._lock = threading.Lock()  # another thread of the parent may have held it at the fork
+        self._pending.clear()
+        self._close_files()
+
+
+def _forget_all() -> None:
+    for folder in list(_open_folders):
+        folder._forget()  # noqa: SLF001 - same module
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveEntry:
+    """A live folder that somebody else may own; abandoned when its process is not alive."""
+
+    run_id: RunId
+    path: Path
+    is_alive: bool
+
+    @property
+    def events_path(self) -> Path:
+        """The file of its events."""
+        return self.path / "events.jsonl"
+
+    def read_log(self, node: str) -> bytes | None:
+        """Read what a node has printed so far."""
+        return _read(self.path / "logs" / f"{quote_name(node)}.txt")
+
+
+def iter_live(state_dir: Path) -> Iterator[LiveEntry]:
+    """Find the live folders, in the order of their ids, and try their locks."""
+    try:
+        names = sorted(os.listdir(state_dir / "live"))  # noqa: PTH208 - one name is all that is needed
+    except OSError:
+        return
+    for name in names:
+        path = state_dir / "live" / name
+        if is_run_id(name) and path.is_dir():
+            yield LiveEntry(run_id=RunId(name), path=path, is_alive=_is_alive(path))
+
+
+def take_over(entry: LiveEntry) -> int | None:
+    """Lock an abandoned folder; None when its owner lives, or somebody else has just taken it over.
+
+    Returns:
+        A descriptor that holds the lock until it is closed.
+    """
+    alive = _lock_alive(entry.path, create=True)
+    if alive is None:
+        return None
+    try:  # between listing and locking somebody else may have recovered and removed it
+        is_same = os.fstat(alive).st_ino == (entry.path / "alive").stat().st_ino
+    except OSError:
+        is_same = False
+    if not is_same:
+        os.close(alive)
+        return None
+    return alive
+
+
+def remove_folder(entry: LiveEntry) -> None:
+    """Remove a folder that has been taken over and published."""
+    _remove_folder(entry.path)
+
+
+def remove_leftovers(state_dir: Path, *, older_than: float) -> None:
+    """Remove folders that a crash left half made or half removed.
+
+    Args:
+        state_dir: The state folder of the repository.
+        older_than: A time; a folder that is being made has no lock for a moment, so young ones are left alone.
+    """
+    for path in (state_dir / "live").glob(".*-*"):
+        with contextlib.suppress(OSError):
+            if path.name.startswith(".gone-") or path.stat().st_mtime < older_than:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+class EventReader:
+    """Reads events, from the first to those that are still to come.
+
+    Lines that are damaged are skipped and counted; a last line without its end is left for the next time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damaged = 0
+        self._offset = 0
+
+    def read_new(self, *, whole: bool = False) -> list[dict[str, Any]]:
+        """Read the events since the last call.
+
+        Args:
+            whole: The writer is dead: nothing will come after the last line, torn or not.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        end = len(data) if whole else data.rfind(b"\n") + 1
+        self._offset += end
+        events = []
+        for line in data[:end].split(b"\n"):
+            if not line:
+                continue
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = None
+            if isinstance(event, dict) and isinstance(event.get("e"), str):
+                events.append(event)
+            else:
+                self.damaged += 1
+        return events
+
+
+def read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """Read all events of a file that nobody writes any more; damaged and torn lines are skipped."""
+    return iter(EventReader(path).read_new(whole=True))
+
+
+def read_logs(folder: Path, nodes: Iterator[str] | list[str]) -> dict[str, bytes]:
+    """Read the logs of these nodes from a live folder; nodes that printed nothing are missing."""
+    logs = {}
+    for node in nodes:
+        data = _read(folder / "logs" / f"{quote_name(node)}.txt")
+        if data:
+            logs[node] = data
+    return logs
+
+
+def _lock_alive(folder: Path, *, create: bool = False) -> int | None:
+    flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+    try:
+        descriptor = os.open(folder / "alive", flags, 0o644)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError as error:
+        os.close(descriptor)
+        message = f"{str(folder / 'alive')!r} cannot be locked: {error.strerror}"
+        raise LockedError(message, "the file system of the repository must support flock") from error
+    return descriptor
+
+
+def _is_alive(folder: Path) -> bool:
+    """Try a shared lock: two that look at once do not take each other for the owner."""
+    try:
+        descriptor = os.open(folder / "alive", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _remove_folder(path: Path) -> None:
+    gone = path.with_name(f".gone-{path.name}")
+    try:
+        path.rename(gone)
+    except FileNotFoundError:
+        return
+    except OSError:  # a leftover of that name is in the way
+        shutil.rmtree(gone, ignore_errors=True)
+        path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        data = data[written:]
+        written = os.write(descriptor, data)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,121 @@
+"""Names of runs: ids, readable names, shortest unique prefixes, file names for any name.
+
+A run id is 12 letters from ``k`` to ``z``, one for every 4 bits: it has no letter in common with the hexadecimal digits of a
+commit id. The runner makes ids and names from random bytes that it passes in; the index and the CLI shorten ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from finestflow.model import RunId
+
+__all__ = [
+    "ID_LENGTH",
+    "NAME_BYTES",
+    "is_run_id",
+    "new_run_id",
+    "new_run_name",
+    "quote_name",
+    "shortest_prefixes",
+]
+
+ID_LENGTH = 12
+NAME_BYTES = 4
+SHORTEST_PREFIX = 4
+_LETTERS = "klmnopqrstuvwxyz"
+_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_-.")
+_LONGEST_FILE_NAME = 120
+
+_ADJECTIVES = tuple(
+    "able airy amber apt arctic autumn azure balmy bold brave breezy bright brisk bronze calm candid "
+    "cheery chipper civil clear clever coastal cool copper coral cosmic cosy crisp daring dapper deft dewy "
+    "eager early easy elder epic even fair fancy fearless fine fleet fluffy fond frank fresh frosty gallant "
+    "gentle gilded glad golden grand green hardy hearty honest humble ideal indigo ivory jade jolly jovial "
+    "keen kind lively loyal lucid lucky lunar maple mellow merry mighty mild mint misty modest neat nimble "
+    "noble novel opal open patient pearl placid plucky polite proud quick quiet rapid ready rosy royal rustic "
+    "sage sandy scarlet serene sharp shiny silent silver sleek smart smooth snowy solar solid spry stable "
+    "stellar sturdy sunny swift tawny tender tidy tranquil true upbeat valiant velvet verdant vivid warm "
+    "wise witty young zesty".split()
+)
+_ANIMALS = tuple(
+    "alpaca ant antelope badger bat bear beaver bee beetle bison bobcat buffalo bunting camel caribou cat "
+    "cheetah chough civet condor coyote crab crane cricket crow curlew deer dingo dolphin dove dragonfly "
+    "duck dunlin eagle egret elk emu falcon ferret finch firefly flamingo fox frog gannet gazelle gecko "
+    "gibbon giraffe goose grebe grouse gull hare hawk hedgehog heron hoopoe horse ibex ibis iguana impala "
+    "jackal jaguar jay kestrel kiwi koala kudu lark lemur leopard linnet lion lizard llama lobster loon lynx "
+    "macaw magpie manatee marmot marten martin meerkat mole moose moth mouse mule newt ocelot octopus okapi "
+    "oriole osprey otter owl oyster panda panther parrot partridge pelican penguin petrel pheasant pika "
+    "pigeon plover pony puffin puma quail rabbit raccoon ram raven robin salmon sandpiper seal seahorse "
+    "serval sparrow squirrel starling stork swallow swan swift tamarin tapir tern thrush tiger toucan trout "
+    "turtle viper vole walrus warbler weasel whale wolf wombat wren yak zebra".split()
+)
+
+
+def new_run_id(random_bytes: bytes) -> RunId:
+    """Make a run id of six random bytes.
+
+    Args:
+        random_bytes: At least 6 bytes, such as ``os.urandom(6)``.
+    """
+    digits = random_bytes[: ID_LENGTH // 2].hex()
+    if len(digits) < ID_LENGTH:
+        message = f"a run id needs {ID_LENGTH // 2} random bytes, not {len(random_bytes)}"
+        raise ValueError(message)
+    return RunId("".join(_LETTERS[int(digit, 16)] for digit in digits))
+
+
+def new_run_name(random_bytes: bytes) -> str:
+    """Make a name such as ``brisk-lynx-41`` of four random bytes.
+
+    All three parts are random, the number too: a count of the runs would have to be read before a run can start, and is the
+    same in two clones.
+    """
+    number = int.from_bytes(random_bytes[:NAME_BYTES], "big")
+    number, adjective = divmod(number, len(_ADJECTIVES))
+    number, animal = divmod(number, len(_ANIMALS))
+    return f"{_ADJECTIVES[adjective]}-{_ANIMALS[animal]}-{number % 100:02d}"
+
+
+def is_run_id(text: str) -> bool:
+    """Say whether a text is a whole run id."""
+    return len(text) == ID_LENGTH and all(letter in _LETTERS for letter in text)
+
+
+def is_run_id_prefix(text: str) -> bool:
+    """Say whether a text can be the beginning of a run id, long enough to name a run."""
+    return SHORTEST_PREFIX <= len(text) <= ID_LENGTH and all(letter in _LETTERS for letter in text)
+
+
+def shortest_prefixes(ids: Iterable[str]) -> dict[str, str]:
+    """Map each id to the shortest beginning, of 4 letters at least, that no other of them has."""
+    ordered = sorted(set(ids))
+    shared = [0] * (len(ordered) + 1)  # shared[i]: letters that ordered[i - 1] and ordered[i] have in common
+    for at in range(1, len(ordered)):
+        shared[at] = common_length(ordered[at - 1], ordered[at])
+    return {
+        each: each[: max(SHORTEST_PREFIX, shared[at] + 1, shared[at + 1] + 1)] for at, each in enumerate(ordered)
+    }
+
+
+def common_length(left: str, right: str) -> int:
+    """Count the letters that two texts begin with alike."""
+    count = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def quote_name(name: str) -> str:
+    """Return a file name for any name, never the same for two of them, also where case is folded."""
+    raw = name.encode("utf-8", "surrogatepass")
+    quoted = "".join(
+        chr(byte) if byte in _SAFE and not (byte == ord(".") and at == 0) else f"%{byte:02x}"
+        for at, byte in enumerate(raw)
+    )
+    if len(quoted) > _LONGEST_FILE_NAME or not quoted:
+        return f"{quoted[:_LONGEST_FILE_NAME]}%~{hashlib.blake2b(raw, digest_size=8).hexdigest()}"
+    return quoted

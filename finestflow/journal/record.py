@@ -1,0 +1,372 @@
+"""The record of a run: the files below ``.finestflow/`` in its commit.
+
+Invariant: ``load_record`` gives back what ``dump_record`` was given, but for the times of long series and the middle of long
+logs. What differs between two equal runs is in ``run.json`` alone. The journal calls both; the format is described in
+docs/reference/journal-format.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from finestflow.errors import CorruptionError, NewerFormatError
+from finestflow.journal import series
+from finestflow.journal.encode import dump_json, dump_lines, load_json, short_hash
+from finestflow.journal.logs import dump_logs
+from finestflow.journal.names import quote_name
+from finestflow.journal.state import own_first
+from finestflow.journal.toml import dump_toml
+from finestflow.model import (
+    FORMAT,
+    Attempt,
+    InputRecord,
+    Metric,
+    NodeRecord,
+    NodeStatus,
+    Omitted,
+    OutputRecord,
+    Run,
+    RunId,
+    RunStatus,
+    RunSummary,
+    Snapshot,
+)
+
+__all__ = ["FOLDER", "dump_record", "load_record"]
+
+FOLDER = ".finestflow"
+"""The folder of the record, at the root of a run commit's tree."""
+
+Fields = dict[str, Any]
+_is_item = re.compile(r"\[\d+\]$").search
+_is_requirement = re.compile(r"[A-Za-z0-9][\w.-]*==[A-Za-z0-9][\w.+!-]*", re.ASCII).fullmatch
+
+
+def dump_record(run: Run, logs: Mapping[str, bytes] | None = None, *, config: str = "") -> dict[str, bytes]:
+    """Return the files of a run's record, by path below ``.finestflow/``.
+
+    Args:
+        run: The run, with the series of its metrics.
+        logs: What each node printed.
+        config: The text of ``config.toml``, where there is one with comments to keep; else it is made of the description.
+    """
+    sources = {name: f"source/{quote_name(name)}" for name in run.sources}
+    config = config or dump_toml(run.description)
+    files = {
+        "run.json": _dump_run(run, sources),
+        "params.json": dump_json(run.summary.params) if run.summary.params else b"",
+        "inputs.json": _dump_inputs(run),
+        "metrics.json": _dump_metrics(run),
+        "graph.json": _dump_graph(run),
+        "tasks.json": _dump_tasks(run.nodes),
+        "config.toml": config.encode("utf-8", "backslashreplace"),
+        "environment.txt": _dump_environment(run.environment),
+        "omitted.json": _dump_omitted(run.snapshot),
+        "traceback.txt": run.traceback.encode("utf-8", "backslashreplace"),
+    }
+    for name, metric in run.metrics.items():
+        if series.has_file(metric):
+            files[series.path_of(name)] = series.dump(metric)
+    for name, text in run.sources.items():
+        files[sources[name]] = text.encode("utf-8", "surrogatepass")
+    files.update(dump_logs(logs or {}))
+    return {path: data for path, data in files.items() if data}
+
+
+def load_record(read: Callable[[str], bytes | None], *, commit: str = "", with_series: bool = True) -> Run:
+    """Return the run that a record tells.
+
+    Args:
+        read: Gives the bytes of a file below ``.finestflow/``, or None.
+        commit: Id of the commit, to be filled in.
+        with_series: Read the values of the metrics too.
+
+    Raises:
+        CorruptionError: A file of it is missing or damaged.
+        NewerFormatError: It was written by a later finestflow.
+    """
+    about = _load(read, "run.json")
+    if not about:
+        message = f"the record of commit {commit[:12]!r} has no run.json"
+        raise CorruptionError(message, "the other runs are not affected")
+    if about.get("format", 0) > FORMAT:
+        message = f"run {about.get('id', '?')!r} has format {about['format']}, and this finestflow knows {FORMAT}"
+        raise NewerFormatError(message, "upgrade finestflow to look inside this run")
+    try:
+        return _build_run(read, about, commit, with_series=with_series)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        message = f"the record of run {about.get('id', '?')!r} is damaged: {type(error).__name__}: {error}"
+        raise CorruptionError(message, "the other runs are not affected") from error
+
+
+def _load(read: Callable[[str], bytes | None], path: str) -> Any:
+    data = read(path)
+    if data is None:
+        return {}
+    try:
+        return load_json(data)
+    except ValueError as error:
+        message = f"{path!r} of a record is damaged: {error}"
+        raise CorruptionError(message, "the other runs are not affected") from error
+
+
+def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, *, with_series: bool) -> Run:
+    params, inputs, graph = _load(read, "params.json"), _load(read, "inputs.json"), _load(read, "graph.json")
+    nodes = _load_nodes(_load(read, "tasks.json"), graph, about.get("nodes", {}))
+    metrics = _load_metrics(read, about, with_series=with_series)
+    snapshot = _load_snapshot(about.get("snapshot"), _load(read, "omitted.json") or [])
+    environment = about.get("environment", {})
+    packages = _load_packages(read("environment.txt")) | environment.get("packages", {})
+    tasks = [node for node in nodes.values() if node.kind == "task"]
+    summary = RunSummary(
+        id=RunId(about["id"]),
+        name=about.get("name", ""),
+        pipeline=about.get("pipeline", ""),
+        status=RunStatus(about["status"]),
+        started=about["started"],
+        seconds=about.get("seconds", 0.0),
+        commit=commit,
+        base=snapshot.base if snapshot else None,
+        branch=snapshot.branch if snapshot else None,
+        code=about.get("code", ""),
+        dirty=(snapshot.changed, snapshot.untracked) if snapshot else (0, 0),
+        params=params,
+        metrics={name: metric.last for name, metric in own_first(metrics)},
+        tags=tuple(about.get("tags", ())),
+        note=about.get("note", ""),
+        error=about.get("error", ""),
+        reproduces=about.get("reproduces"),
+        hits=sum(node.status is NodeStatus.HIT for node in tasks),
+        nodes=len(tasks),
+        format=about["format"],
+    )
+    return Run(
+        summary=summary,
+        target=about.get("target", ""),
+        argv=tuple(about.get("argv", ())),
+        description=tomllib.loads((read("config.toml") or b"").decode()),
+        inputs=inputs.get("values", {}),
+        input_digests=inputs.get("digests", {}),
+        settings=about.get("settings", {}),
+        environment={**environment, "packages": packages} if packages else environment,
+        snapshot=snapshot,
+        nodes=nodes,
+        metrics=metrics,
+        outputs=graph.get("outputs", {}),
+        notes=tuple(about.get("notes", ())),
+        ended=about.get("ended"),
+        traceback=(read("traceback.txt") or b"").decode("utf-8", "replace"),
+        reproduction=about.get("reproduction", {}),
+        sources={
+            name: (read(path) or b"").decode("utf-8", "surrogatepass") for name, path in about.get("sources", {}).items()
+        },
+    )
+
+
+def _dump_run(run: Run, sources: Mapping[str, str]) -> bytes:
+    summary, snapshot = run.summary, run.snapshot
+    environment = dict(run.environment)
+    kept = {name: version for name, version in _packages_of(environment).items() if not _fits(name, version)}
+    environment.pop("packages", None)
+    head = {
+        "format": summary.format,
+        "id": summary.id,
+        "name": summary.name,
+        "pipeline": summary.pipeline,
+        "status": summary.status.value,
+        "started": summary.started,
+        "ended": run.ended,
+        "seconds": summary.seconds,
+        "code": summary.code,
+        "tags": list(summary.tags),
+        "note": summary.note,
+        "error": summary.error,
+        "reproduces": summary.reproduces,
+        "target": run.target,
+        "argv": list(run.argv),
+        "settings": run.settings,
+        "environment": environment | ({"packages": kept} if kept else {}),
+        "snapshot": None if snapshot is None else {**asdict(replace(snapshot, omitted=())), "omitted": None},
+        "notes": list(run.notes),
+        "reproduction": run.reproduction,
+        "sources": sources,
+    }
+    head["snapshot"] = _told(head["snapshot"] or {})
+    times = {path: _told(_times_of(node)) for path, node in run.nodes.items()}
+    moments = {
+        name: series.dump_times(metric, summary.started) for name, metric in run.metrics.items() if metric.values
+    }
+    return dump_lines(_told(head), {"nodes": times, "series": moments})
+
+
+def _times_of(node: NodeRecord) -> Fields:
+    attempts = [[each.started, each.seconds] for each in node.attempts]
+    return {"started": node.started, "seconds": node.seconds, "hit_of": node.hit_of, "attempts": attempts}
+
+
+def _dump_inputs(run: Run) -> bytes:
+    if not run.inputs and not run.input_digests:
+        return b""
+    return dump_lines({}, {"values": run.inputs, "digests": run.input_digests})
+
+
+def _dump_metrics(run: Run) -> bytes:
+    rows = {}
+    for name, metric in run.metrics.items():
+        rows[name] = {"last": metric.last, "best": metric.best, "count": metric.count}
+        if series.has_file(metric):
+            rows[name]["series"] = series.path_of(name)
+    return dump_lines(rows, {}) if rows else b""
+
+
+def _load_metrics(read: Callable[[str], bytes | None], about: Fields, *, with_series: bool) -> dict[str, Metric]:
+    metrics = {}
+    times = about.get("series", {})
+    for name, row in _load(read, "metrics.json").items():
+        metric = Metric(name=name, last=float(row["last"]), best=row["best"], count=row["count"])
+        if with_series and "series" in row:
+            values = series.load(read(row["series"]) or b"", times.get(name, ()), about["started"], metric.count)
+            metric = replace(metric, values=values)
+        elif with_series and times.get(name):
+            metric = replace(metric, values=((None, metric.last, about["started"] + times[name][0]),))
+        metrics[name] = metric
+    return metrics
+
+
+def _dump_graph(run: Run) -> bytes:
+    if not run.nodes and not run.outputs:
+        return b""
+    nodes = {
+        path: {
+            "task": node.task,
+            "kind": node.kind,
+            "edges": {name: each.source for name, each in node.inputs.items() if each.source is not None},
+        }
+        for path, node in run.nodes.items()
+    }
+    return dump_lines({}, {"nodes": nodes, "outputs": run.outputs})
+
+
+def _dump_tasks(nodes: Mapping[str, NodeRecord]) -> bytes:
+    if not nodes:
+        return b""
+    code: dict[str, Mapping[str, str]] = {}
+    rows = {}
+    for path, node in nodes.items():
+        name = short_hash(node.code) if node.code else None
+        if name is not None:
+            code[name] = node.code
+        rows[path] = _told(_row_of(node, name))
+    return dump_lines({}, {"code": code, "nodes": rows}, wide=lambda path: not _is_item(path))
+
+
+def _row_of(node: NodeRecord, code: str | None) -> Fields:
+    inputs = {name: _told({"digest": each.digest, "preview": each.preview}) for name, each in node.inputs.items()}
+    return {
+        "status": node.status.value,
+        "key": node.key,
+        "why": node.why,
+        "params": node.params,
+        "code": code,
+        "inputs": inputs,
+        "output": None if node.output is None else _row_of_output(node.output),
+        "attempts": [[each.status.value, each.error] for each in node.attempts],
+        "error": node.error,
+        "notes": list(node.notes),
+        "seed": node.seed,
+    }
+
+
+def _row_of_output(output: OutputRecord) -> Fields:
+    told = {name: getattr(output, name) for name in ("size", "object", "type", "preview", "parts", "note")}
+    return {"digest": output.digest, **_told(told)}
+
+
+def _load_nodes(tasks: Fields, graph: Fields, times: Fields) -> dict[str, NodeRecord]:
+    code = tasks.get("code", {})
+    shapes = graph.get("nodes", {})
+    nodes = [
+        _build_node(path, row, shapes.get(path, {}), times.get(path, {}), code)
+        for path, row in tasks.get("nodes", {}).items()
+    ]
+    nodes.sort(key=lambda node: float("inf") if node.started is None else node.started)
+    return {node.path: node for node in nodes}
+
+
+def _build_node(path: str, row: Fields, shape: Fields, times: Fields, code: Fields) -> NodeRecord:
+    edges = shape.get("edges", {})
+    output = row.get("output")
+    attempts = [
+        Attempt(started=started, seconds=seconds, status=NodeStatus(status), error=error)
+        for (started, seconds), (status, error) in zip(times.get("attempts", ()), row.get("attempts", ()), strict=True)
+    ]
+    return NodeRecord(
+        path=path,
+        task=shape.get("task", ""),
+        kind=shape.get("kind", "task"),
+        status=NodeStatus(row["status"]),
+        key=row.get("key"),
+        why=row.get("why", ""),
+        hit_of=times.get("hit_of"),
+        params=row.get("params", {}),
+        code=code[row["code"]] if "code" in row else {},
+        inputs={
+            name: InputRecord(digest=each.get("digest"), source=edges.get(name), preview=each.get("preview", ""))
+            for name, each in row.get("inputs", {}).items()
+        },
+        output=None if output is None else OutputRecord(**output),
+        started=times.get("started"),
+        seconds=times.get("seconds", 0.0),
+        attempts=tuple(attempts),
+        error=row.get("error", ""),
+        notes=tuple(row.get("notes", ())),
+        seed=row.get("seed"),
+    )
+
+
+def _packages_of(environment: Mapping[str, Any]) -> dict[str, str]:
+    packages = environment.get("packages")
+    return dict(packages) if isinstance(packages, Mapping) else {}
+
+
+def _fits(name: str, version: str) -> bool:
+    return _is_requirement(f"{name}=={version}") is not None
+
+
+def _dump_environment(environment: Mapping[str, Any]) -> bytes:
+    packages = _packages_of(environment)
+    lines = [f"{name}=={version}" for name, version in packages.items() if _fits(name, version)]
+    lines.sort(key=str.lower)
+    python = environment.get("python")
+    if isinstance(python, str) and python.isprintable():
+        lines.insert(0, f"# python {python}")
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _load_packages(data: bytes | None) -> dict[str, str]:
+    lines = (data or b"").decode().splitlines()
+    return dict(line.split("==", 1) for line in lines if _is_requirement(line))
+
+
+def _dump_omitted(snapshot: Snapshot | None) -> bytes:
+    if snapshot is None or not snapshot.omitted:
+        return b""
+    rows = [json.loads(dump_json(_told(asdict(each)))) for each in snapshot.omitted]
+    return ("[\n" + ",\n".join(f" {json.dumps(row, sort_keys=True)}" for row in rows) + "\n]\n").encode()
+
+
+def _load_snapshot(fields: Fields | None, omitted: list[Fields]) -> Snapshot | None:
+    if not fields:
+        return None
+    notes = tuple(fields.get("notes", ()))
+    return Snapshot(**{**fields, "notes": notes, "omitted": tuple(Omitted(**each) for each in omitted)})
+
+
+def _told(fields: Fields) -> Fields:
+    """Leave out what says nothing; zero and false say something."""
+    return {name: value for name, value in fields.items() if value is not None and value not in ("", [], {}, ())}

@@ -1,0 +1,374 @@
+"""The fold of a run's events to a ``Run``, also of one that is still going on.
+
+Owns the meaning of the events (docs/reference/journal-format.md lists them). Invariant: the same events give the same run,
+whoever folds them: the runner in memory, the recovery of a killed run, a follower. Unknown events and fields are ignored.
+``apply`` only files an event; records are built when ``run`` is asked for, and only those that changed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from finestflow.model import (
+    Attempt,
+    Fingerprint,
+    InputRecord,
+    Metric,
+    NodeRecord,
+    NodeStatus,
+    Omitted,
+    OutputRecord,
+    Run,
+    RunId,
+    RunStatus,
+    RunSummary,
+    Snapshot,
+)
+
+__all__ = ["RunState"]
+
+Event = Mapping[str, Any]
+
+
+class RunState:
+    """A run as far as its events tell it."""
+
+    def __init__(self) -> None:
+        self.progress: dict[str, tuple[int, int | None]] = {}
+        """How far a node has come: (done, total)."""
+        self.version = 0
+        """The number of events so far: what a follower compares to know whether to draw again."""
+        self.last_time = 0.0
+        """The time of the latest event that has one."""
+        self._begin: Event | None = None
+        self._snapshot: Event | None = None
+        self._end: Event | None = None
+        self._starts: dict[str, list[Event]] = {}
+        self._ends: dict[str, Event] = {}
+        self._node_notes: dict[str, list[str]] = {}
+        self._notes: list[str] = []
+        self._series: dict[str, _Series] = {}
+        self._records: dict[str, NodeRecord] = {}
+        self._changed: dict[str, None] = {}
+        self._handlers: dict[str, Callable[[Event], None]] = {
+            "run": self._on_run,
+            "snapshot": self._on_snapshot,
+            "start": self._on_start,
+            "node": self._on_node,
+            "metric": self._on_metric,
+            "progress": self._on_progress,
+            "note": self._on_note,
+            "end": self._on_end,
+        }
+
+    @property
+    def has_begun(self) -> bool:
+        """Say whether there is anything to tell: an id, a name, a start."""
+        return self._begin is not None
+
+    @property
+    def has_ended(self) -> bool:
+        """Say whether the run told its end itself."""
+        return self._end is not None
+
+    def apply(self, event: Event) -> None:
+        """Take an event in.
+
+        Raises:
+            KeyError, TypeError, ValueError: The event lacks what its kind needs; nothing has changed then.
+        """
+        handler = self._handlers.get(event["e"])
+        if handler is None:
+            return
+        handler(event)
+        self.version += 1
+        time = event.get("t")
+        if isinstance(time, int | float) and time > self.last_time:
+            self.last_time = time
+
+    @property
+    def run(self) -> Run:
+        """The run, whole; metrics have their series.
+
+        Raises:
+            ValueError: The event ``run`` is missing.
+        """
+        if self._begin is None:
+            message = "a run has no event 'run' yet"
+            raise ValueError(message)
+        for path in self._changed:
+            self._records[path] = self._build_node(path)
+        self._changed.clear()
+        begin, end = self._begin, self._end or {}
+        return Run(
+            summary=self._build_summary(begin, end),
+            target=begin.get("target") or "",
+            argv=tuple(begin.get("argv") or ()),
+            description=begin.get("description") or {},
+            inputs=begin.get("inputs") or {},
+            input_digests=begin.get("input_digests") or {},
+            settings=_settings_of(begin),
+            environment=begin.get("environment") or {},
+            snapshot=None if self._snapshot is None else _build_snapshot(self._snapshot),
+            nodes=dict(self._records),
+            metrics={name: series.build(name) for name, series in self._series.items()},
+            outputs=end.get("outputs") or {},
+            notes=tuple(self._notes),
+            ended=end.get("ended"),
+            traceback=end.get("traceback") or "",
+            reproduction=end.get("reproduction") or {},
+            sources=begin.get("sources") or {},
+        )
+
+    def killed(self) -> Run:
+        """The run as it is recorded when its process is gone: with its own end if it told one, else killed at its last event."""
+        run = self.run
+        if self.has_ended:
+            return run
+        ended = max(self.last_time, run.summary.started)
+        nodes = {path: _kill(node, ended) for path, node in run.nodes.items()}
+        summary = replace(run.summary, status=RunStatus.KILLED, seconds=round(ended - run.summary.started, 6))
+        return replace(run, summary=summary, nodes=nodes, ended=ended)
+
+    def _on_run(self, event: Event) -> None:
+        for field in ("id", "name", "pipeline"):
+            if not isinstance(event[field], str):
+                raise TypeError(field)
+        float(event["started"])
+        self._begin = event
+        self.last_time = max(self.last_time, event["started"])
+
+    def _on_snapshot(self, event: Event) -> None:
+        _build_snapshot(event)
+        self._snapshot = event
+
+    def _on_start(self, event: Event) -> None:
+        path = event["path"]
+        self._starts.setdefault(path, []).append(event)
+        self._touch(path)
+
+    def _on_node(self, event: Event) -> None:
+        path = event["path"]
+        NodeStatus(event["status"])
+        self._ends[path] = event
+        self._touch(path)
+        self.progress.pop(path, None)
+        for name, value, step, time in event.get("metrics") or ():
+            self._add_value(f"{path}/{name}", value, step, time, None)
+
+    def _on_metric(self, event: Event) -> None:
+        node, name = event.get("node"), event["name"]
+        self._add_value(
+            f"{node}/{name}" if node else name, event["value"], event.get("step"), event.get("t"), event.get("goal")
+        )
+
+    def _on_progress(self, event: Event) -> None:
+        self.progress[event["node"]] = (event["done"], event.get("total"))
+
+    def _on_note(self, event: Event) -> None:
+        node, text = event.get("node"), str(event["text"])
+        if node:
+            self._node_notes.setdefault(node, []).append(text)
+            self._touch(node)
+        else:
+            self._notes.append(text)
+
+    def _on_end(self, event: Event) -> None:
+        RunStatus(event["status"])
+        float(event["ended"])
+        self._end = event
+
+    def _touch(self, path: str) -> None:
+        self._changed[path] = None
+
+    def _add_value(self, name: str, value: float, step: float | None, time: float | None, goal: str | None) -> None:
+        series = self._series.get(name)
+        if series is None:
+            series = self._series[name] = _Series()
+        series.add(float(value), step, self.last_time if time is None else time, goal)
+
+    def _build_summary(self, begin: Event, end: Event) -> RunSummary:
+        snapshot = self._snapshot or {}
+        started = begin["started"]
+        ended = end.get("ended", max(self.last_time, started))
+        tasks = [node for node in self._records.values() if node.kind == "task"]
+        return RunSummary(
+            id=RunId(begin["id"]),
+            name=begin["name"],
+            pipeline=begin["pipeline"],
+            status=RunStatus(end.get("status", RunStatus.RUNNING)),
+            started=started,
+            seconds=max(0.0, round(ended - started, 6)),
+            base=snapshot.get("base"),
+            branch=snapshot.get("branch"),
+            code=snapshot.get("code") or snapshot.get("tree") or "",
+            dirty=(snapshot.get("changed") or 0, snapshot.get("untracked") or 0),
+            params=begin.get("params") or {},
+            metrics={name: series.last for name, series in own_first(self._series)},
+            tags=tuple(begin.get("tags") or ()),
+            note=begin.get("note") or "",
+            error=end.get("error") or "",
+            reproduces=begin.get("reproduces"),
+            hits=sum(node.status is NodeStatus.HIT for node in tasks),
+            nodes=len(tasks),
+        )
+
+    def _build_node(self, path: str) -> NodeRecord:
+        starts, event = self._starts.get(path, ()), self._ends.get(path)
+        notes = self._node_notes.get(path, [])
+        if event is None:
+            first = starts[0] if starts else {}
+            return NodeRecord(
+                path=path,
+                task=first.get("task") or "",
+                kind=first.get("kind") or "task",
+                status=NodeStatus.RUNNING if starts else NodeStatus.PENDING,
+                key=first.get("key"),
+                started=first.get("t"),
+                attempts=_attempts_of(starts, None),
+                notes=tuple(notes),
+            )
+        get = event.get
+        seconds, time = get("seconds") or 0.0, get("t")
+        started = starts[0].get("t") if starts else None
+        if started is None and time is not None:
+            started = time - seconds
+        key, hit_of, output = get("key"), get("hit_of"), get("output")
+        return NodeRecord(
+            path=path,
+            task=get("task") or "",
+            kind=get("kind") or "task",
+            status=NodeStatus(event["status"]),
+            key=None if key is None else Fingerprint(key),
+            why=get("why") or "",
+            hit_of=None if hit_of is None else RunId(hit_of),
+            params=get("params") or {},
+            code=get("code") or {},
+            inputs={name: _build_input(each) for name, each in (get("inputs") or {}).items()},
+            output=None if output is None else _build_output(output),
+            started=started,
+            seconds=seconds,
+            attempts=_attempts_of(starts, event),
+            error=get("error") or "",
+            notes=(*(get("notes") or ()), *notes),
+            seed=get("seed"),
+        )
+
+
+class _Series:
+    """The values of one metric, as they came."""
+
+    __slots__ = ("best", "goal", "last", "values")
+
+    def __init__(self) -> None:
+        self.values: list[tuple[float | None, float, float]] = []
+        self.last = math.nan
+        self.best: float | None = None
+        self.goal: str | None = None
+
+    def add(self, value: float, step: float | None, time: float, goal: str | None) -> None:
+        self.values.append((step, value, time))
+        self.last = value
+        if goal is not None and goal != self.goal:
+            self.goal, self.best = goal, None
+            for _, each, _ in self.values:
+                self._compare(each)
+        elif self.goal is not None:
+            self._compare(value)
+
+    def _compare(self, value: float) -> None:
+        if math.isnan(value):
+            return
+        if self.best is None or (value > self.best if self.goal == "max" else value < self.best):
+            self.best = value
+
+    def build(self, name: str) -> Metric:
+        return Metric(name=name, last=self.last, best=self.best, count=len(self.values), values=tuple(self.values))
+
+
+def own_first(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Order metrics: those of the pipeline before those of its tasks, else as they came."""
+    return sorted(metrics.items(), key=lambda item: "/" in item[0])
+
+
+def _settings_of(begin: Event) -> dict[str, Any]:
+    settings = dict(begin.get("settings") or {})
+    settings.update({field: begin[field] for field in ("seed", "executor", "jobs") if begin.get(field) is not None})
+    return settings
+
+
+def _build_snapshot(event: Event) -> Snapshot:
+    return Snapshot(
+        tree=str(event["tree"]),
+        base=event.get("base"),
+        branch=event.get("branch"),
+        changed=event.get("changed") or 0,
+        untracked=event.get("untracked") or 0,
+        omitted=tuple(
+            Omitted(path=each["path"], reason=each["reason"], size=each.get("size"), digest=each.get("digest"))
+            for each in event.get("omitted") or ()
+        ),
+        stable=event.get("stable", True),
+        notes=tuple(event.get("notes") or ()),
+    )
+
+
+def _build_input(fields: Event) -> InputRecord:
+    return InputRecord(digest=fields.get("digest"), source=fields.get("from"), preview=fields.get("preview") or "")
+
+
+def _build_output(fields: Event) -> OutputRecord:
+    return OutputRecord(
+        digest=fields.get("digest"),
+        size=fields.get("size"),
+        object=fields.get("object"),
+        type=fields.get("type") or "",
+        preview=fields.get("preview") or "",
+        parts=fields.get("parts") or {},
+        note=fields.get("note") or "",
+    )
+
+
+def _attempts_of(starts: list[Event] | tuple[()], end: Event | None) -> tuple[Attempt, ...]:
+    """Take the attempts that the end tells, or else those that were seen to start: each but the last one has failed.
+
+    A single try says nothing that the node does not say, and is left out.
+    """
+    told = (end or {}).get("attempts")
+    if told:
+        return tuple(
+            Attempt(
+                started=each["started"],
+                seconds=each["seconds"],
+                status=NodeStatus(each["status"]),
+                error=each.get("error") or "",
+            )
+            for each in told
+        )
+    if len(starts) < 2 or starts[0].get("t") is None:  # noqa: PLR2004
+        return ()
+    times = [each.get("t") or 0.0 for each in starts]
+    attempts = [
+        Attempt(started=time, seconds=max(0.0, following - time), status=NodeStatus.FAILED)
+        for time, following in zip(times, times[1:], strict=False)
+    ]
+    if end is not None:
+        status = NodeStatus(end["status"])
+        attempts.append(Attempt(started=times[-1], seconds=end.get("seconds") or 0.0, status=status))
+    return tuple(attempts)
+
+
+def _kill(node: NodeRecord, ended: float) -> NodeRecord:
+    if node.status is NodeStatus.PENDING:
+        return replace(node, status=NodeStatus.CANCELLED)
+    if node.status is not NodeStatus.RUNNING:
+        return node
+    seconds = max(0.0, ended - (node.started if node.started is not None else ended))
+    attempts = node.attempts
+    if attempts:
+        last = attempts[-1].started + attempts[-1].seconds
+        attempts = (*attempts, Attempt(started=last, seconds=max(0.0, ended - last), status=NodeStatus.KILLED))
+    return replace(node, status=NodeStatus.KILLED, seconds=seconds, attempts=attempts)
