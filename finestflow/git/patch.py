@@ -1,0 +1,41 @@
+"""Patches between two runs, as text to read.
+
+Invariant: plumbing makes them, so no setting of the user's (external diff, prefixes, colours) changes their form, and
+what finestflow records beside the files is never in them. Called by ``compare`` and the terminal UI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from finestflow.git.command import run_git
+from finestflow.git.repository import Repository
+
+__all__ = ["read_patch"]
+
+_LEFT_OUT = ":(top,exclude,literal).finestflow"
+
+
+def read_patch(repo: Repository, a: str, b: str, paths: Sequence[str] = ()) -> str:
+    """Return the patch from one commit or tree to another, with renames found; empty when nothing differs.
+
+    Args:
+        paths: Files and folders to stay with, literally; all when there are none.
+    """
+    chosen = [f":(top,literal){path}" for path in paths] or [":(top)"]
+    words = (
+        "diff-tree",
+        "-r",
+        "-p",
+        "-M",
+        "--no-color",
+        "--no-ext-diff",
+        "--no-textconv",
+        a,
+        b,
+        "--",
+        *chosen,
+        _LEFT_OUT,
+    )
+    done = run_git(repo, *words, variables={"GIT_LITERAL_PATHSPECS": "0", "GIT_NO_LAZY_FETCH": "0"})
+    return done.check(f"cannot compare {a!r} with {b!r}").decode("utf-8", "replace")

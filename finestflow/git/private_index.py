@@ -1,0 +1,185 @@
+"""A private copy of the user's index, and the git commands that read and change it.
+
+Invariant: the user's index is only ever read; no command that is run here takes a lock on it or writes beside it.
+A filter that cannot run is switched off for this index and noted, because a run must not fail over it.
+Called by ``snapshot``.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from finestflow.errors import RepositoryError
+from finestflow.git.command import Result, Started, start_git
+from finestflow.git.repository import Repository
+from finestflow.git.status import Status, load_status
+
+__all__ = ["PrivateIndex"]
+
+_SETTINGS = (
+    "core.ignoreStat=false",
+    "core.splitIndex=false",
+    "core.untrackedCache=false",
+    "index.skipHash=true",
+    "index.sparse=false",
+)
+_STATUS = ("status", "--porcelain=v2", "-z", "--branch", "--no-renames", "--no-ahead-behind")
+_GITLINK_MODE = b"\x00\x00\xe0\x00"
+_SPLIT_INDEX = b"link"
+_FAILED_FILTER = re.compile(rb"clean filter '([^'\n]+)' failed")
+_FAILED_SUBMODULE = re.compile(rb"failed in submodule|submodule .*(?:failed|not)|not a git repository: .*modules")
+_UNOPENED = re.compile(rb"warning: could not open directory '(.+?)/?': ([^\n]+)")
+
+
+class PrivateIndex:
+    """A copy of the user's index at ``path``, with its time: with a fresh one git would trust a file too early.
+
+    ``notes`` gathers what a person should know; ``unopened`` the folders that git could not list, with the reason.
+    """
+
+    def __init__(self, repo: Repository, path: Path) -> None:
+        self.repo = repo
+        self.path = path
+        self.notes: list[str] = []
+        self.unopened: dict[bytes, str] = {}
+        self._settings = list(_SETTINGS)
+        self._submodules = "none"
+        source = repo.git_dir / "index"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, path)
+            content = path.read_bytes()
+        except FileNotFoundError:
+            path.unlink(missing_ok=True)
+            content = b""
+        except OSError as error:
+            raise RepositoryError(
+                f"cannot copy the index to {str(path)!r}: {error.strerror}", "free the disk"
+            ) from error
+        self.is_empty = not content
+        # A status of a submodule would refresh the user's index there; without one, refreshing ours saves time.
+        has_submodules = _GITLINK_MODE in content or _SPLIT_INDEX in content
+        self._variables = {"GIT_INDEX_FILE": str(path), "GIT_OPTIONAL_LOCKS": "0" if has_submodules else "1"}
+
+    def remove(self) -> None:
+        """Remove the copy."""
+        self.path.unlink(missing_ok=True)
+        Path(f"{self.path}.lock").unlink(missing_ok=True)
+
+    def read_status(self, *, untracked: bool, flags: bool = False) -> tuple[Status, list[tuple[str, bytes]]]:
+        """Return how the disk and HEAD differ from the index, and the tracked paths with a flag.
+
+        Args:
+            untracked: Whether to look for untracked files.
+            flags: Whether to look for flags as well, in a second process at the same time. A flag is git's letter:
+                ``S`` for skip-worktree, a small letter for assume-unchanged.
+        """
+        words = [*_STATUS, "-uall" if untracked else "-uno"]
+        running = self._start(*words, f"--ignore-submodules={self._submodules}")
+        listing = self._start("ls-files", "-v", "-z").finish() if flags and not self.is_empty else None
+        done = running.finish()
+        if done.code and self._is_filter_off(done):
+            return self.read_status(untracked=untracked, flags=flags)
+        if done.code and self._submodules == "none" and _FAILED_SUBMODULE.search(done.err):
+            self._submodules = "dirty"
+            self._note("a submodule cannot be read; its changes are not looked at")
+            return self.read_status(untracked=untracked, flags=flags)
+        self._note_warnings(done)
+        status = load_status(done.check("cannot read the state of the files"))
+        flagged = [] if listing is None else _load_flags(listing.check("cannot list the index"))
+        return status, flagged
+
+    def clear_flags(self, paths: Sequence[bytes], flag: str) -> None:
+        """Take a flag (``assume-unchanged``, ``skip-worktree``) from paths."""
+        self._run("update-index", "-z", f"--no-{flag}", "--stdin", data=_lines(paths)).check("cannot update the index")
+
+    def remove_paths(self, paths: Sequence[bytes]) -> None:
+        """Remove paths, whatever lies on the disk."""
+        self._run("update-index", "-z", "--force-remove", "--stdin", data=_lines(paths)).check(
+            "cannot update the index"
+        )
+
+    def add_paths(self, paths: Sequence[bytes]) -> list[tuple[bytes, str]]:
+        """Record what lies on the disk at paths; a path where nothing lies is removed.
+
+        Git refuses a list as a whole; the paths that it refuses are found by halving it.
+
+        Returns:
+            The paths that cannot be recorded, and git's words on each.
+        """
+        if not paths:
+            return []
+        done = self._run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", data=_lines(paths))
+        if done.code == 0:
+            self._note_warnings(done)
+            return []
+        if self._is_filter_off(done):
+            return self.add_paths(paths)
+        if not self._can_write(done):
+            done.check("cannot record the files")
+        if len(paths) == 1:
+            return [(paths[0], done.words)]
+        middle = len(paths) // 2
+        return self.add_paths(paths[:middle]) + self.add_paths(paths[middle:])
+
+    def write_tree(self) -> str:
+        """Write the index as a tree; objects that a partial clone has not fetched may be missing."""
+        done = self._run("write-tree", "--missing-ok")
+        return done.check("cannot write the tree of the files").decode().strip()
+
+    def _start(self, *words: str) -> Started:
+        return start_git(self.repo, *words, settings=self._settings, variables=self._variables)
+
+    def _run(self, *words: str, data: bytes = b"") -> Result:
+        return self._start(*words).finish(data)
+
+    def _can_write(self, done: Result) -> bool:
+        """Return whether a failure is about a path, not about the disk or the object store."""
+        signs = (
+            b"No space left",
+            b"Read-only file system",
+            b"insufficient permission for adding",
+            b".lock'",
+            b"Disk quota",
+        )
+        return not any(sign in done.err for sign in signs)
+
+    def _is_filter_off(self, done: Result) -> bool:
+        """Switch off the filter that made a command fail; return whether there was one that is now off."""
+        found = _FAILED_FILTER.search(done.err)
+        if found is None:
+            return False
+        name = found[1].decode("utf-8", "replace")
+        switches = [f"filter.{name}.required=false", f"filter.{name}.clean=", f"filter.{name}.process="]
+        if switches[0] in self._settings:
+            return False
+        self._settings += switches
+        self._note(f'the filter "{name}" failed; its files are recorded as they are on disk')
+        return True
+
+    def _note_warnings(self, done: Result) -> None:
+        for path, reason in _UNOPENED.findall(done.err):
+            self.unopened[path] = reason.decode("utf-8", "replace")
+        if b"external filter" in done.err or b"cannot run" in done.err or b"cannot fork to run" in done.err:
+            self._note("a filter could not run; its files are recorded as they are on disk")
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _load_flags(data: bytes) -> list[tuple[str, bytes]]:
+    """Return the entries of ``git ls-files -v -z`` that carry a flag, and those in a ``.finestflow`` at the root."""
+    ordinary = (b"H ", b"M ")
+    return [
+        (chr(entry[0]), entry[2:])
+        for entry in data.split(b"\0")
+        if entry and (entry[:2] not in ordinary or entry.startswith(b".finestflow/", 2))
+    ]
+
+
+def _lines(paths: Sequence[bytes]) -> bytes:
+    return b"".join(path + b"\0" for path in paths)

@@ -1,0 +1,142 @@
+"""The refs of finestflow: their names, and how they are read, moved and repaired.
+
+Invariant: a ref moves only from the value that the caller saw, and keeps a reflog. Names are full names always.
+Called by ``journal`` and ``workspace``. Reading imports no third-party module; writing goes through GitPython.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from finestflow.errors import LockedError, RefMovedError, RepositoryError
+from finestflow.git.command import Result, read_git, run_git
+from finestflow.git.locks import remove_stale_lock
+from finestflow.git.repository import Repository
+
+__all__ = [
+    "ANNOTATIONS_REF",
+    "JOURNAL_REF",
+    "LIVE_PREFIX",
+    "REMOTES_PREFIX",
+    "author_identity",
+    "delete_ref",
+    "list_refs",
+    "read_ref",
+    "repair_refs",
+    "resolve_commit",
+    "update_ref",
+]
+
+JOURNAL_REF = "refs/refs/finestflow"
+"""The journal. Git finds it by ``refs/finestflow``, because a word is also looked up under ``refs/``."""
+ANNOTATIONS_REF = "refs/finestflow/annotations"
+LIVE_PREFIX = "refs/finestflow/live/"
+REMOTES_PREFIX = "refs/finestflow/remotes/"
+
+_FALLBACK_AUTHOR = ("finestflow", "finestflow@localhost")
+_RENAMED_PREFIX = "refs/finestflow-renamed/"
+_PATIENCE = ("core.filesRefLockTimeout=3000", "core.packedRefsTimeout=10000")
+
+
+def read_ref(repo: Repository, name: str) -> str | None:
+    """Return the object id that a ref holds, by its full name, or None."""
+    done = read_git(repo, "rev-parse", "--verify", "--quiet", name)
+    return done.out.decode().strip() if done.code == 0 else None
+
+
+def list_refs(repo: Repository, prefix: str) -> dict[str, str]:
+    """Return the refs whose names start with a prefix (of whole folders), sorted by name."""
+    out = read_git(repo, "for-each-ref", "--format=%(objectname) %(refname)", prefix).check("cannot list refs")
+    pairs = (line.partition(" ") for line in out.decode("utf-8", "surrogateescape").splitlines())
+    return {name: oid for oid, _, name in pairs}
+
+
+def update_ref(repo: Repository, name: str, new: str, old: str | None, *, message: str) -> None:
+    """Move a ref from one object to another.
+
+    Args:
+        old: What it must hold now; None when it must not exist.
+        message: For the reflog, which is the undo of a lost update.
+
+    Raises:
+        RefMovedError: It holds something else.
+        LockedError: Another process holds it for seconds.
+    """
+    words = ("update-ref", "--create-reflog", "-m", message, name, new, old or repo.null_oid)
+    _write(repo, name, *words)
+
+
+def delete_ref(repo: Repository, name: str, old: str | None = None) -> None:
+    """Delete a ref; one that does not exist is no error.
+
+    Args:
+        old: What it must hold now; None when that does not matter.
+    """
+    _write(repo, name, "update-ref", "-d", name, *([old] if old else []))
+
+
+def resolve_commit(repo: Repository, text: str) -> str | None:
+    """Return the commit that a word of the user means to git (a branch, tag, ``HEAD~2``, an id), or None."""
+    if not text or text.startswith("-"):
+        return None
+    done = read_git(repo, "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
+    return done.out.decode().strip() if done.code == 0 else None
+
+
+def author_identity(repo: Repository) -> tuple[str, str]:
+    """Return the name and address of the user as git knows them, or else finestflow's own."""
+    done = read_git(repo, "var", "GIT_AUTHOR_IDENT")
+    name, opened, rest = done.out.decode("utf-8", "replace").partition(" <")
+    address, closed, _ = rest.partition(">")
+    return (name, address) if done.code == 0 and opened and closed else _FALLBACK_AUTHOR
+
+
+def repair_refs(repo: Repository) -> list[str]:
+    """Rename refs whose names are in the way of ours, such as one that is literally ``refs/finestflow``.
+
+    Git stores a ref as a file, so that one forbids every ``refs/finestflow/...``. Nothing is lost: the object stays
+    reachable under the new name.
+
+    Returns:
+        A note for each ref that was renamed, for people to read.
+    """
+    blockers = sorted({parent for name in (JOURNAL_REF, LIVE_PREFIX + "x") for parent in _folders_above(name)})
+    found = list_refs_named(repo, blockers)
+    notes = []
+    for name, oid in found.items():
+        renamed = f"{_RENAMED_PREFIX}{name.removeprefix('refs/').replace('/', '-')}-{oid[:12]}"
+        data = f"create {renamed} {oid}\ndelete {name} {oid}\n".encode()
+        run_git(repo, "update-ref", "--stdin", data=data).check(f"cannot rename the ref {name!r}")
+        notes.append(f'the ref "{name}" was in the way and is now "{renamed}"')
+    return notes
+
+
+def list_refs_named(repo: Repository, names: list[str]) -> dict[str, str]:
+    """Return those of the given full names that exist as refs."""
+    out = read_git(repo, "for-each-ref", "--format=%(objectname) %(refname)", *names).check("cannot list refs")
+    pairs = (line.partition(" ") for line in out.decode("utf-8", "surrogateescape").splitlines())
+    return {name: oid for oid, _, name in pairs if name in names}
+
+
+def _folders_above(name: str) -> Iterator[str]:
+    parts = name.split("/")
+    yield from ("/".join(parts[:end]) for end in range(2, len(parts)))
+
+
+def _write(repo: Repository, name: str, *words: str) -> None:
+    done = run_git(repo, *words, settings=_PATIENCE)
+    if done.code and _is_locked(done) and remove_stale_lock(repo.common_dir / f"{name}.lock"):
+        done = run_git(repo, *words, settings=_PATIENCE)
+    if done.code == 0:
+        return
+    if _is_locked(done):
+        raise LockedError(
+            f"the ref {name!r} is locked by another process", f'if none runs, remove "{name}.lock" in .git'
+        )
+    if any(sign in done.err for sign in (b"but expected", b"already exists", b"unable to resolve reference")):
+        raise RefMovedError(f"the ref {name!r} does not hold what was expected", done.words)
+    raise RepositoryError(f"cannot write the ref {name!r}: git said {done.words!r}", "see whether .git can be written")
+
+
+def _is_locked(done: Result) -> bool:
+    return b".lock': File exists" in done.err

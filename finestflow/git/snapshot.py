@@ -1,0 +1,283 @@
+"""The files as they are, as a git tree, without touching anything of the user's.
+
+Invariant: HEAD, index, work tree, stash and ``git status`` stay byte for byte what they were; no lock of the user's is
+taken. Tracked files are always in; a stray file never fails a run, it is left out and named.
+Called by the runner and by comparisons with "now".
+
+In order: copy the index; ask git what differs from it; look at each such path; record or remove it; ask again, until
+nothing moves any more; write the tree.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finestflow.errors import RepositoryError
+from finestflow.git.command import read_git
+from finestflow.git.private_index import PrivateIndex
+from finestflow.git.repository import Repository
+from finestflow.git.selection import SnapshotRules, digest_file, find_pattern, leave_out_crowds, omit, text_of
+from finestflow.git.status import Status, Tracked
+from finestflow.model import Omitted, Snapshot
+
+__all__ = ["SnapshotRules", "take_snapshot"]
+
+_ROUNDS = 3
+_OURS = b".finestflow/"
+_DIGEST_BUDGET = 64_000_000
+_MAX_OMITTED = 1_000
+_Signature = tuple[int, int, int, int, int]
+
+
+def take_snapshot(repo: Repository, rules: SnapshotRules, *, index: Path) -> Snapshot:
+    """Write the files of a work tree as a tree, as they are now.
+
+    Args:
+        repo: The repository; the work tree it was found from.
+        rules: Which untracked files are taken.
+        index: Where a copy of the user's index may live meanwhile, in a folder of ours on the same disk.
+
+    Raises:
+        RepositoryError: There is no work tree, or git cannot write.
+    """
+    if repo.work_tree is None:
+        raise RepositoryError(
+            f"the repository {str(repo.git_dir)!r} has no files to record", "run in a work tree of it"
+        )
+    private = PrivateIndex(repo, index)
+    try:
+        return _Recording(repo, repo.work_tree, rules, private).take()
+    finally:
+        private.remove()
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one look at the files asks for."""
+
+    add: list[bytes] = field(default_factory=list)
+    remove: list[bytes] = field(default_factory=list)
+    signatures: dict[bytes, _Signature | None] = field(default_factory=dict)
+
+
+class _Recording:
+    """One snapshot while it is taken."""
+
+    def __init__(self, repo: Repository, work_tree: Path, rules: SnapshotRules, private: PrivateIndex) -> None:
+        self._repo = repo
+        self._root = os.fsencode(work_tree) + b"/"
+        self._rules = rules
+        self._private = private
+        self._leave_out = tuple(os.fsencode(folder).strip(b"/") + b"/" for folder in rules.leave_out)
+        self._omitted: dict[bytes, Omitted] = {}
+        self._decided: set[bytes] = set()
+        self._omitted_folders: list[bytes] = []
+        self._changed: set[bytes] = set()
+        self._untracked: set[bytes] = set()
+        self._seen: dict[bytes, _Signature | None] = {}
+        self._linked: dict[bytes, bool] = {b"": False}
+        self._digest_budget = _DIGEST_BUDGET
+        self._notes: list[str] = []
+
+    def take(self) -> Snapshot:
+        status = first = self._read_first()
+        is_stable = False
+        for turn in range(_ROUNDS):
+            if turn:
+                status, _ = self._private.read_status(untracked=self._rules.untracked)
+            asked = self._look_at(status)
+            if not asked.add and not asked.remove:
+                is_stable = True
+                break
+            is_stable = turn > 0 and all(
+                self._seen.get(path, ()) == signature for path, signature in asked.signatures.items()
+            )
+            self._record(asked)
+            if is_stable:
+                break
+        if not is_stable:
+            self._notes.append("files changed while they were recorded")
+        tree = self._private.write_tree()
+        for folder, reason in self._private.unopened.items():
+            self._omit(folder, reason.lower())
+        return Snapshot(
+            tree=tree,
+            base=first.base,
+            branch=first.branch,
+            changed=len(self._changed),
+            untracked=len(self._untracked),
+            omitted=self._listed(),
+            stable=is_stable,
+            notes=(*self._notes, *self._private.notes),
+        )
+
+    def _read_first(self) -> Status:
+        """Read the status, after what hides files from it is out of the way."""
+        private = self._private
+        status, flagged = private.read_status(untracked=self._rules.untracked, flags=True)
+        ours = [path for _, path in flagged if path.startswith(_OURS)]
+        if ours:
+            private.remove_paths(ours)
+        assumed = [path for flag, path in flagged if flag.islower() and path not in ours]
+        skipped = [path for flag, path in flagged if flag in "sS" and path not in ours and self._is_to_be_seen(path)]
+        if assumed:
+            private.clear_flags(assumed, "assume-unchanged")
+        if skipped:
+            private.clear_flags(skipped, "skip-worktree")
+        if assumed or skipped:
+            status, _ = private.read_status(untracked=self._rules.untracked)
+        return status
+
+    def _is_to_be_seen(self, path: bytes) -> bool:
+        """Return whether a skip-worktree file is looked at: not where a sparse checkout left it out."""
+        if not (self._repo.git_dir / "info" / "sparse-checkout").exists():
+            return True
+        return os.path.lexists(self._root + path) and not self._is_below_link(path)
+
+    def _look_at(self, status: Status) -> _Round:
+        """Decide on each path of a status."""
+        asked = _Round()
+        for entry in status.tracked:
+            if not entry.path.startswith(_OURS):
+                self._look_at_tracked(entry, asked)
+        fresh = [path for path in status.untracked if self._is_wanted(path)]
+        kept, crowds = leave_out_crowds(fresh, max(0, self._rules.max_files - len(self._untracked)))
+        for folder, count in crowds.items():
+            self._omit_folder(folder, f"{count} untracked files, the limit is {self._rules.max_files}", fresh)
+        for path in kept:
+            self._ask(asked, path)
+            self._untracked.add(path)
+        return asked
+
+    def _look_at_tracked(self, entry: Tracked, asked: _Round) -> None:
+        path = entry.path
+        if entry.is_dirty_inside:
+            self._note(f'the submodule "{text_of(path)}" has changes that are not recorded, only its commit is')
+        if entry.is_unmerged:
+            self._note(f'"{text_of(path)}" has an unresolved conflict')
+        if path not in self._untracked and (entry.is_changed_on_disk or entry.index != "."):
+            self._changed.add(path)
+        if not entry.is_changed_on_disk or path in self._decided:
+            return
+        mode = self._ask(asked, path)
+        if mode is None or stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+            return
+        if stat.S_ISDIR(mode) and entry.is_submodule:
+            return
+        asked.add.remove(path)
+        asked.remove.append(path)
+        if not stat.S_ISDIR(mode):
+            self._omit(path, f"it is {_kind(mode)}")
+
+    def _ask(self, asked: _Round, path: bytes) -> int | None:
+        """Ask for a path to be recorded, or removed where nothing lies; return its mode."""
+        try:
+            found = os.lstat(self._root + path)
+        except OSError:
+            found = None
+        if found is not None and self._is_below_link(path):
+            asked.remove.append(path)
+            asked.signatures[path] = None
+            return None
+        asked.add.append(path)
+        asked.signatures[path] = found and (
+            found.st_mode,
+            found.st_size,
+            found.st_mtime_ns,
+            found.st_ctime_ns,
+            found.st_ino,
+        )
+        return None if found is None else found.st_mode
+
+    def _is_wanted(self, path: bytes) -> bool:
+        """Return whether an untracked path may enter; name it with the reason where it may not."""
+        if path in self._untracked:
+            return True
+        if path in self._decided or path.startswith((_OURS, *self._leave_out, *self._omitted_folders)):
+            return False
+        if path.endswith(b"/"):
+            self._omit(path, self._describe_repository(path))
+            return False
+        pattern = find_pattern(path, self._rules.exclude)
+        try:
+            found = os.lstat(self._root + path)
+        except OSError:
+            return False
+        if pattern is not None:
+            # No digest: such a file may be a secret that is short enough to be guessed.
+            self._omit(path, f'excluded by "{pattern}"', found.st_size)
+        elif not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
+            self._omit(path, f"it is {_kind(found.st_mode)}")
+        elif found.st_size > self._rules.max_file_size:
+            self._omit(path, f"larger than {self._rules.max_file_size} bytes", found.st_size)
+        else:
+            return True
+        return False
+
+    def _record(self, asked: _Round) -> None:
+        if asked.remove:
+            self._private.remove_paths(asked.remove)
+        for path, words in self._private.add_paths(asked.add):
+            self._omit(path, f"git cannot record it: {words}")
+            self._untracked.discard(path)
+        self._seen.update(asked.signatures)
+
+    def _describe_repository(self, path: bytes) -> str:
+        """Return the reason for leaving out a repository inside this one, with its commit."""
+        folder = os.fsdecode(self._root + path)
+        inner = Repository(
+            work_tree=Path(folder),
+            git_dir=Path(folder, ".git"),
+            common_dir=Path(folder, ".git"),
+            object_format=self._repo.object_format,
+            environ=self._repo.environ,
+        )
+        done = read_git(inner, "rev-parse", "--verify", "--quiet", "HEAD")
+        return (
+            f"a repository of its own, at commit {done.out.decode().strip()}"
+            if done.code == 0
+            else "a repository of its own"
+        )
+
+    def _is_below_link(self, path: bytes) -> bool:
+        """Return whether a folder above a path is a symbolic link: what lies behind it is not at this path."""
+        folder = os.path.dirname(path)
+        known = self._linked.get(folder)
+        if known is None:
+            known = self._is_below_link(folder) or os.path.islink(self._root + folder)
+            self._linked[folder] = known
+        return known
+
+    def _omit(self, path: bytes, reason: str, size: int | None = None) -> None:
+        digest = None
+        if size is not None and not reason.startswith("excluded") and size <= self._digest_budget:
+            self._digest_budget -= size
+            digest = digest_file(os.fsdecode(self._root + path))
+        self._decided.add(path)
+        self._omitted[path] = omit(path, reason, size, digest)
+
+    def _omit_folder(self, folder: bytes, reason: str, paths: list[bytes]) -> None:
+        if folder:
+            self._omitted_folders.append(folder + b"/")
+        else:
+            self._decided.update(path for path in paths if b"/" not in path)
+        self._omitted[folder + b"/"] = omit(folder + b"/" if folder else b"./", reason)
+
+    def _listed(self) -> tuple[Omitted, ...]:
+        rows = sorted(self._omitted.values(), key=lambda row: row.path)
+        if len(rows) > _MAX_OMITTED:
+            self._notes.append(f"{len(rows) - _MAX_OMITTED} more files are left out than are listed")
+        return tuple(rows[:_MAX_OMITTED])
+
+    def _note(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes.append(text)
+
+
+def _kind(mode: int) -> str:
+    """Name a kind of file that git cannot record."""
+    kinds = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder"))
+    return next((name for test, name in kinds if test(mode)), "a device")
