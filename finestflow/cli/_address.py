@@ -1,0 +1,49 @@
+"""What a user names: a run, a node in it, an output of that.
+
+``RUN`` is resolved by the workspace; this module splits ``RUN:node.output`` and finds node and output in a run that was read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from finestflow.errors import NotFoundError, UsageError, nearest_hint
+
+if TYPE_CHECKING:
+    from finestflow.model import NodeRecord, Run
+
+__all__ = ["find_node", "split_address"]
+
+
+def split_address(text: str, *, needs_node: bool = False) -> tuple[str, str]:
+    """Return (run, node and output) of ``RUN[:NODE[.OUTPUT]]``; an empty run means the newest.
+
+    Raises:
+        UsageError: when a node is needed and none is named.
+    """
+    run, _, node = text.partition(":")
+    if needs_node and not node:
+        raise UsageError(
+            f"{text!r} names no node",
+            f'write RUN:NODE, such as "{run or "@"}:fit"; "finestflow show {run or "@"}" lists them',
+        )
+    return run or "@", node
+
+
+def find_node(run: Run, text: str) -> tuple[NodeRecord, str]:
+    """Return the node that ``node``, ``node.part``, ``node[0]`` or the name of an output means, and the part (``[0]``, ``.x``) or ``""``.
+
+    Raises:
+        NotFoundError: when the run has no such node.
+    """
+    for candidate in dict.fromkeys((text, run.outputs.get(text, ""))):
+        if candidate in run.nodes:
+            return run.nodes[candidate], ""
+        prefixes = [path for path in run.nodes if candidate.startswith((f"{path}.", f"{path}["))]
+        if prefixes:
+            path = max(prefixes, key=len)
+            return run.nodes[path], candidate[len(path) :]
+    raise NotFoundError(
+        f"run {run.summary.name!r} has no node {text!r}",
+        nearest_hint(text, [*run.nodes, *run.outputs], "nodes and outputs"),
+    )

@@ -1,0 +1,83 @@
+"""Options and arguments that several commands share, with their completion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+__all__ = ["dry_run_option", "json_option", "query_argument", "run_argument", "runs_argument", "target_argument"]
+
+_LISTED = 60
+
+
+def _iter_runs(ctx: click.Context) -> Iterator[CompletionItem]:
+    """Yield the newest runs; a completion never fails, it is empty."""
+    from finestflow.workspace import Workspace
+
+    folder = ctx.find_root().params.get("folder") or "."
+    workspace = Workspace.find(Path.cwd() / folder, os.environ)
+    for summary in workspace.select("", limit=_LISTED):
+        yield CompletionItem(summary.name, help=f"{summary.pipeline} {summary.status.value}")
+
+
+def _complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    try:
+        run, colon, node = incomplete.partition(":")
+        if not colon:
+            return [
+                item
+                for item in [CompletionItem("@", help="newest"), *_iter_runs(ctx)]
+                if item.value.startswith(incomplete)
+            ]
+        from finestflow.workspace import Workspace
+
+        found = Workspace.find(Path.cwd() / (ctx.find_root().params.get("folder") or "."), os.environ).load_run(
+            run or "@"
+        )
+        return [CompletionItem(f"{run}:{path}") for path in found.nodes if path.startswith(node)]
+    except Exception:  # noqa: BLE001 - a broken repository must not spoil the user's prompt
+        return []
+
+
+def _complete_target(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    try:
+        from finestflow.workspace import Workspace
+
+        folder = ctx.find_root().params.get("folder") or "."
+        names = Workspace.find(Path.cwd() / folder, os.environ).config.pipelines
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)] or [
+            CompletionItem(incomplete, type="file")
+        ]
+    except Exception:  # noqa: BLE001 - see above
+        return []
+
+
+def run_argument(name: str = "run", *, required: bool = False, metavar: str = "RUN") -> Callable[[Any], Any]:
+    """Declare the argument that names a run; the newest when it is left out."""
+    return click.argument(
+        name, required=required, metavar=metavar, default=None if required else "@", shell_complete=_complete_run
+    )
+
+
+def runs_argument(name: str = "runs") -> Callable[[Any], Any]:
+    """Declare the argument that names one or more runs."""
+    return click.argument(name, nargs=-1, required=True, metavar="RUN...", shell_complete=_complete_run)
+
+
+def target_argument() -> Callable[[Any], Any]:
+    """Declare the argument that names a pipeline."""
+    return click.argument("target", required=False, metavar="[TARGET]", shell_complete=_complete_target)
+
+
+def query_argument() -> Callable[[Any], Any]:
+    """Declare the words of a query, which need no quotes."""
+    return click.argument("query", nargs=-1, metavar="[QUERY]...")
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
+dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing.")

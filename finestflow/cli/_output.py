@@ -1,0 +1,306 @@
+"""stdout: aligned tables, JSON documents, colour, the pager. And the notes that go to stderr.
+
+Invariant: stdout carries data only, stderr everything else; whether there is colour, a pager or a width to fit into is decided here, once.
+Called by every command through its ``Session``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self, TextIO
+
+from finestflow.cli._text import cut, pad, width
+
+__all__ = ["SCHEMA", "STATUS_STYLE", "Column", "Output", "Styled", "dump_json", "format_table", "paint"]
+
+SCHEMA = 1
+"""Version of the JSON documents; fields are only ever added."""
+
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
+STATUS_STYLE = {
+    "ok": "green",
+    "hit": "cyan",
+    "running": "blue",
+    "pending": "dim",
+    "failed": "red",
+    "killed": "red",
+    "cancelled": "yellow",
+    "skipped": "dim",
+}
+
+
+class Styled(str):
+    """A cell of a table with a style; measured and cut like the text that it is."""
+
+    __slots__ = ("style",)
+    style: str
+
+    def __new__(cls, text: str, style: str) -> Self:
+        """Give the text a style."""
+        made = super().__new__(cls, text)
+        made.style = style
+        return made
+
+
+class Column:
+    """A column of a table.
+
+    Args:
+        title: Heading; lower case.
+        right: Aligned to the right, for numbers.
+        shrinks: May be cut when the terminal is too narrow.
+        style: Style of its cells that have none of their own.
+    """
+
+    __slots__ = ("right", "shrinks", "style", "title")
+
+    def __init__(self, title: str, *, right: bool = False, shrinks: bool = False, style: str = "") -> None:
+        self.title = title
+        self.right = right
+        self.shrinks = shrinks
+        self.style = style
+
+
+def paint(text: str, style: str) -> str:
+    """Return the text with the escape sequences of a style such as ``bold red``."""
+    codes = ";".join(_CODES[name] for name in style.split() if name in _CODES)
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
+
+
+def _fit(widths: list[int], columns: Sequence[Column], room: int) -> list[int]:
+    """Take columns away from those that may shrink, from the widest first, until the row fits or they are at 8."""
+    fitted = list(widths)
+    excess = sum(fitted) + 2 * (len(fitted) - 1) - room
+    while excess > 0:
+        candidates = [i for i, column in enumerate(columns) if column.shrinks and fitted[i] > 8]
+        if not candidates:
+            break
+        widest = max(candidates, key=lambda i: fitted[i])
+        fitted[widest] -= 1
+        excess -= 1
+    return fitted
+
+
+def format_table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    room: int | None = None,
+    color: bool = False,
+    header: bool = True,
+) -> Iterator[str]:
+    """Yield the lines of a table; cells are one line each and safe already.
+
+    Args:
+        columns: One a cell of each row.
+        rows: Texts, or ``Styled`` ones.
+        room: Width of the terminal; None cuts nothing.
+        color: Whether styles become escape sequences.
+        header: Whether the titles are shown.
+    """
+    shown = [[column.title for column in columns], *rows] if header else list(rows)
+    if not shown:
+        return
+    by_column = list(zip(*shown, strict=True))
+    widths = [max(map(len, cells)) if all(map(str.isascii, cells)) else max(map(width, cells)) for cells in by_column]
+    fitted = widths if room is None else _fit(widths, columns, room)
+    last = len(columns) - 1
+    padded: list[list[str]] = []
+    for i, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
+        limit = fitted[i]
+        texts = [cut(cell, limit) for cell in cells] if limit < widths[i] else list(cells)
+        is_last = i == last and not column.right
+        filled = texts if is_last else [pad(text, limit, right=column.right) for text in texts]
+        if color:
+            styles = [cell.style if isinstance(cell, Styled) else column.style for cell in cells]
+            if header:
+                styles[0] = "bold"
+            filled = [paint(text, style) if style else text for text, style in zip(filled, styles, strict=True)]
+        padded.append(filled)
+    for line in zip(*padded, strict=True):
+        yield "  ".join(line).rstrip()
+
+
+class Output:
+    """The streams of one command.
+
+    Args:
+        color: ``auto``, ``always`` or ``never``.
+        verbosity: -1 quiet, 0, 1 verbose.
+        environ: ``NO_COLOR``, ``FORCE_COLOR``, ``TERM``, ``PAGER`` are looked at.
+        out: Where data goes.
+        err: Where everything else goes.
+    """
+
+    def __init__(
+        self,
+        *,
+        color: str = "auto",
+        verbosity: int = 0,
+        environ: Mapping[str, str] | None = None,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self.out = sys.stdout if out is None else out
+        self.err = sys.stderr if err is None else err
+        self.verbosity = verbosity
+        self.is_terminal = _is_terminal(self.out)
+        self.color = _wants_color(color, self.out, self._environ)
+        self.color_err = _wants_color(color, self.err, self._environ)
+
+    # -- stdout
+
+    def line(self, text: str = "") -> None:
+        """Write one line of data."""
+        self.out.write(text + "\n")
+
+    def lines(self, lines: Iterable[str], *, page: bool = False) -> None:
+        """Write lines of data; ``page`` shows them in the pager when they do not fit the terminal."""
+        if page and self.is_terminal:
+            self._page(list(lines))
+            return
+        self.out.write("".join(f"{line}\n" for line in lines))
+
+    def raw(self, data: bytes) -> None:
+        """Write bytes of data as they are."""
+        self.out.flush()
+        buffer = getattr(self.out, "buffer", None)
+        if buffer is None:
+            self.out.write(data.decode("utf-8", "replace"))
+        else:
+            buffer.write(data)
+            buffer.flush()
+
+    def table(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, page: bool = False, header: bool = True
+    ) -> None:
+        """Write an aligned table, cut to the terminal when there is one."""
+        room = self.columns if self.is_terminal else None
+        self.lines(format_table(columns, rows, room=room, color=self.color, header=header), page=page)
+
+    def json(self, kind: str, **fields: Any) -> None:
+        """Write the one JSON document of a command."""
+        self.document({"schema": SCHEMA, "kind": kind, **fields}, indent=2 if self.is_terminal else None)
+
+    def document(self, document: Any, *, indent: int | None = None) -> None:
+        """Write anything as one JSON document, on one line unless ``indent`` says else."""
+        self.line(dump_json(document, indent=indent, ascii_only=self.out.encoding.lower() not in {"utf-8", "utf8"}))
+
+    def style(self, text: str, style: str) -> str:
+        """Return the text for stdout in a style, when there is colour."""
+        return paint(text, style) if self.color else text
+
+    @property
+    def columns(self) -> int:
+        """Width of the terminal."""
+        import shutil
+
+        return shutil.get_terminal_size().columns
+
+    # -- stderr
+
+    def note(self, text: str, style: str = "") -> None:
+        """Say something to the person; ``-q`` silences it."""
+        if self.verbosity >= 0:
+            self._say(text, style)
+
+    def detail(self, text: str) -> None:
+        """Say what only ``-v`` asks for."""
+        if self.verbosity > 0:
+            self._say(text, "dim")
+
+    def warn(self, text: str, hint: str = "") -> None:
+        """Say what may be wrong, also with ``-q``."""
+        self._say(f"finestflow: warning: {text}", "yellow")
+        if hint:
+            self._say(f"hint: {hint}", "")
+
+    def _say(self, text: str, style: str) -> None:
+        self.out.flush()
+        self.err.write((paint(text, style) if style and self.color_err else text) + "\n")
+        self.err.flush()
+
+    # -- pager
+
+    def _page(self, lines: list[str]) -> None:
+        import shutil
+
+        text = "".join(f"{line}\n" for line in lines)
+        command = self._environ.get("PAGER", "less")
+        if len(lines) < shutil.get_terminal_size().lines or command in {"", "cat"}:
+            self.out.write(text)
+            return
+        import shlex
+        import subprocess
+
+        environ = {"LESS": "FRX", **self._environ}
+        try:
+            pager = subprocess.Popen(
+                shlex.split(command), stdin=subprocess.PIPE, env=environ, text=True, encoding="utf-8"
+            )
+        except (OSError, ValueError):
+            self.out.write(text)
+            return
+        try:
+            pager.communicate(text)
+        except BrokenPipeError:
+            pass
+        except KeyboardInterrupt:
+            pager.wait()
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def _wants_color(choice: str, stream: TextIO, environ: Mapping[str, str]) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR") not in {None, "", "0"}:
+        return True
+    return _is_terminal(stream) and environ.get("TERM") != "dumb"
+
+
+def dump_json(document: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Return a document as JSON; numbers that JSON does not know (NaN, infinities) become texts, other objects their text."""
+    import json
+
+    try:
+        return json.dumps(document, indent=indent, ensure_ascii=ascii_only, allow_nan=False, default=_plain)
+    except ValueError:
+        return json.dumps(_finite(document), indent=indent, ensure_ascii=ascii_only, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return list(value)
+    return str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124 - NaN
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return [_finite(item) for item in value]
+    return value

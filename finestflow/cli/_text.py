@@ -1,0 +1,188 @@
+"""Text for people: made safe for a terminal, measured in columns, and numbers, sizes, spans and times as a person writes them.
+
+Invariant: nothing that came from a run reaches a terminal without ``one_line`` or ``many_lines``. Called by every command.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = [
+    "ago",
+    "cut",
+    "duration",
+    "iso",
+    "many_lines",
+    "number",
+    "one_line",
+    "pad",
+    "parse_when",
+    "size",
+    "value_text",
+    "width",
+]
+
+# CSI, OSC (also DCS, SOS, PM, APC: up to their terminator), two-character escapes; and the C1 forms of the first two.
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x9b[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?"
+)
+# Other controls, and marks that turn the direction of what follows or are not seen at all.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
+
+
+def one_line(text: object) -> str:
+    """Return text that came from a run as one line without escape sequences and control characters."""
+    line = text if isinstance(text, str) else str(text)
+    if line.isprintable():
+        return line
+    return _CONTROLS.sub(
+        "", _ESCAPES.sub("", line).replace("\r\n", "\n").replace("\n", " ").replace("\t", " ").replace("\r", " ")
+    )
+
+
+def many_lines(text: str) -> str:
+    """Return text that came from a run with its lines and tabs, without escape sequences and control characters.
+
+    What a bare carriage return has overwritten is dropped, so that a progress bar leaves its last state.
+    """
+    plain = _ESCAPES.sub("", text).replace("\r\n", "\n")
+    if "\r" in plain:
+        plain = "\n".join(_OVERWRITTEN.sub("", line.rstrip("\r")) for line in plain.split("\n"))
+    return _CONTROLS.sub("", plain)
+
+
+def width(text: str) -> int:
+    """Return how many columns a terminal needs: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(_column(character) for character in text)
+
+
+def _column(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """Return the text in at most so many columns, with an ellipsis where something was left off."""
+    if width(text) <= columns:
+        return text
+    if columns < 1:
+        return ""
+    if text.isascii():
+        return text[: columns - 1] + "…"
+    used = 0
+    for position, character in enumerate(text):
+        used += _column(character)
+        if used > columns - 1:
+            return text[:position] + "…"
+    return text
+
+
+def pad(text: str, columns: int, *, right: bool = False) -> str:
+    """Return the text filled with blanks to so many columns."""
+    if text.isascii():
+        return text.rjust(columns) if right else text.ljust(columns)
+    blanks = " " * (columns - width(text))
+    return blanks + text if right else text + blanks
+
+
+def number(value: float | None) -> str:
+    """Return a metric with at most five significant digits."""
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    text = f"{value:.5g}"
+    return text if "e" not in text or abs(value) >= 1e15 or abs(value) < 1e-4 else f"{value:.0f}"
+
+
+def size(count: int | None) -> str:
+    """Return bytes as ``12 B``, ``3.4 kB``, ``20 MB``."""
+    if count is None:
+        return ""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{amount:.0f} {unit}" if amount >= 99.5 or unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a span as ``0.02s``, ``1.4s``, ``3m12s``, ``2h05m``, ``3d04h``."""
+    if seconds is None:
+        return ""
+    if seconds < 0.1:
+        return f"{seconds:.2f}s"
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
+
+
+def ago(then: float, now: float) -> str:
+    """Return how long ago something was: ``now``, ``5m ago``, ``3h ago``, ``2d ago``, and a date after a month."""
+    seconds = now - then
+    if seconds < 10:
+        return "now"
+    if seconds < 60:
+        return f"{seconds:.0f}s ago"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f}m ago"
+    if seconds < 86400:
+        return f"{seconds / 3600:.0f}h ago"
+    if seconds < 30 * 86400:
+        return f"{seconds / 86400:.0f}d ago"
+    import time
+
+    return time.strftime("%Y-%m-%d", time.localtime(then))
+
+
+def iso(seconds: float | None) -> str | None:
+    """Return a time in ISO 8601 with the zone of this machine; None stays None."""
+    if seconds is None:
+        return None
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")
+
+
+def parse_when(text: str, now: float) -> float:
+    """Return the time that ``2d`` (ago) or ``2026-11-01`` means.
+
+    Raises:
+        ValueError: when it is neither.
+    """
+    from datetime import datetime
+
+    from finestflow.config.kinds import parse_duration
+
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+
+
+def value_text(value: Any) -> str:
+    """Return a param or setting as one would type it."""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{one_line(key)}={value_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, Iterable):
+        return "[" + ", ".join(value_text(item) for item in value) + "]"
+    return one_line(value)

@@ -1,0 +1,204 @@
+"""``finestflow show``: a run, a node or an output, in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from finestflow.cli._address import find_node, split_address
+from finestflow.cli._documents import node_document, run_document
+from finestflow.cli._options import json_option, run_argument
+from finestflow.cli._output import STATUS_STYLE, Column, Output, Styled
+from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import ago, duration, iso, many_lines, number, one_line, size, value_text
+
+if TYPE_CHECKING:
+    from finestflow.model import NodeRecord, OutputRecord, Run, RunSummary
+
+
+@click.command("show")
+@run_argument(metavar="[RUN[:NODE[.OUTPUT]]]")
+@click.option("--logs", is_flag=True, help="What it wrote, too.")
+@click.option("--config", is_flag=True, help="Only its configuration, as TOML: finestflow run takes it.")
+@click.option("--graph", is_flag=True, help="Its graph, too.")
+@json_option
+@pass_session
+def command(session: Session, run: str, logs: bool, config: bool, graph: bool, as_json: bool) -> None:
+    """Show one run, one node or one output."""
+    workspace = session.history
+    name, place = split_address(run)
+    if config:
+        session.out.line(workspace.dump_config(name).rstrip("\n"))
+        return
+    found = workspace.load_run(name)
+    out = session.out
+    if place:
+        node, part = find_node(found, place)
+        if as_json:
+            document = node_document(node)
+            if part and node.output is not None:
+                document |= {"part": part, "digest": node.output.parts.get(part)}
+            out.json("node", run=found.summary.id, node=document)
+            return
+        lines = list(_node_lines(node, part, out))
+    elif as_json:
+        out.json("run", run=run_document(found))
+        return
+    else:
+        lines = list(_run_lines(found, session))
+    if graph and not place:
+        from finestflow.cli.graph import text_graph
+
+        lines += ["", *text_graph(found, out)]
+    if logs:
+        lines += ["", *many_lines(workspace.read_log(name, place or None).decode("utf-8", "replace")).splitlines()]
+    out.lines(lines, page=True)
+
+
+def _run_lines(run: Run, session: Session) -> Iterator[str]:
+    out, summary = session.out, run.summary
+    status = out.style(summary.status.value, STATUS_STYLE[summary.status.value])
+    star = " ★" if summary.star else ""
+    yield f"{out.style(one_line(summary.name), 'bold')}  {out.style(summary.id, 'yellow')}  {status}{star}"
+    yield from _fields(_summary_fields(run, session), out)
+    for title, pairs in (
+        ("params", ((key, value_text(value)) for key, value in summary.params.items())),
+        ("inputs", ((key, value_text(value)) for key, value in run.inputs.items())),
+        ("metrics", ((key, number(value)) for key, value in summary.metrics.items())),
+        ("outputs", ((key, value) for key, value in run.outputs.items())),
+    ):
+        yield from _section(title, pairs, out)
+    if run.nodes:
+        yield ""
+        yield from node_table(run.nodes.values(), out)
+    if run.notes:
+        yield ""
+        yield from (f"note: {one_line(note)}" for note in run.notes)
+    if run.snapshot is not None and run.snapshot.omitted:
+        yield ""
+        yield f"left out of the snapshot ({len(run.snapshot.omitted)}):"
+        yield from (f"  {one_line(item.path)}  {item.reason}  {size(item.size)}" for item in run.snapshot.omitted[:20])
+    if run.traceback:
+        yield ""
+        yield from many_lines(run.traceback).rstrip().splitlines()
+
+
+def _summary_fields(run: Run, session: Session) -> Iterator[tuple[str, str]]:
+    summary = run.summary
+    yield "pipeline", one_line(summary.pipeline) + (f"  ({one_line(run.target)})" if run.target else "")
+    yield "started", f"{iso(summary.started)}  ({ago(summary.started, session.now)})"
+    yield "took", f"{duration(summary.seconds)}  {summary.nodes} nodes, {summary.hits} hits"
+    yield "code", _code_text(summary)
+    if summary.commit:
+        yield "commit", summary.commit
+    if summary.tags:
+        yield "tags", " ".join(f"#{one_line(tag)}" for tag in summary.tags)
+    if summary.note:
+        yield "note", one_line(summary.note)
+    if summary.reproduces:
+        yield "reproduces", summary.reproduces
+    if summary.error:
+        yield "error", session.out.style(one_line(summary.error), "red")
+
+
+def _code_text(summary: RunSummary) -> str:
+    base = (summary.base or "no commit")[:10]
+    branch = f" on {one_line(summary.branch)}" if summary.branch else ""
+    changed, untracked = summary.dirty
+    dirty = f" + {changed} changed, {untracked} untracked" if changed or untracked else ""
+    return f"{base}{branch}{dirty}"
+
+
+def _fields(pairs: Iterable[tuple[str, str]], out: Output) -> Iterator[str]:
+    for key, value in pairs:
+        yield f"  {out.style(f'{key:<10}', 'dim')}  {value}"
+
+
+def _section(title: str, pairs: Iterable[tuple[str, str]], out: Output) -> Iterator[str]:
+    listed = [(one_line(key), value) for key, value in pairs]
+    if not listed:
+        return
+    yield ""
+    yield out.style(title, "bold")
+    room = max(len(key) for key, _ in listed)
+    yield from (f"  {key:<{room}}  {value}" for key, value in listed)
+
+
+def node_table(nodes: Iterable[NodeRecord], out: Output) -> Iterator[str]:
+    """Yield the lines of a table of nodes: status, time, why."""
+    from finestflow.cli._output import format_table
+
+    columns = [
+        Column("node"),
+        Column("status"),
+        Column("took", right=True),
+        Column("output", shrinks=True),
+        Column("why", shrinks=True, style="dim"),
+    ]
+    rows = [
+        [
+            one_line(node.path),
+            Styled(node.status.value, STATUS_STYLE[node.status.value]),
+            duration(node.seconds),
+            one_line(node.output.preview) if node.output else "",
+            one_line(node.error or node.why),
+        ]
+        for node in nodes
+    ]
+    return format_table(columns, rows, room=out.columns if out.is_terminal else None, color=out.color)
+
+
+def _node_lines(node: NodeRecord, part: str, out: Output) -> Iterator[str]:
+    status = out.style(node.status.value, STATUS_STYLE[node.status.value])
+    yield f"{out.style(one_line(node.path), 'bold')}  {one_line(node.task)}  {status}"
+    yield from _fields(_node_fields(node), out)
+    yield from _section("params", ((key, value_text(value)) for key, value in node.params.items()), out)
+    inputs = (
+        (
+            key,
+            f"{(item.digest or 'no digest')[:12]}  {'from ' + item.source if item.source else one_line(item.preview)}",
+        )
+        for key, item in node.inputs.items()
+    )
+    yield from _section("inputs", inputs, out)
+    if node.output is not None:
+        yield from _section("output", _output_fields(node.output, part), out)
+    yield from _section(
+        "code", ((key, value if len(value) != 64 else value[:12]) for key, value in node.code.items()), out
+    )
+    if node.error:
+        yield ""
+        yield from many_lines(node.error).splitlines()
+    yield from (f"note: {one_line(note)}" for note in node.notes)
+
+
+def _node_fields(node: NodeRecord) -> Iterator[tuple[str, str]]:
+    if node.why:
+        yield "why", one_line(node.why)
+    if node.hit_of:
+        yield "hit of", node.hit_of
+    if node.started is not None:
+        yield "started", iso(node.started) or ""
+    yield "took", duration(node.seconds)
+    if len(node.attempts) > 1:
+        yield "attempts", ", ".join(f"{attempt.status.value} {duration(attempt.seconds)}" for attempt in node.attempts)
+    if node.key:
+        yield "key", node.key
+    if node.seed is not None:
+        yield "seed", str(node.seed)
+
+
+def _output_fields(output: OutputRecord, part: str) -> Iterator[tuple[str, str]]:
+    if part:
+        yield f"digest of {part}", str(output.parts.get(part, "unknown"))
+    yield "digest", output.digest or "none"
+    yield "type", one_line(output.type)
+    if output.size is not None:
+        yield "size", size(output.size)
+    if output.preview:
+        yield "preview", one_line(output.preview)
+    if output.note:
+        yield "note", one_line(output.note)
+    yield from ((name, digest[:12]) for name, digest in list(output.parts.items())[:20])
