@@ -14,16 +14,16 @@ import os
 import shutil
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from finestflow.errors import LockedError
-from finestflow.journal.names import is_run_id, quote_name
+from finestflow.journal.names import is_run_id, quote_name, unquote_name
 from finestflow.model import RunId
 
-__all__ = ["EventReader", "LiveEntry", "LiveFolder", "iter_live", "read_events", "remove_leftovers", "take_over"]
+__all__ = ["EventReader", "LiveEntry", "LiveFolder", "iter_live", "read_events", "read_logs", "remove_leftovers", "take_over"]
 
 _LAZY_BYTES = 1 << 16
 _OPEN_LOGS = 64
@@ -272,13 +272,19 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
     return iter(EventReader(path).read_new(whole=True))
 
 
-def read_logs(folder: Path, nodes: Iterator[str] | list[str]) -> dict[str, bytes]:
-    """Read the logs of these nodes from a live folder; nodes that printed nothing are missing."""
+def read_logs(folder: Path, nodes: Iterable[str]) -> dict[str, bytes]:
+    """Read the logs of a live folder, by node.
+
+    Args:
+        folder: The live folder.
+        nodes: Nodes of the run: a long name cannot be told from the name of its file.
+    """
+    names = {quote_name(node): node for node in nodes}
     logs = {}
-    for node in nodes:
-        data = _read(folder / "logs" / f"{quote_name(node)}.txt")
+    for path in sorted((folder / "logs").glob("*.txt")):
+        data = _read(path)
         if data:
-            logs[node] = data
+            logs[names.get(path.stem) or unquote_name(path.stem)] = data
     return logs
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "new_run_name",
     "quote_name",
     "shortest_prefixes",
+    "unquote_name",
 ]
 
 ID_LENGTH = 12
@@ -119,3 +120,13 @@ def quote_name(name: str) -> str:
     if len(quoted) > _LONGEST_FILE_NAME or not quoted:
         return f"{quoted[:_LONGEST_FILE_NAME]}%~{hashlib.blake2b(raw, digest_size=8).hexdigest()}"
     return quoted
+
+
+def unquote_name(quoted: str) -> str:
+    """Return the name that a file name stands for; of one that was cut, what is left of it."""
+    first, *parts = quoted.partition("%~")[0].encode().split(b"%")
+    try:
+        raw = first + b"".join(bytes.fromhex(part[:2].decode()) + part[2:] for part in parts)
+    except ValueError:
+        return quoted
+    return raw.decode("utf-8", "replace")

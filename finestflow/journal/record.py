@@ -37,10 +37,24 @@ from finestflow.model import (
     Snapshot,
 )
 
-__all__ = ["FOLDER", "dump_record", "load_record"]
+__all__ = ["FIXED_FILES", "FOLDER", "dump_record", "listed_files", "load_record"]
 
 FOLDER = ".finestflow"
 """The folder of the record, at the root of a run commit's tree."""
+
+FIXED_FILES = (
+    "run.json",
+    "params.json",
+    "inputs.json",
+    "metrics.json",
+    "graph.json",
+    "tasks.json",
+    "config.toml",
+    "environment.txt",
+    "omitted.json",
+    "traceback.txt",
+)
+"""The files that ``load_record`` asks for in any case; ``listed_files`` tells the rest."""
 
 Fields = dict[str, Any]
 _is_item = re.compile(r"\[\d+\]$").search
@@ -102,6 +116,13 @@ def load_record(read: Callable[[str], bytes | None], *, commit: str = "", with_s
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         message = f"the record of run {about.get('id', '?')!r} is damaged: {type(error).__name__}: {error}"
         raise CorruptionError(message, "the other runs are not affected") from error
+
+
+def listed_files(files: Mapping[str, bytes], *, with_series: bool = True) -> list[str]:
+    """Return the files that the fixed ones name: series and sources."""
+    about, metrics = _load(files.get, "run.json"), _load(files.get, "metrics.json")
+    paths = [row["series"] for row in metrics.values() if "series" in row] if with_series else []
+    return paths + list(about.get("sources", {}).values())
 
 
 def _load(read: Callable[[str], bytes | None], path: str) -> Any:

@@ -1,0 +1,298 @@
+"""The journal: the chain of run commits, and how a run enters it whatever happens.
+
+Owns the order of writes of docs/reference/journal-format.md. Invariant: a run id is in the chain once, and a run that
+has begun is either in a live folder or in the chain, also when the process is killed between any two steps. The runner publishes
+through it, the workspace recovers killed runs with it, everybody reads whole runs from it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from finestflow.errors import CorruptionError, FinestflowError, NotFoundError, RefMovedError
+from finestflow.git.history import iter_commits, read_blobs
+from finestflow.git.objects import Objects
+from finestflow.git.refs import JOURNAL_REF, LIVE_PREFIX, author_identity, delete_ref, list_refs, read_ref, update_ref
+from finestflow.git.repository import Repository
+from finestflow.journal.live import (
+    EventReader,
+    LiveEntry,
+    LiveFolder,
+    iter_live,
+    read_logs,
+    remove_folder,
+    remove_leftovers,
+    take_over,
+)
+from finestflow.journal.lock import hold_lock
+from finestflow.journal.logs import load_log
+from finestflow.journal.message import format_message, run_id_of
+from finestflow.journal.record import FIXED_FILES, FOLDER, dump_record, listed_files, load_record
+from finestflow.journal.state import RunState
+from finestflow.model import Run, RunId, RunSummary
+
+__all__ = ["Journal", "fold"]
+
+_TRIES = 50
+_LEFTOVER_SECONDS = 3600
+
+
+def _no_fault(point: str) -> None:
+    del point
+
+
+class Journal:
+    """The journal of a repository.
+
+    Args:
+        repo: The repository.
+        fault: Called with the name of each point that a process may die at: ``begun``, ``tree``, ``locked``, ``commit``, ``ref``,
+            ``live-ref``, ``folder``. Tests raise or kill there.
+    """
+
+    def __init__(self, repo: Repository, *, fault: Callable[[str], None] = _no_fault) -> None:
+        self._repo = repo
+        self._fault = fault
+        self.problems: list[str] = []
+        """What went wrong with single runs in ``recover``, for people."""
+
+    def tip(self) -> str | None:
+        """Return the newest run commit, or None when there is no run."""
+        return read_ref(self._repo, JOURNAL_REF)
+
+    def hold_snapshot(self, run_id: RunId, tree: str, *, now: float) -> None:
+        """Keep the objects of a snapshot from ``git gc`` until its run is published."""
+        with Objects(self._repo) as objects:
+            commit = objects.write_commit(
+                tree=tree,
+                parents=(),
+                message=f"snapshot of run {run_id}\n",
+                author=author_identity(self._repo),
+                author_time=int(now),
+                commit_time=int(now),
+            )
+        update_ref(self._repo, LIVE_PREFIX + run_id, commit, None, message=f"start {run_id}")
+
+    def publish(self, live: LiveFolder, run: Run, *, config: str = "") -> str:
+        """Append a run that has ended, then remove what kept it until then.
+
+        Returns:
+            The id of its commit.
+        """
+        live.flush()
+        commit = self.append(run, read_logs(live.path, run.nodes), config=config)
+        self._fault("ref")
+        delete_ref(self._repo, LIVE_PREFIX + live.run_id)
+        self._fault("live-ref")
+        live.close(remove=True)
+        self._fault("folder")
+        return commit
+
+    def append(self, run: Run, logs: Mapping[str, bytes] | None = None, *, config: str = "") -> str:
+        """Write a run's commit and move the tip to it; a run that is there already is left as it is.
+
+        Args:
+            run: The run, ended.
+            logs: What each node printed.
+            config: Text for ``config.toml``, else made of the run's description.
+
+        Returns:
+            The id of its commit.
+        """
+        self._fault("begun")
+        files = dump_record(run, logs, config=config)
+        author = author_identity(self._repo)
+        with Objects(self._repo) as objects:
+            tree = objects.graft(run.snapshot.tree if run.snapshot else None, FOLDER, files)
+            self._fault("tree")
+            with hold_lock(self._repo.state_dir):
+                self._fault("locked")
+                return self._advance(objects, run, tree, author)
+
+    def _advance(self, objects: Objects, run: Run, tree: str, author: tuple[str, str]) -> str:
+        summary, message = run.summary, format_message(run)
+        started = max(0, int(summary.started))
+        for _ in range(_TRIES):
+            tip = self.tip()
+            known = self._find_since(objects, tip, summary.id, started)
+            if known is not None:
+                return known
+            before = objects.read_commit(tip).commit_time if tip else 0
+            commit = objects.write_commit(
+                tree=tree,
+                parents=[tip] if tip else [],
+                message=message,
+                author=author,
+                author_time=started,
+                commit_time=max(started, int(run.ended or 0), before),
+            )
+            self._fault("commit")
+            try:
+                update_ref(self._repo, JOURNAL_REF, commit, tip, message=f"run {summary.id}: {summary.status}")
+            except RefMovedError:  # plain git, or a finestflow that does not see our lock
+                continue
+            return commit
+        message = f"{JOURNAL_REF!r} moved {_TRIES} times while run {summary.id!r} was appended"
+        raise RefMovedError(message, "the run is kept in its live folder; any finestflow command appends it")
+
+    def find(self, run_id: RunId, *, started: float = 0.0) -> str | None:
+        """Return the commit of a run, or None.
+
+        Args:
+            run_id: Which run.
+            started: Its start where it is known: only what came after it is read then.
+        """
+        tip = self.tip()
+        if tip is None:
+            return None
+        if started > 0:
+            with Objects(self._repo) as objects:
+                return self._find_since(objects, tip, run_id, int(started))
+        found = None
+        for commit in iter_commits(self._repo, tip):
+            if run_id_of(commit.message) == run_id:
+                found = commit.oid
+        return found
+
+    def _find_since(self, objects: Objects, tip: str | None, run_id: RunId, started: int) -> str | None:
+        """Look for a run from the tip back; committer dates never decrease along the chain, so it can stop early."""
+        while tip is not None:
+            commit = objects.read_commit(tip)
+            if run_id_of(commit.message) == run_id:
+                return tip
+            if commit.commit_time < started:
+                return None
+            tip = commit.parents[0] if commit.parents else None
+        return None
+
+    def load(self, run: RunSummary | str, *, with_series: bool = True) -> Run:
+        """Return a run, whole.
+
+        Args:
+            run: Its summary, or its commit.
+            with_series: Read the values of the metrics too.
+
+        Raises:
+            CorruptionError: Its record is missing or damaged.
+        """
+        commit = run if isinstance(run, str) else run.commit
+        files = self._read_files(commit, FIXED_FILES)
+        try:
+            files.update(self._read_files(commit, listed_files(files, with_series=with_series)))
+            whole = load_record(files.get, commit=commit, with_series=with_series)
+        except CorruptionError as error:
+            raise type(error)(f"{error.message} (commit {commit[:12]})", error.hint) from error
+        if isinstance(run, str):
+            return whole
+        said = {name: getattr(run, name) for name in ("name", "tags", "note", "star", "removed", "origin")}
+        return replace(whole, summary=replace(whole.summary, **said))
+
+    def read_file(self, commit: str, path: str) -> bytes | None:
+        """Return a file of a run's record, by path below ``.finestflow/``."""
+        return self._read_files(commit, [path]).get(path)
+
+    def read_log(self, commit: str, node: str) -> bytes | None:
+        """Return what a node printed, as far as the record has it."""
+        return load_log(lambda path: self.read_file(commit, path), node)
+
+    def _read_files(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
+        wanted = list(paths)
+        blobs = read_blobs(self._repo, [f"{commit}:{FOLDER}/{path}" for path in wanted]) if wanted else ()
+        return {path: data for path, data in zip(wanted, blobs, strict=False) if data is not None}
+
+    def recover(self, now: float) -> list[RunId]:
+        """Publish the runs whose process is gone, as killed or as they said they ended.
+
+        What goes wrong with one is told in ``problems`` and tried again the next time.
+
+        Args:
+            now: The time, to tell what a crash left long ago from what is being made.
+
+        Returns:
+            The runs that were published, or found published.
+        """
+        recovered = []
+        abandoned = [entry for entry in iter_live(self._repo.state_dir) if not entry.is_alive]
+        for entry in abandoned:
+            alive = take_over(entry)
+            if alive is None:
+                continue
+            try:
+                if self._recover(entry):
+                    recovered.append(entry.run_id)
+            except (FinestflowError, OSError) as error:
+                self.problems.append(f"run {entry.run_id!r} could not be recovered: {error}")
+            finally:
+                os.close(alive)
+        if abandoned:
+            self._remove_stray_refs()
+        remove_leftovers(self._repo.state_dir, older_than=now - _LEFTOVER_SECONDS)
+        return recovered
+
+    def _recover(self, entry: LiveEntry) -> bool:
+        state, damaged = fold(entry)
+        if state.has_begun:
+            run = state.killed()
+            if damaged:
+                note = f"{damaged} damaged events were skipped when this run was recovered"
+                run = replace(run, notes=(*run.notes, note))
+            self._append_recovered(run, read_logs(entry.path, run.nodes))
+            self._fault("ref")
+        delete_ref(self._repo, LIVE_PREFIX + entry.run_id)
+        self._fault("live-ref")
+        remove_folder(entry)
+        self._fault("folder")
+        return state.has_begun
+
+    def _append_recovered(self, run: Run, logs: Mapping[str, bytes]) -> None:
+        try:
+            self.append(run, logs)
+        except CorruptionError:
+            if run.snapshot is None:
+                raise
+            with Objects(self._repo) as objects:  # is it the files of the run that are lost, or something else?
+                try:
+                    objects.read_path(run.snapshot.tree, FOLDER)
+                except CorruptionError as error:
+                    lost = f"the files of the snapshot are lost: {error.message}"
+                else:
+                    raise
+            self.append(replace(run, snapshot=None, notes=(*run.notes, lost)), logs)
+
+    def _remove_stray_refs(self) -> None:
+        """Remove live refs whose folder somebody has deleted; a folder is always there before its ref."""
+        refs = list_refs(self._repo, LIVE_PREFIX)
+        living = {entry.run_id for entry in iter_live(self._repo.state_dir)}
+        for name, commit in refs.items():
+            if name.removeprefix(LIVE_PREFIX) not in living:
+                delete_ref(self._repo, name, commit)
+
+
+def fold(entry: LiveEntry) -> tuple[RunState, int]:
+    """Fold the events of a live folder.
+
+    Returns:
+        The state, and how many events were damaged.
+    """
+    state, reader = RunState(), EventReader(entry.events_path)
+    damaged = 0
+    for event in reader.read_new(whole=not entry.is_alive):
+        try:
+            state.apply(event)
+        except (KeyError, TypeError, ValueError):
+            damaged += 1
+    return state, damaged + reader.damaged
+
+
+def get_commit(summary: RunSummary) -> str:
+    """Return the commit of a run.
+
+    Raises:
+        NotFoundError: It is not published yet.
+    """
+    if not summary.commit:
+        message = f"run {summary.id!r} has no commit yet"
+        raise NotFoundError(message, "it is recorded when it ends")
+    return summary.commit
