@@ -34,7 +34,9 @@ def _setting(kind: Kind, default: Any, help: str) -> Any:  # noqa: A002 - what c
 class RunConfig:
     """``[run]``: how tasks run."""
 
-    executor: str = _setting(one_of("sequential", "process", "dask", "ray"), "process", "How tasks run.")
+    executor: str = _setting(
+        one_of("auto", "sequential", "process", "dask", "ray"), "auto", "How tasks run; `auto` takes the best that is there."
+    )
     jobs: int | None = _setting(JOBS, "auto", "Number of workers; `auto` is one a core.")
     start_method: str = _setting(
         one_of("auto", "forkserver", "spawn", "fork"), "auto", "How workers are started; `auto` suits the platform."
