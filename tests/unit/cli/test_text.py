@@ -1,0 +1,144 @@
+"""Text for people: what reaches a terminal, and how wide it is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finestflow.cli._text import (
+    ago,
+    cut,
+    duration,
+    iso,
+    many_lines,
+    number,
+    one_line,
+    pad,
+    parse_when,
+    size,
+    value_text,
+    width,
+)
+
+
+class TestSafety:
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ("\x1b[31mred\x1b[0m", "red"),
+            ("\x1b]0;title\x07name", "name"),
+            ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+            ("a\x1bPsecret\x1b\\b", "ab"),
+            ("a\x9b31mb", "ab"),
+            ("bell\x07", "bell"),
+            ("a\nb\tc\rd", "a b c d"),
+            ("left\u202eright", "leftright"),
+            ("größe 日本 🎉", "größe 日本 🎉"),
+            ("\x1bcreset", "reset"),
+            ("cut off \x1b[3", "cut off 3"),
+            ("[bold]markup[/bold]", "[bold]markup[/bold]"),
+        ],
+    )
+    def test_escape_sequences_and_controls_are_gone(self, given, expected):
+        assert one_line(given) == expected
+
+    def test_logs_keep_their_lines(self):
+        assert many_lines("a\r\n\x1b[1mb\x1b[0m\n\tc\n") == "a\nb\n\tc\n"
+
+    def test_a_progress_bar_leaves_its_last_state(self):
+        assert many_lines("10%\r50%\r100%\ndone\n") == "100%\ndone\n"
+
+    @given(st.text())
+    def test_nothing_that_a_terminal_would_obey_is_left(self, text):
+        for safe in (one_line(text), many_lines(text)):
+            assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", safe)
+
+    @given(st.text())
+    def test_is_idempotent(self, text):
+        assert one_line(one_line(text)) == one_line(text)
+
+
+class TestWidth:
+    @pytest.mark.parametrize(
+        ("text", "columns"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("größe", 5), ("🎉", 2), ("", 0), ("…", 1)]
+    )
+    def test_counts_columns(self, text, columns):
+        assert width(text) == columns
+
+    @given(st.text(st.characters(blacklist_categories=["Cc", "Cs", "Cf"])), st.integers(0, 30))
+    def test_cut_text_fits(self, text, columns):
+        assert width(cut(text, columns)) <= columns
+
+    @given(st.text(st.characters(blacklist_categories=["Cc", "Cs", "Cf"]), max_size=10), st.booleans())
+    def test_padded_text_fills(self, text, right):
+        assert width(pad(text, 30, right=right)) == 30
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0.972222, "0.97222"),
+            (1.0, "1"),
+            (3, "3"),
+            (1e-9, "1e-09"),
+            (123456.0, "123456"),
+            (12345678.0, "12345678"),
+            (1e20, "1e+20"),
+            (float("nan"), "nan"),
+            (float("inf"), "inf"),
+            (None, ""),
+        ],
+    )
+    def test_metrics(self, value, text):
+        assert number(value) == text
+
+    @pytest.mark.parametrize(
+        ("count", "text"),
+        [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1234, "1.2 kB"),
+            (123456, "123 kB"),
+            (20_000_000, "20.0 MB"),
+            (5e12, "5.0 TB"),
+            (None, ""),
+        ],
+    )
+    def test_sizes(self, count, text):
+        assert size(count) == text
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (0.004, "0.00s"),
+            (0.5, "0.5s"),
+            (59.99, "1m00s"),
+            (192.3, "3m12s"),
+            (7500, "2h05m"),
+            (273600, "3d04h"),
+            (None, ""),
+        ],
+    )
+    def test_spans(self, seconds, text):
+        assert duration(seconds) == text
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(1, "now"), (42, "42s ago"), (300, "5m ago"), (7200, "2h ago"), (3 * 86400, "3d ago")]
+    )
+    def test_ago(self, seconds, text):
+        assert ago(1_000_000_000, 1_000_000_000 + seconds) == text
+
+    def test_times_have_a_zone(self):
+        assert re.fullmatch(r"2001-09-09T\d\d:\d\d:40\.500[+-]\d\d:\d\d", iso(1_000_000_000.5))
+
+    def test_when_is_a_span_or_a_date(self):
+        assert parse_when("2d", 1_000_000) == 1_000_000 - 2 * 86400
+        assert iso(parse_when("2026-11-01", 0)).startswith("2026-11-01T00:00:00")
+
+
+def test_values_are_shown_as_one_would_type_them():
+    assert value_text({"a": [1, 1.0, True, None, "x\x1b[1m"]}) == "{a=[1, 1.0, true, null, x]}"
