@@ -1,0 +1,69 @@
+"""What a run was made with: interpreter, platform, packages, chosen variables.
+
+Invariant: of the environment variables only the named ones enter. Reading the installed packages takes a tenth of a second, so their list is
+kept in the state folder under the modification times of the folders they lie in. Called by ``runner`` and by ``reproduce``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["read_environment", "read_packages"]
+
+
+def read_environment(environ: Mapping[str, str], record: Iterable[str], kept: Path | None) -> dict[str, Any]:
+    """Return interpreter, platform, packages, and the values of the named variables.
+
+    Args:
+        environ: The environment variables.
+        record: Names of variables whose values are recorded.
+        kept: File that keeps the list of packages between runs; None keeps nothing.
+    """
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": f"{platform.system()} {platform.machine()}".strip(),
+        "packages": read_packages(kept),
+    }
+    variables = {name: environ[name] for name in sorted(record) if name in environ}
+    if variables:
+        found["variables"] = variables
+    return found
+
+
+def read_packages(kept: Path | None = None) -> dict[str, str]:
+    """Return the versions of the installed distributions by name; see ``read_environment`` for ``kept``."""
+    stamp = json.dumps([sys.version, sorted(_stamp(entry) for entry in set(sys.path))])
+    if kept is not None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            data = json.loads(kept.read_text("utf-8"))
+            if data["stamp"] == stamp:
+                packages: dict[str, str] = data["packages"]
+                return packages
+    from importlib import metadata  # noqa: PLC0415 - 30 ms, and rarely needed
+
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        with contextlib.suppress(Exception):  # a broken installation of one package is not our business
+            found.setdefault(distribution.metadata["Name"], distribution.version)
+    found = dict(sorted(found.items(), key=lambda item: str(item[0]).lower()))
+    if kept is not None:
+        with contextlib.suppress(OSError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            temporary = kept.with_suffix(".new")
+            temporary.write_text(json.dumps({"stamp": stamp, "packages": found}), "utf-8")
+            temporary.replace(kept)
+    return found
+
+
+def _stamp(entry: str) -> tuple[str, int]:
+    try:
+        return entry, Path(entry or ".").stat().st_mtime_ns if "site-packages" in entry or "dist-packages" in entry else 0
+    except OSError:
+        return entry, 0

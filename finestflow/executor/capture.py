@@ -1,0 +1,108 @@
+"""What tasks print: stdout, stderr, logging and warnings of this process, told apart by call.
+
+While a capture is open ``sys.stdout`` and ``sys.stderr`` are tees: the text goes to where it went before and to the call that is being run,
+or to the run when none is. Invariant: closing puts back exactly the streams that were there. One a run, opened by the runner.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, Self, TextIO
+
+from finestflow.pipeline.call import SCOPE
+
+__all__ = ["Capture"]
+
+
+class _Tee(io.TextIOBase):
+    """A text stream that also tells a listener what is written; everything else is the original's."""
+
+    def __init__(self, stream: TextIO, tell: Callable[[str], None], *, echo: bool) -> None:
+        self._stream = stream
+        self._tell = tell
+        self._echo = echo
+
+    def write(self, text: str) -> int:
+        self._tell(text)
+        return self._stream.write(text) if self._echo else len(text)
+
+    def flush(self) -> None:
+        if not self._stream.closed:
+            self._stream.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def buffer(self) -> Any:
+        return self._stream.buffer
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return getattr(self._stream, "errors", None)
+
+
+class _LogHandler(logging.Handler):
+    """Takes log records, unless a stream handler already writes them into a tee."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for handler in logging.root.handlers:
+            if isinstance(getattr(handler, "stream", None), _Tee):
+                return
+        self._tell(self.format(record) + "\n")
+
+
+class Capture:
+    """The streams of this process while a run goes.
+
+    Args:
+        sink: Takes (path of the node, text); the path is empty for what the pipeline's body prints.
+        echo: Whether the text also goes where it went before.
+    """
+
+    def __init__(self, sink: Callable[[str, str], None], *, echo: bool = True) -> None:
+        self._sink = sink
+        self._echo = echo
+        self._handler = _LogHandler(self._tell)
+
+    def _tell(self, text: str) -> None:
+        scope = SCOPE.get()
+        if scope is not None:
+            scope.write(text)  # type: ignore[attr-defined]
+        else:
+            self._sink("", text)
+
+    def __enter__(self) -> Self:
+        self._before = (sys.stdout, sys.stderr)
+        if sys.stdout is not None:  # pythonw and some services have none
+            sys.stdout = _Tee(sys.stdout, self._tell, echo=self._echo)
+        if sys.stderr is not None:
+            sys.stderr = _Tee(sys.stderr, self._tell, echo=self._echo)
+        self._ours = (sys.stdout, sys.stderr)
+        logging.root.addHandler(self._handler)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        logging.root.removeHandler(self._handler)
+        if sys.stdout is self._ours[0]:  # somebody else's redirection stays theirs
+            sys.stdout = self._before[0]
+        if sys.stderr is self._ours[1]:
+            sys.stderr = self._before[1]

@@ -1,0 +1,167 @@
+"""Perform one job in this process: load, seed, initialise, run, digest and store.
+
+Every executor ends here, in the runner's process or in a worker, so that values, errors, effects and digests are the same in all of them.
+Invariant: whatever the user's code raises becomes part of the ``Outcome``; only ``KeyboardInterrupt`` and ``SystemExit`` pass.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from finestflow.errors import ValueNotStorableError
+from finestflow.executor.protocol import Effects, Job, Outcome
+from finestflow.executor.randomness import SeededGenerators
+from finestflow.pipeline.call import FRAME, SCOPE
+from finestflow.pipeline.output import Output, resolve
+from finestflow.pipeline.task import Task
+
+if TYPE_CHECKING:
+    from finestflow.cache.codec import Encoded
+
+__all__ = ["CallScope", "Clock", "Performer", "WarmTasks"]
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+
+
+class CallScope:
+    """Where ``self.log``, ``self.progress``, ``self.context`` and prints of one call go."""
+
+    __slots__ = ("_job", "_warned", "context", "effects", "seed")
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._warned = False
+        self.context = job.context
+        self.seed = job.seed
+        self.effects = Effects()
+
+    def log(self, values: Mapping[str, Any], step: float | None) -> None:
+        """Report metrics; what is no number is warned about once and left out."""
+        for name, value in values.items():
+            try:
+                number = float(value)
+                at = None if step is None else float(step)
+            except (TypeError, ValueError):
+                self._warn(f"metric {name!r} of {self._job.path!r} is no number: {value!r:.80}")
+                continue
+            if at is not None and not math.isfinite(at):
+                at = None
+            self.effects.metrics.append((str(name), number, at))
+            self._job.sink.metric(self._job.path, str(name), number, at)
+
+    def progress(self, done: float, total: float | None) -> None:
+        """Report how far the call is."""
+        self._job.sink.progress(self._job.path, done, total)
+
+    def write(self, text: str) -> None:
+        """Take what the call prints."""
+        self.effects.text.append(text)
+        self._job.sink.text(self._job.path, text)
+
+    def _warn(self, text: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(text, stacklevel=4)
+
+
+class WarmTasks:
+    """Tasks whose ``initialize`` has run in this process, the least recently used one dropped first."""
+
+    def __init__(self, size: int = 4) -> None:
+        self._size = size
+        self._tasks: OrderedDict[str, Task] = OrderedDict()
+
+    def get(self, key: str, task: Task) -> Task:
+        """Return an initialised task; ``initialize`` runs only when there is none of that key."""
+        if type(task).initialize is Task.initialize:
+            return task
+        kept = self._tasks.get(key)
+        if kept is None:
+            task.initialize()
+            self._tasks[key] = kept = task
+            if len(self._tasks) > self._size:
+                self._tasks.popitem(last=False)
+        else:
+            self._tasks.move_to_end(key)
+        return kept
+
+
+class Performer:
+    """Performs jobs in this process, one at a time.
+
+    Args:
+        encode: Digests and stores a value.
+        clock: Where the time comes from.
+    """
+
+    def __init__(self, encode: Callable[[Any], Encoded], clock: Clock) -> None:
+        self._encode = encode
+        self._clock = clock
+        self._warm = WarmTasks()
+
+    def perform(self, job: Job) -> Outcome:
+        """Run the job and return what came of it."""
+        outcome = Outcome(self._clock.time())
+        scope = CallScope(job)
+        outcome.effects = scope.effects
+        begin = self._clock.monotonic()
+        frame, call = FRAME.set(None), SCOPE.set(scope)
+        try:
+            self._run(job, outcome)
+        finally:
+            SCOPE.reset(call)
+            FRAME.reset(frame)
+        outcome.seconds = self._clock.monotonic() - begin
+        outcome.effects.context = job.context.writes
+        return outcome
+
+    def _run(self, job: Job, outcome: Outcome) -> None:
+        task = job.task
+        try:
+            args, kwargs = _arguments(job)
+            task = self._warm.get(job.warm_key, task)
+            before = dict(task.__dict__)
+            generators = SeededGenerators(job.seed)
+            try:
+                value = task.run(*args, **kwargs)
+            finally:
+                outcome.drew_random = generators.finish()
+        except Exception as error:  # noqa: BLE001 - a task may raise anything; it is recorded
+            outcome.error = error
+            task.call_hook("on_failure", error)
+            return
+        _check_attributes(task, before, outcome)
+        task.call_hook("on_success", value)
+        try:
+            outcome.encoded = self._encode(value)
+        except ValueNotStorableError as error:
+            outcome.shared = value
+            outcome.problem = str(error)
+
+
+def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    load = job.load
+    args = tuple(load(value) if type(value) is Output else resolve(value, load) for value in job.args)
+    return args, {name: resolve(value, load) for name, value in job.kwargs.items()} if job.kwargs else {}
+
+
+def _check_attributes(task: Task, before: dict[str, Any], outcome: Outcome) -> None:
+    after = task.__dict__
+    if len(after) == len(before) and all(before.get(name, outcome) is value for name, value in after.items()):
+        return
+    changed = sorted(name for name, value in after.items() if not name.startswith("_") and before.get(name, outcome) is not value)
+    if changed:
+        names = ", ".join(f"self.{name}" for name in changed)
+        outcome.notes.append(f"run() sets {names}: a hit or another process will not see it; return it, or set it in initialize()")

@@ -1,0 +1,118 @@
+"""The protocol of executors: what a job is, what comes back, and what an executor promises.
+
+The runner makes a ``Job`` for each call that is no hit and hands it over with a callback. An executor loads the inputs, seeds the generators,
+calls ``initialize`` (once) and ``run``, stores the output as an object, and answers with an ``Outcome``. Invariant: the callback is called
+exactly once a job, whatever happens to the job; only the runner writes metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from finestflow.cache.codec import Encoded
+    from finestflow.pipeline.context import Context
+    from finestflow.pipeline.output import Output
+    from finestflow.pipeline.task import Task
+
+__all__ = ["Effects", "Executor", "Job", "Outcome", "Sink"]
+
+
+class Sink(Protocol):
+    """Where what a call reports goes while it runs."""
+
+    def metric(self, path: str, name: str, value: float, step: float | None) -> None:
+        """Take one number."""
+
+    def progress(self, path: str, done: float, total: float | None) -> None:
+        """Take how far the call is."""
+
+    def text(self, path: str, text: str) -> None:
+        """Take what the call printed."""
+
+    def note(self, path: str, text: str) -> None:
+        """Take a remark for people."""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a call did besides returning: replayed by a hit."""
+
+    metrics: list[tuple[str, float, float | None]] = field(default_factory=list)
+    context: dict[str, Any] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Job:
+    """One call of a task that has to be computed.
+
+    Attributes:
+        path: Path of the node.
+        task: The task; an executor may use another object with the same ``warm_key``.
+        warm_key: Identity of an initialised task: code and all params.
+        args: Positional arguments; Outputs in them stand for values, ``load`` gets those.
+        kwargs: Arguments by name, likewise.
+        load: Returns a private copy of the value that an Output stands for.
+        seed: Seed of the call, below 2**32.
+        context: This call's view of the run's context.
+        sink: Where metrics, progress and text go.
+    """
+
+    path: str
+    task: Task
+    warm_key: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    load: Callable[[Output], Any]
+    seed: int
+    context: Context
+    sink: Sink
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes:
+        started: When it began, in seconds since the epoch.
+        seconds: How long ``initialize`` and ``run`` took.
+        encoded: The output, digested and stored; None when it failed or cannot be stored.
+        shared: The output itself, when it cannot be stored.
+        problem: Why the output cannot be stored.
+        error: What was raised.
+        drew_random: Whether it drew from a global random number generator.
+        effects: What it reported.
+        notes: Remarks for people.
+    """
+
+    started: float
+    seconds: float = 0.0
+    encoded: Encoded | None = None
+    shared: Any = None
+    problem: str = ""
+    error: BaseException | None = None
+    drew_random: bool = False
+    effects: Effects = field(default_factory=Effects)
+    notes: list[str] = field(default_factory=list)
+
+
+class Executor(Protocol):
+    """Runs jobs.
+
+    ``submit`` may return before the job is done; ``wait`` returns when ``is_done`` does. Errors of a task are an ``Outcome``, never an
+    exception of the executor.
+    """
+
+    name: str
+
+    def submit(self, job: Job, done: Callable[[Outcome], None]) -> None:
+        """Run a job now or later; ``done`` gets its outcome."""
+
+    def wait(self, is_done: Callable[[], bool]) -> None:
+        """Return when ``is_done()`` is true."""
+
+    def close(self, *, cancel: bool = False) -> None:
+        """Finish, or with ``cancel`` end, what is still running."""

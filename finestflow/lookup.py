@@ -1,0 +1,280 @@
+"""When a call is a hit: its key, the entries under it, and why it has to run.
+
+Owns the composition of a key: task identity, code, params, the digest of each input, the code of the project's classes inside the inputs.
+Invariant: what cannot be part of the key makes the call uncached, with a reason; it is never left out. ``session`` asks once a call;
+``static_of`` is paid once a task and run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from blake3 import blake3
+
+from finestflow.cache.digest import digest_value
+from finestflow.cache.fingerprint import explain, task_identity
+from finestflow.errors import FinestflowError, ValueNotStorableError
+from finestflow.model import Digest, Fingerprint
+from finestflow.pipeline.task import Task, signature_of
+
+if TYPE_CHECKING:
+    from finestflow.cache.fingerprint import Fingerprinter
+    from finestflow.cache.store import Entry, Store
+    from finestflow.pipeline.context import Context
+
+__all__ = ["Lookup", "Static", "Verdict", "compose_key", "seed_of"]
+
+_SCALARS = frozenset({int, float, str, bool, bytes, type(None)})
+
+
+@dataclass(slots=True)
+class Static:
+    """What stays the same over all calls of one task object in a run.
+
+    Attributes:
+        identity: The task's identity (``module:Class`` or ``Meta.name``).
+        hash: Identity, code and digested params in one hash; the first half of every key.
+        warm_key: The same with all params: identity of an initialised task.
+        params: Params for people: secrets blanked.
+        code: Components of the code fingerprint.
+        notes: What the fingerprint cannot see.
+        names: Names of positional inputs; the last one repeats when ``is_open``.
+        problem: Why calls cannot be cached; empty when they can.
+        reads: Whether entries are looked up and written at all.
+        about: Digest of the stored description that ``why`` compares with.
+    """
+
+    identity: str
+    hash: str
+    warm_key: str
+    params: dict[str, Any]
+    code: Mapping[str, str]
+    notes: tuple[str, ...]
+    names: tuple[str, ...]
+    is_open: bool
+    ignore: frozenset[str]
+    problem: str
+    is_volatile: bool
+    about: str = ""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a look-up found: an entry, or why there is none that serves."""
+
+    entry: Entry | None = None
+    why: str = ""
+
+
+@dataclass(slots=True)
+class Lookup:
+    """Keys and entries for one run.
+
+    Args:
+        store: Where entries are.
+        fingerprinter: Fingerprints code.
+        digest_options: How values are digested: the repository's root and what belongs to the project.
+        seed: The run's seed.
+        earlier: Key of each node of the pipeline's last run, by path.
+    """
+
+    store: Store
+    fingerprinter: Fingerprinter
+    digest_options: Mapping[str, Any]
+    seed: int
+    earlier: Mapping[str, Fingerprint] = field(default_factory=dict)
+    _classes: dict[str, str] = field(default_factory=dict)
+
+    # -- the part of a key that stays the same -----------------------------------------------------------------------------------------
+
+    def static_of(self, task: Task) -> Static:
+        """Return what all calls of the task share; kept on the task for the length of the run."""
+        kept = task.__dict__.get("_static")
+        if kept is not None and kept[0] is self and not kept[1].is_volatile:
+            static: Static = kept[1]
+            return static
+        static = self._make_static(task)
+        task.__dict__["_static"] = (self, static)
+        return static
+
+    def _make_static(self, task: Task) -> Static:
+        meta = type(task).__finestflow_meta__
+        identity = meta.name or task_identity(task.code)
+        problem = ""
+        notes: tuple[str, ...] = ()
+        code: Mapping[str, str] = {}
+        code_hash = ""
+        if meta.version is not None:
+            code, code_hash = {"Meta.version": meta.version}, f"version:{meta.version}"
+        else:
+            try:
+                fingerprint = self.fingerprinter.of_task(task)
+                code, code_hash, notes = fingerprint.components, fingerprint.hash, fingerprint.notes
+            except FinestflowError as error:
+                problem = f"its code cannot be fingerprinted: {error}"
+        tokens, all_tokens, shown, volatile = [], [], {}, False
+        for name, spec in type(task).__finestflow_params__.items():
+            value = task.__dict__.get(name)
+            volatile = volatile or type(value) not in _SCALARS
+            shown[name] = "***" if spec.secret else value
+            try:
+                token = self._param_token(name, value)
+            except ValueNotStorableError as error:
+                token = f"{name}=@{id(value)}"
+                if spec.digest:
+                    problem = f"param {name!r} cannot be digested: {error}"
+            all_tokens.append(token)
+            if spec.digest:
+                tokens.append(token)
+        names, is_open = _input_names(task)
+        base = f"{identity}|{code_hash}|{';'.join(tokens)}"
+        static_hash = blake3(base.encode()).hexdigest()
+        warm = blake3(f"{base}|{';'.join(all_tokens)}".encode()).hexdigest()
+        if meta.cache is False:
+            problem = "caching is off for this task (Meta.cache = False)"
+        static = Static(
+            identity, static_hash, warm, shown, code, tuple(notes), names, is_open, frozenset(meta.ignore), problem, volatile
+        )
+        return static
+
+    def _param_token(self, name: str, value: Any) -> str:
+        digested = digest_value(value, **self.digest_options)
+        return f"{name}={digested.digest}{self.class_tokens(digested.classes)}"
+
+    def describe(self, static: Static) -> str:
+        """Store what ``why`` compares later; return its digest. Once a task and run, and only when it runs."""
+        if not static.about:
+            text = json.dumps({"code": dict(static.code), "params": {k: _short(v) for k, v in static.params.items()}}, sort_keys=True)
+            encoded = self.store.encode(text)
+            self.store.add_value(encoded)
+            static.about = encoded.digest
+        return static.about
+
+    # -- the code of classes inside inputs ---------------------------------------------------------------------------------------------
+
+    def class_tokens(self, classes: Sequence[str]) -> str:
+        """Return the code of the project's classes inside a value, as part of a key; empty for most values."""
+        return "".join(f"~{name}:{self._class_hash(name)}" for name in classes)
+
+    def _class_hash(self, name: str) -> str:
+        found = self._classes.get(name)
+        if found is None:
+            module_name, _, qualname = name.partition(":")
+            target: Any = sys.modules.get(module_name)
+            if target is None:
+                import importlib  # noqa: PLC0415 - only when a stored value's class was not imported yet
+
+                target = importlib.import_module(module_name)
+            for part in qualname.split("."):
+                target = getattr(target, part)
+            found = self._classes[name] = self.fingerprinter.of_class(target).hash
+        return found
+
+    # -- inputs ------------------------------------------------------------------------------------------------------------------------
+
+    def value_token(self, value: Any) -> tuple[Digest, str]:
+        """Return the digest of a plain value, and its token in a key."""
+        digested = digest_value(value, **self.digest_options)
+        return digested.digest, digested.digest + self.class_tokens(digested.classes)
+
+    # -- entries -----------------------------------------------------------------------------------------------------------------------
+
+    def find(self, key: Fingerprint, context: Context) -> Verdict:
+        """Return the entry that serves a key, its observed dependencies verified and its output there."""
+        why = ""
+        for entry in reversed(self.store.find_entries(key)):
+            reason = self._stale_reason(entry.observed, key, context)
+            if reason:
+                why = why or reason
+            elif self.store.has(entry.value):
+                return Verdict(entry)
+            else:
+                why = "its stored output is missing or damaged"
+        return Verdict(None, why)
+
+    def _stale_reason(self, observed: Iterable[tuple[str, str]], key: Fingerprint, context: Context) -> str:
+        for name, token in observed:
+            if name == "seed":
+                if token != str(seed_of(self.seed, key)):
+                    return "it draws random numbers and the run's seed changed"
+            elif name.startswith("context:"):
+                value = context._given.get(name[8:])  # noqa: SLF001 - a look that is no read of the call
+                if self.value_token(value)[1] != token:
+                    return f"the context value {name[8:]!r} changed"
+        return ""
+
+    def observed(self, key: Fingerprint, context: Context, *, drew_random: bool) -> tuple[tuple[str, str], ...]:
+        """Return the dependencies that a call was seen to have, each with its digest."""
+        found = [("seed", str(seed_of(self.seed, key)))] if drew_random else []
+        found += [(f"context:{name}", self.value_token(value)[1]) for name, value in sorted(context.reads.items())]
+        return tuple(found)
+
+    # -- why ---------------------------------------------------------------------------------------------------------------------------
+
+    def explain_miss(self, path: str, static: Static, inputs: Mapping[str, str]) -> str:
+        """Say what changed since the last run of the pipeline at this node."""
+        earlier = self.earlier.get(path)
+        entries = self.store.find_entries(earlier) if earlier else []
+        if not entries:
+            return "no earlier result"
+        before = json.loads(entries[-1].effects or "{}")
+        try:
+            about = json.loads(self.store.load(before["about"]))
+        except (FinestflowError, KeyError, ValueError):
+            return "no description of the earlier result is left"
+        reasons = explain(about["code"], static.code)
+        params = {name: _short(value) for name, value in static.params.items()}
+        reasons += _changes("param", about["params"], params)
+        reasons += _changes("input", before.get("in", {}), inputs, with_values=False)
+        return "; ".join(reasons) or "the code of a class inside an input changed"
+
+
+def compose_key(static: Static, tokens: Sequence[tuple[str, str]]) -> Fingerprint:
+    """Return the key of a call from its static part and the tokens of its inputs, by name."""
+    text = static.hash + "".join([f"|{name}={token}" for name, token in tokens if name not in static.ignore])
+    return Fingerprint(blake3(text.encode()).hexdigest())
+
+
+def seed_of(run_seed: int, key: str) -> int:
+    """Return the seed of a call: 32 bits of a hash of the run's seed and the call's key."""
+    return int(blake3(f"{run_seed}:{key}".encode()).hexdigest()[:8], 16)
+
+
+def _input_names(task: Task) -> tuple[tuple[str, ...], bool]:
+    signature = signature_of(task)
+    if signature is None:
+        return ("args",), True
+    positional, is_open = [], False
+    for parameter in signature.parameters.values():
+        if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}:
+            positional.append(parameter.name)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            positional.append(parameter.name)
+            is_open = True
+    return tuple(positional), is_open
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line for a person
+
+
+def _changes(kind: str, before: Mapping[str, str], after: Mapping[str, str], *, with_values: bool = True) -> list[str]:
+    found = []
+    for name in sorted({*before, *after}):
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if old is None or new is None:
+            found.append(f"{kind} {name!r} {'added' if old is None else 'removed'}")
+        elif with_values and old != new:
+            found.append(f"{kind} {name!r} {old} -> {new}")
+        else:
+            found.append(f"{kind} {name!r} changed")
+    return found
+
+

@@ -1,0 +1,300 @@
+"""The calls of one run, as they stand: what an Output's handle knows.
+
+Owns the state of a node and how parts of its value are named, digested and loaded. Invariant: digests of parts come from what the store
+knows, so that passing ``y[0]`` on loads nothing. ``session`` changes nodes; Outputs ask them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from typing import TYPE_CHECKING, Any
+
+from finestflow.cache.fingerprint import task_identity
+from finestflow.errors import TaskFailedError
+from finestflow.model import Digest, Fingerprint, NodeStatus, RunId
+from finestflow.pipeline.output import Output, Part, handle_of, part_of, part_text, resolve, take_part
+from finestflow.pipeline.task import signature_of
+
+if TYPE_CHECKING:
+    from finestflow.pipeline.pipeline import Pipeline
+    from finestflow.pipeline.task import Task
+    from finestflow.session import Session
+
+__all__ = ["BlockedError", "Node", "Structure", "UnknownValue"]
+
+_OPEN = frozenset({NodeStatus.PENDING, NodeStatus.RUNNING})
+_NOTHING: Any = object()
+
+
+class UnknownValue(BaseException):  # noqa: N818 - no error: it ends the body of a pipeline that is only planned
+    """The body of a planned pipeline looks at a value that nobody has computed yet."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class BlockedError(Exception):
+    """A node cannot give its value: it failed, was skipped, or is only planned."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node.path)
+        self.node = node
+
+
+class Node:
+    """One call of a task in a run."""
+
+    kind = "task"
+    __slots__ = (
+        "_loaded",
+        "_token",
+        "attempts",
+        "classes",
+        "digest",
+        "error",
+        "hit_of",
+        "identity",
+        "inputs",
+        "key",
+        "notes",
+        "object",
+        "parts",
+        "path",
+        "preview",
+        "problem",
+        "saved",
+        "seconds",
+        "seed",
+        "session",
+        "shared",
+        "size",
+        "started",
+        "status",
+        "task",
+        "type",
+        "why",
+    )
+
+    def __init__(self, path: str, identity: str, session: Session, task: Task) -> None:
+        self.path = path
+        self.identity = identity
+        self.session = session
+        self.task = task
+        self.status = NodeStatus.PENDING
+        self.key: Fingerprint | None = None
+        self.why = ""
+        self.hit_of: RunId | None = None
+        self.inputs: dict[str, dict[str, Any]] = {}
+        self.seconds = 0.0
+        self.saved = 0.0
+        self.started: float | None = None
+        self.seed: int | None = None
+        self.notes: list[str] = []
+        self.attempts: list[dict[str, Any]] = []
+        self.error: BaseException | None = None
+        self.digest: Digest | None = None
+        self.size: int | None = None
+        self.object: str | None = None
+        self.type = ""
+        self.preview = ""
+        self.parts: dict[str, Digest] | None = None
+        self.classes: tuple[str, ...] = ()
+        self.shared: Any = _NOTHING
+        self.problem = ""
+        self._loaded: Any = _NOTHING
+        self._token = ""
+
+    # -- what the session tells --------------------------------------------------------------------------------------------------------
+
+    def set_info(self, info: Any) -> None:
+        """Take what the store knows of the output."""
+        self.digest = info.digest
+        self.size = info.size
+        self.object = info.object
+        self.type = info.type
+        self.preview = info.preview
+        self.parts = info.parts
+        self.classes = info.classes
+
+    def set_shared(self, value: Any, problem: str) -> None:
+        """Take an output that cannot be stored: it goes on by reference, within this run."""
+        self.shared = value
+        self.problem = problem
+        self.type = type(value).__qualname__
+
+    def require(self) -> None:
+        """Wait; raise when there will be no value."""
+        if self.status in _OPEN:
+            self.session.wait(self)
+        if self.status not in {NodeStatus.OK, NodeStatus.HIT}:
+            raise BlockedError(self)
+
+    # -- what an Output asks -----------------------------------------------------------------------------------------------------------
+
+    def token(self, part: Part) -> tuple[Digest | None, str]:
+        """Return the digest of a part, and its token in a key; None when the value cannot be digested."""
+        if self.digest is None:
+            return None, ""
+        if not part:
+            if not self._token:
+                self._token = self.digest + self.session.lookup.class_tokens(self.classes)
+            return self.digest, self._token
+        known = self.parts.get(part_text(self._locate(part))) if self.parts else None
+        if known is None:
+            return self.session.lookup.value_token(self._part_of_value(part))
+        return known, known + self.session.lookup.class_tokens(self.classes)
+
+    def load(self, part: Part) -> Any:
+        """Return a private copy of a part of the value, for a task."""
+        if self.shared is not _NOTHING:
+            return take_part(self.shared, self._locate(part))
+        value = self.session.store.load(self.digest)
+        return take_part(value, self._locate(part)) if part else value
+
+    def value(self, part: Part) -> Any:
+        """Return a part of the value, for the body of the pipeline; raise the error of the call when it failed."""
+        if self.status in _OPEN:
+            self.session.wait(self)
+        if self.status in _OPEN:
+            raise UnknownValue(self.path)
+        if self.error is not None:
+            self.session.handled(self)
+            raise self.error
+        if self.status not in {NodeStatus.OK, NodeStatus.HIT}:
+            raise TaskFailedError(f"{self.path!r} has no output: it is {self.status.value}", self.why)
+        return self._part_of_value(part)
+
+    def _part_of_value(self, part: Part) -> Any:
+        if self._loaded is _NOTHING:
+            self._loaded = self.load(())
+        return take_part(self._loaded, self._locate(part))
+
+    def _locate(self, part: Part) -> Part:
+        """Turn a name of ``Meta.outputs`` into the item of the tuple or dict that it names."""
+        names = type(self.task).__finestflow_meta__.outputs
+        if not names or not part or part[0][0] != "attribute" or part[0][1] not in names:
+            return part
+        if self.type == "dict":
+            return (("item", part[0][1]), *part[1:])
+        return (("item", names.index(part[0][1])), *part[1:])
+
+    def children(self, part: Part) -> tuple[Any, ...] | None:
+        """Return the indexes of a tuple or list whose length is known without loading it."""
+        if part:
+            return None
+        if self.status in _OPEN:
+            self.session.wait(self)
+        if self.status in _OPEN:
+            count = _declared_length(self.task)
+            return None if count is None else tuple(range(count))
+        if self.parts and all(name == f"[{index}]" for index, name in enumerate(self.parts)):
+            return tuple(range(len(self.parts)))
+        return None
+
+    def describe(self) -> str:
+        """Return a few words on how it stands."""
+        return self.preview if self.status in {NodeStatus.OK, NodeStatus.HIT} and self.preview else self.status.value
+
+    def event(self, now: float) -> dict[str, Any]:
+        """Return the event that tells what became of this node."""
+        event: dict[str, Any] = {
+            "e": "node",
+            "path": self.path,
+            "task": self.identity,
+            "status": self.status.value,
+            "key": self.key,
+            "why": self.why,
+            "inputs": self.inputs,
+            "seconds": self.seconds,
+            "t": now,
+        }
+        if self.hit_of is not None:
+            event["hit_of"] = self.hit_of
+            event["saved"] = self.saved
+        if self.digest is not None or self.shared is not _NOTHING:
+            event["output"] = self._output()
+        if self.error is not None:
+            event["error"] = f"{type(self.error).__name__}: {self.error}"
+        for name in ("notes", "attempts", "seed"):
+            value = getattr(self, name)
+            if value:
+                event[name] = value
+        return event
+
+    def _output(self) -> dict[str, Any]:
+        output: dict[str, Any] = {"digest": self.digest, "size": self.size, "type": self.type, "preview": self.preview}
+        if self.object:
+            output["object"] = self.object
+        if self.parts:
+            output["parts"] = self.parts
+        if self.problem:
+            output["note"] = self.problem
+        return output
+
+
+class Structure(Node):
+    """One call of a pipeline inside another one: its result is whatever its body returned, with Outputs inside."""
+
+    kind = "pipeline"
+    __slots__ = ("result",)
+
+    def __init__(self, path: str, session: Session, pipeline: Pipeline) -> None:
+        super().__init__(path, type(pipeline).__finestflow_meta__.name or task_identity(type(pipeline)), session, pipeline)
+        self.result: Any = None
+
+    def take(self, part: Part) -> Any:
+        """Return that part of the result: an Output where the body returned one, or else what is there."""
+        value = self.result
+        for index, (kind, key) in enumerate(part):
+            if type(value) is Output:
+                return Output(handle_of(value), (*part_of(value), *part[index:]))
+            value = value[key] if kind == "item" else getattr(value, key)
+        return value
+
+    def load(self, part: Part) -> Any:
+        """Return a private copy of a part of the result, for a task."""
+        return resolve(self.take(part), self.session.load)
+
+    def value(self, part: Part) -> Any:
+        """Return a part of the result, every Output in it looked at."""
+        return resolve(self.take(part))
+
+    def children(self, part: Part) -> tuple[Any, ...] | None:
+        """Return the indexes of a tuple or list."""
+        value = self.take(part)
+        if type(value) is Output:
+            return handle_of(value).children(part_of(value))
+        return tuple(range(len(value))) if isinstance(value, (tuple, list)) else None
+
+    def describe(self) -> str:
+        """Return a few words on how it stands."""
+        return self.status.value
+
+    def event(self, now: float) -> dict[str, Any]:
+        """Return the event, marked as a pipeline's."""
+        return {**super().event(now), "kind": "pipeline"}
+
+
+def _declared_length(task: Task) -> int | None:
+    """Return how many parts a task says that its result has: ``Meta.outputs``, or ``-> tuple[A, B]``."""
+    names = type(task).__finestflow_meta__.outputs
+    if names:
+        return len(names)
+    signature = signature_of(task)
+    result = signature.return_annotation if signature is not None else inspect.Signature.empty
+    if isinstance(result, str) and result.startswith("tuple["):
+        return None if "..." in result else _count_arguments(result)
+    if typing.get_origin(result) is tuple and Ellipsis not in typing.get_args(result):
+        return len(typing.get_args(result))
+    return None
+
+
+def _count_arguments(text: str) -> int:
+    depth, count = 0, 1
+    for character in text[len("tuple[") : -1]:
+        depth += (character in "[(") - (character in "])")
+        count += character == "," and depth == 0
+    return count
+

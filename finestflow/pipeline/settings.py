@@ -1,0 +1,104 @@
+"""Set params and inputs by path, as ``-p svm.C=2`` and ``.finestflow.toml`` name them.
+
+Owns which path means what. Invariant: a path that names nothing, or two things, is an error that says what there is. Called by the workspace.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from finestflow.errors import ParamError, nearest_hint
+from finestflow.pipeline.param import parse_text, type_name
+from finestflow.pipeline.pipeline import Pipeline
+from finestflow.pipeline.task import Task, signature_of
+
+__all__ = ["apply_settings", "iter_param_paths"]
+
+
+def apply_settings(pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inputs: dict[str, Any]) -> dict[str, Any]:
+    """Set params on the pipeline and return the inputs with those that were named added.
+
+    Args:
+        pipeline: Changed in place.
+        settings: (path, value); a text is converted to the declared type, ``:name`` is an input and ``.name`` a param where a name is both.
+        inputs: Inputs so far.
+
+    Raises:
+        ParamError: A path names nothing or two things, or the value does not fit.
+    """
+    signature = signature_of(pipeline)
+    parameters = signature.parameters if signature is not None else {}
+    found = dict(inputs)
+    for path, value in settings:
+        name = path.lstrip(":.")
+        is_param = _find(pipeline, name) is not None
+        is_input = name in parameters
+        if is_param and is_input and path == name:
+            raise ParamError(f"{name!r} is both a param and an input of {pipeline.task_name!r}", f"write .{name}= for the param, :{name}= for the input")
+        if is_input and not path.startswith("."):
+            found[name] = _input(parameters[name], name, value, pipeline)
+        elif is_param and not path.startswith(":"):
+            _set(pipeline, name, value)
+        else:
+            known = [*iter_param_paths(pipeline), *parameters]
+            raise ParamError(f"{pipeline.task_name!r} has no param or input {name!r}", nearest_hint(name, known, "params and inputs"))
+    return found
+
+
+def iter_param_paths(task: Task, prefix: str = "") -> Iterator[str]:
+    """Yield the paths of all params of a task and its children."""
+    for name in type(task).__finestflow_params__:
+        yield prefix + name
+    if isinstance(task, Pipeline):
+        for name, child in task.children.items():
+            yield from iter_param_paths(child, f"{prefix}{name}.")
+
+
+def _find(task: Task, path: str) -> tuple[Task, str] | None:
+    name, dot, rest = path.partition(".")
+    if dot:
+        child = task.children.get(name) if isinstance(task, Pipeline) else None
+        return _find(child, rest) if child is not None else None
+    return (task, name) if name in type(task).__finestflow_params__ else None
+
+
+def _set(pipeline: Pipeline, path: str, value: Any) -> None:
+    place = _find(pipeline, path)
+    assert place is not None
+    task, name = place
+    spec = type(task).__finestflow_params__[name]
+    if isinstance(value, str):
+        try:
+            value = parse_text(value, spec.type)
+        except (TypeError, ValueError):
+            shown = "that value" if spec.secret else repr(value)
+            raise ParamError(f"{path!r} takes no {shown}: expected {type_name(spec.type)}", "") from None
+    setattr(task, name, value)
+
+
+def _input(parameter: inspect.Parameter, name: str, value: Any, pipeline: Pipeline) -> Any:
+    if not isinstance(value, str):
+        return value
+    kind = _kind_of(parameter, pipeline)
+    try:
+        return parse_text(value, kind)
+    except (TypeError, ValueError):
+        raise ParamError(f"input {name!r} takes no {value!r}: expected {type_name(kind)}", "") from None
+
+
+def _kind_of(parameter: inspect.Parameter, pipeline: Pipeline) -> Any:
+    """Return the declared type of an input; without one, the type of its default."""
+    kind = parameter.annotation
+    if isinstance(kind, str):
+        module = sys.modules.get(type(pipeline).__module__)
+        try:
+            kind = eval(kind, vars(module) if module is not None else {})  # noqa: S307 - the user's own annotation
+        except Exception:  # noqa: BLE001 - whatever it raises, it is then only a text
+            kind = Any
+    if kind is inspect.Parameter.empty:
+        default = parameter.default
+        kind = type(default) if default is not inspect.Parameter.empty and default is not None else Any
+    return kind

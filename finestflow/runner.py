@@ -1,0 +1,412 @@
+"""One run, in order: live folder, snapshot, execute, record, append. Read this to understand the product.
+
+Invariant: the events tell everything; what is recorded at the end is their fold, the same that recovery makes of a killed run. A run that
+cannot be tracked (no repository, a disk that is full) still computes, and says so once. ``workspace`` makes runners.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finestflow.cache.fingerprint import task_identity
+from finestflow.errors import FinestflowError, UsageError
+from finestflow.executor.capture import Capture
+from finestflow.executor.perform import Clock, Performer
+from finestflow.executor.sequential import SequentialExecutor
+from finestflow.journal.state import RunState
+from finestflow.lookup import Lookup
+from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
+from finestflow.node import Node, UnknownValue
+from finestflow.pipeline.context import Context
+from finestflow.pipeline.describe import dump_task, dump_value, flat_params
+from finestflow.pipeline.output import Output, handle_of, part_of, part_text, resolve
+from finestflow.pipeline.pipeline import Pipeline
+from finestflow.pipeline.task import signature_of
+from finestflow.session import BodyFrame, Session, running
+from finestflow.target import target_of
+
+if TYPE_CHECKING:
+    from finestflow.cache.fingerprint import Fingerprinter
+    from finestflow.cache.store import Store
+    from finestflow.executor.protocol import Executor
+    from finestflow.journal.live import LiveFolder
+
+__all__ = ["EXECUTORS", "Finished", "RunOptions", "RunRequest", "Runner", "Tracking", "format_traceback"]
+
+EXECUTORS = ("sequential",)
+"""The executors of this version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How one run is made.
+
+    Attributes:
+        executor: How tasks run; ``auto`` takes the best there is.
+        cache: False neither reads nor writes entries.
+        force: Patterns of node paths that run although they are hits; True is all.
+        name: A name instead of the made-up one.
+        note: What a person says of the run.
+        tags: Words to find it by.
+        keep_going: Whether what does not depend on a failure still runs.
+        context: Values of the context, given at the start.
+        seed: Seed of the run.
+        echo: Whether what tasks print is also shown.
+    """
+
+    executor: str = "auto"
+    jobs: int | str = "auto"
+    cache: bool = True
+    force: bool | str | tuple[str, ...] = ()
+    name: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    keep_going: bool = False
+    context: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    echo: bool = True
+
+    def __post_init__(self) -> None:
+        if self.executor not in {"auto", *EXECUTORS}:
+            raise UsageError(f"there is no executor {self.executor!r}", f"this version has: {', '.join(EXECUTORS)}")
+
+    @property
+    def forced(self) -> tuple[str, ...]:
+        """Return the patterns of forced nodes."""
+        if isinstance(self.force, bool):
+            return ("*",) if self.force else ()
+        return (self.force,) if isinstance(self.force, str) else tuple(self.force)
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRequest:
+    """What to run.
+
+    Attributes:
+        pipeline: The pipeline object.
+        args: Positional inputs.
+        kwargs: Inputs by name.
+        options: How.
+        run_id: Identity of the run to be made.
+        name: Its name.
+        argv: The command line that led to it.
+        reproduces: The run that this one runs again.
+    """
+
+    pipeline: Pipeline
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    options: RunOptions = field(default_factory=RunOptions)
+    run_id: RunId
+    name: str
+    argv: tuple[str, ...] = ()
+    reproduces: RunId | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Tracking:
+    """The seams that a run is recorded through; ``workspace`` fills them, with nothing where nothing is tracked.
+
+    Attributes:
+        open_live: Makes the live folder.
+        snapshot: Records the files as they are, and keeps them from gc until the run is published.
+        publish: Appends a finished run to the journal and removes its live folder.
+    """
+
+    open_live: Callable[[RunId], LiveFolder | None]
+    snapshot: Callable[[RunId, LiveFolder], Snapshot | None]
+    publish: Callable[[Run, LiveFolder], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Finished:
+    """A run that has ended.
+
+    ``result`` is what the pipeline's body returned, Outputs and all; ``error`` what it raised.
+    """
+
+    run: Run
+    nodes: Mapping[str, Node]
+    result: Any = None
+    error: BaseException | None = None
+    unknown: str = ""
+
+    @property
+    def value(self) -> Any:
+        """The plain value that the pipeline returned; loads it."""
+        return resolve(self.result)
+
+
+class Runner:
+    """Makes runs with what a workspace has.
+
+    Args:
+        store: Values and entries.
+        fingerprinter: Fingerprints of code.
+        clock: Where the time comes from.
+        environment: What ``read_environment`` found; asked for once a run.
+        root: The repository's root, or the folder of the process.
+        digest_options: How values are digested.
+        warn: Says something to the person at the terminal, once a text.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        fingerprinter: Fingerprinter,
+        clock: Clock,
+        environment: Callable[[], Mapping[str, Any]],
+        root: Path,
+        digest_options: Mapping[str, Any],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._fingerprinter = fingerprinter
+        self._clock = clock
+        self._environment = environment
+        self._root = root
+        self._digest_options = digest_options
+        self._warn = warn
+        self._performer = Performer(store.encode, clock)
+
+    def run(self, request: RunRequest, tracking: Tracking, listener: Callable[[Mapping[str, Any]], None] | None = None) -> Finished:
+        """Make a run: everything from the live folder to the commit.
+
+        The error of a failed run is in the result; the run is recorded all the same. ``KeyboardInterrupt`` is recorded as cancelled and
+        raised again.
+        """
+        live = tracking.open_live(request.run_id)
+        telling = _Telling(live, listener)
+        telling.emit(self._begin(request))
+        try:
+            if live is not None:
+                self._take_snapshot(request, tracking, live, telling)
+            finished = self._execute(request, telling)
+        except BaseException:
+            if live is not None:
+                live.close()
+            raise
+        if live is not None:
+            telling.write_logs_of_hits(self._store, finished.nodes)
+            self._publish(finished, tracking, live)
+        if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
+            raise finished.error
+        return finished
+
+    def plan(self, request: RunRequest) -> Finished:
+        """Find out what would be hit and what would run; nothing runs, nothing is recorded.
+
+        ``unknown`` names the node whose value the body looks at before anybody has computed it; the plan is known up to there.
+        """
+        telling = _Telling(None, None)
+        telling.emit(self._begin(request))
+        return self._execute(request, telling, is_plan=True)
+
+    # -- the steps ---------------------------------------------------------------------------------------------------------------------
+
+    def _begin(self, request: RunRequest) -> dict[str, Any]:
+        pipeline, options = request.pipeline, request.options
+        inputs, digests = self._describe_inputs(request)
+        return {
+            "e": "run",
+            "id": request.run_id,
+            "name": options.name or request.name,
+            "pipeline": pipeline.task_name,
+            "target": target_of(pipeline, self._root),
+            "started": self._clock.time(),
+            "argv": list(request.argv),
+            "params": flat_params(pipeline),
+            "description": dump_task(pipeline, task_identity, self._put),
+            "inputs": inputs,
+            "input_digests": digests,
+            "environment": self._environment(),
+            "settings": {"seed": options.seed, "executor": "sequential", "jobs": 1, "cache": options.cache, "force": list(options.forced)},
+            "tags": list(options.tags),
+            "note": options.note,
+            "reproduces": request.reproduces,
+        }
+
+    def _describe_inputs(self, request: RunRequest) -> tuple[dict[str, Any], dict[str, str]]:
+        signature = signature_of(request.pipeline)
+        try:
+            bound = signature.bind(*request.args, **request.kwargs) if signature is not None else None
+        except TypeError as error:
+            name = request.pipeline.task_name
+            raise UsageError(f"{name!r} cannot be called like that: {error}", f"its inputs are {name}{signature}") from None
+        if bound is not None:
+            bound.apply_defaults()
+        given = dict(bound.arguments) if bound is not None else dict(request.kwargs)
+        described = {name: dump_value(value, self._put) for name, value in given.items()}
+        digests = {name: data["$digest"] for name, data in described.items() if isinstance(data, dict) and "$digest" in data}
+        return described, digests
+
+    def _put(self, value: Any) -> str:
+        encoded = self._store.encode(value)
+        self._store.add_value(encoded)
+        return encoded.digest
+
+    def _take_snapshot(self, request: RunRequest, tracking: Tracking, live: LiveFolder, telling: _Telling) -> None:
+        snapshot = tracking.snapshot(request.run_id, live)
+        if snapshot is None:
+            return
+        telling.emit({"e": "snapshot", **asdict(snapshot), "code": snapshot.tree})
+        for note in snapshot.notes:
+            telling.emit({"e": "note", "node": None, "text": note})
+        if snapshot.omitted:
+            count = len(snapshot.omitted)
+            first = snapshot.omitted[0]
+            more = f" and {count - 1} more" if count > 1 else ""
+            self._warn(f"not in the snapshot: {first.path} ({first.reason}){more}")
+
+    def _execute(self, request: RunRequest, telling: _Telling, *, is_plan: bool = False) -> Finished:
+        options, pipeline = request.options, request.pipeline
+        self._fingerprinter.refresh()
+        earlier = self._store.prefetch(pipeline.task_name)
+        lookup = Lookup(self._store, self._fingerprinter, self._digest_options, options.seed, earlier)
+        session = Session(
+            run_id=request.run_id,
+            lookup=lookup,
+            executor=None if is_plan else self._open_executor(),
+            emit=telling.emit,
+            clock=self._clock,
+            context=Context(dict(options.context)),
+            claims=None if is_plan else self._store.claims(),
+            use_cache=options.cache,
+            forced=options.forced,
+            keep_going=options.keep_going,
+        )
+        finished = Finished(run=None, nodes=session.nodes)  # type: ignore[arg-type]
+        with Capture(lambda path, text: telling.emit({"e": "text", "node": path, "text": text}), echo=options.echo):
+            self._run_body(request, session, finished)
+        self._end(request, session, finished, telling, is_plan=is_plan)
+        return finished
+
+    def _open_executor(self) -> Executor:
+        return SequentialExecutor(self._performer)
+
+    def _run_body(self, request: RunRequest, session: Session, finished: Finished) -> None:
+        with running(BodyFrame(session, request.pipeline)):
+            try:
+                finished.result = request.pipeline.body(*request.args, **request.kwargs)
+                if request.pipeline.__finestflow_meta__.return_all:
+                    finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
+            except UnknownValue as unknown:
+                finished.unknown = unknown.path
+            except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is recorded, and handed on
+                finished.error = error
+        if finished.error is None and session.failure is not None:
+            finished.error = session.failure.error
+
+    def _end(self, request: RunRequest, session: Session, finished: Finished, telling: _Telling, *, is_plan: bool) -> None:
+        error = finished.error
+        status = RunStatus.OK if error is None else RunStatus.FAILED
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            status = RunStatus.CANCELLED
+            for node in session.nodes.values():
+                if node.status is NodeStatus.RUNNING:
+                    node.status = NodeStatus.CANCELLED
+                    telling.emit(node.event(self._clock.time()), lazy=True)
+        telling.emit(
+            {
+                "e": "end",
+                "status": status.value,
+                "ended": self._clock.time(),
+                "error": "" if error is None else _one_line(error),
+                "traceback": "" if error is None else format_traceback(error),
+                "outputs": _named_outputs(finished.result),
+            }
+        )
+        if not is_plan:
+            keys = {path: node.key for path, node in session.nodes.items() if node.key is not None}
+            self._store.remember(request.pipeline.task_name, keys)
+            self._store.flush()
+        finished.run = telling.state.run
+
+    def _publish(self, finished: Finished, tracking: Tracking, live: LiveFolder) -> None:
+        try:
+            tracking.publish(finished.run, live)
+        except (FinestflowError, OSError) as error:
+            live.close()
+            self._warn(f"run {finished.run.summary.name} could not be recorded yet: {error}; the next finestflow command tries again")
+
+
+class _Telling:
+    """Where events go: folded in memory, written to the live folder, shown to a listener."""
+
+    def __init__(self, live: LiveFolder | None, listener: Callable[[Mapping[str, Any]], None] | None) -> None:
+        self.state = RunState()
+        self._live = live
+        self._listener = listener
+        self._replayed: dict[str, str] = {}
+
+    def emit(self, event: dict[str, Any], *, lazy: bool = False) -> None:
+        """Take an event."""
+        if event["e"] == "text":
+            if self._live is not None:
+                self._live.write_log(event["node"], event["text"])
+        else:
+            if "log" in event:
+                self._replayed[event["path"]] = event["log"]
+            self.state.apply(event)
+            if self._live is not None:
+                self._live.emit(event, lazy=lazy)
+        if self._listener is not None:
+            self._listener(event)
+
+    def write_logs_of_hits(self, store: Store, nodes: Mapping[str, Node]) -> None:
+        """Put into the live folder what the calls printed whose results were hits."""
+        if self._live is None:
+            return
+        for path, digest in self._replayed.items():
+            with contextlib.suppress(FinestflowError, KeyError):
+                self._live.write_log(path, f"[replayed from run {nodes[path].hit_of}]\n{store.load(digest)}")
+
+
+def _one_line(error: BaseException) -> str:
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return text.splitlines()[0]
+
+
+def format_traceback(error: BaseException) -> str:
+    """Return the traceback as Python prints it, without the frames of finestflow."""
+    lines = traceback.TracebackException.from_exception(error)
+    seen: traceback.TracebackException | None = lines
+    own = str(Path(__file__).parent)
+    while seen is not None:
+        kept = [frame for frame in seen.stack if not frame.filename.startswith(own)]
+        if kept:
+            seen.stack = traceback.StackSummary.from_list(kept)
+        seen = seen.__cause__ or seen.__context__
+    return "".join(lines.format())
+
+
+def _named_outputs(result: Any) -> dict[str, str]:
+    """Return ``node[.part]`` of each Output that a pipeline returned, by its name in the result."""
+    found: dict[str, str] = {}
+
+    def visit(value: Any, name: str) -> None:
+        if type(value) is Output:
+            handle, part = handle_of(value), part_of(value)
+            take = getattr(handle, "take", None)
+            if take is not None:
+                visit(take(part), name)
+            else:
+                found[name or "result"] = handle.path + part_text(part)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                visit(item, str(key) if not name else f"{name}.{key}")
+        elif isinstance(value, (list, tuple)):
+            for index, item in enumerate(value):
+                visit(item, f"{name}[{index}]")
+
+    visit(result, "")
+    return found
+
+
+

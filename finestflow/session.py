@@ -1,0 +1,475 @@
+"""What the calls in the body of a pipeline become: nodes, hits, jobs, Outputs.
+
+Owns the nodes of one run while it goes: their paths, inputs, keys, states and values. Invariant: a hit loads no value and initialises no
+task; a value is loaded when somebody looks at it. ``runner`` opens a session a run, and one without an executor to plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from blake3 import blake3
+
+from finestflow.errors import FinestflowError, GraphError
+from finestflow.executor.protocol import Effects, Executor, Job, Outcome
+from finestflow.lookup import Lookup, Static, compose_key, seed_of
+from finestflow.model import Digest, NodeStatus, RunId
+from finestflow.node import BlockedError, Node, Structure
+from finestflow.pipeline.call import FRAME
+from finestflow.pipeline.output import Output, handle_of, holds_output, part_of, part_text
+from finestflow.pipeline.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from finestflow.cache.claims import Claims
+    from finestflow.executor.perform import Clock
+    from finestflow.pipeline.context import Context
+    from finestflow.pipeline.task import Task
+
+__all__ = ["BodyFrame", "Session", "running"]
+
+Inputs = list[tuple[str, Any]]
+
+
+class Session:
+    """The nodes of one run.
+
+    Args:
+        run_id: Identity of the run.
+        lookup: Keys and entries.
+        executor: Runs what is no hit; None plans only.
+        emit: Takes events; ``lazy`` ones may be written later.
+        clock: Where the time comes from.
+        context: The run's shared context.
+        claims: Which keys other runs are computing; None when nobody else can be.
+        use_cache: Whether entries are looked up and written.
+        forced: Patterns of node paths that run although they are hits.
+        keep_going: Whether what does not depend on a failure still runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: RunId,
+        lookup: Lookup,
+        executor: Executor | None,
+        emit: Callable[..., None],
+        clock: Clock,
+        context: Context,
+        claims: Claims | None = None,
+        use_cache: bool = True,
+        forced: Iterable[str] = (),
+        keep_going: bool = False,
+    ) -> None:
+        self.run_id = run_id
+        self.lookup = lookup
+        self.store = lookup.store
+        self.executor = executor
+        self.emit = emit
+        self.clock = clock
+        self.context = context
+        self.nodes: dict[str, Node] = {}
+        self.failure: Node | None = None
+        self._claims = claims
+        self._use_cache = use_cache
+        self._forced = tuple(forced)
+        self._keep_going = keep_going
+        self._described: set[str] = set()
+
+    # -- one call ----------------------------------------------------------------------------------------------------------------------
+
+    def call_task(self, path: str, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Output:
+        """Make a call a node: a hit, a job, or skipped."""
+        static = self.lookup.static_of(task)
+        node = Node(path, static.identity, self, task)
+        self.nodes[path] = node
+        given = _named(static, args, kwargs)
+        tokens, problem, blocked = self._inputs_of(node, given)
+        if blocked is not None:
+            self._block(node, blocked)
+        elif self.failure is not None and not self._keep_going:
+            self._skip(node, f"not started: {self.failure.path!r} failed", self.failure)
+        else:
+            self._serve(node, static, tokens, static.problem or problem, args, kwargs)
+        return Output(node)
+
+    def _inputs_of(self, node: Node, given: Inputs) -> tuple[list[tuple[str, str]], str, Node | None]:
+        """Return the tokens of the inputs, why they cannot be part of a key, and a node that failed or is unknown."""
+        tokens: list[tuple[str, str]] = []
+        problem = ""
+        for name, value in given:
+            try:
+                tokens.append((name, self._token(node, name, value)))
+            except BlockedError as error:
+                return tokens, problem, error.node
+            except FinestflowError as error:
+                problem = problem or f"input {name!r} cannot be digested: {error}"
+                tokens.append((name, ""))
+        return tokens, problem, None
+
+    def _token(self, node: Node, name: str, value: Any) -> str:
+        """Return the token of one input, and note where it came from."""
+        if type(value) is Output:
+            handle, part = handle_of(value), part_of(value)
+            if type(handle) is Structure:
+                return self._token(node, name, handle.take(part))
+            origin: Node = handle  # type: ignore[assignment]
+            origin.require()
+            digest, token = origin.token(part)
+            node.inputs[name] = {"digest": digest, "from": origin.path + part_text(part)}
+            if digest is None:
+                raise FinestflowError(f"the output of {origin.path!r} is shared: {origin.problem}")
+            return token
+        if holds_output(value):
+            return self._container_token(node, name, value)
+        digest, token = self.lookup.value_token(value)
+        node.inputs[name] = {"digest": digest, "preview": repr(value)[:80]} if type(value) in _SHOWN else {"digest": digest}
+        return token
+
+    def _container_token(self, node: Node, name: str, value: Any) -> str:
+        """Return the token of a list, tuple, dict or dataclass that holds Outputs: of its shape and its items."""
+        if isinstance(value, dict):
+            items = [(f"{name}[{key!r}]", item) for key, item in value.items()]
+        elif isinstance(value, (list, tuple)):
+            items = [(f"{name}[{index}]", item) for index, item in enumerate(value)]
+        else:
+            items = [(f"{name}.{field}", getattr(value, field)) for field in type(value).__dataclass_fields__]
+        hasher = blake3(f"{type(value).__module__}.{type(value).__qualname__}".encode())
+        for label, item in items:
+            hasher.update(f"|{label[len(name) :]}={self._token(node, label, item)}".encode())
+        return hasher.hexdigest()
+
+    def _serve(
+        self,
+        node: Node,
+        static: Static,
+        tokens: list[tuple[str, str]],
+        problem: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> None:
+        """Answer a call whose inputs are known: from the cache, or by running it."""
+        key = compose_key(static, tokens)
+        node.key = key
+        context = self.context.view()
+        why = self._reason_to_run(node, static, tokens, problem, context)
+        if why is None:
+            return
+        node.why = why
+        if self.executor is None:
+            node.status = NodeStatus.PENDING
+            self._tell(node, static)
+            return
+        is_cached = self._use_cache and not problem
+        if is_cached and self._claims is not None and not self._claims.take(key) and self._wait_for_other(node, static, context):
+            return
+        self._run(node, static, args, kwargs, context, is_cached=is_cached)
+
+    def _reason_to_run(
+        self, node: Node, static: Static, tokens: list[tuple[str, str]], problem: str, context: Context
+    ) -> str | None:
+        """Return why a call has to run; None when it was a hit and is served."""
+        if problem:
+            return f"not cached: {problem}"
+        if not self._use_cache:
+            return "the cache is off for this run"
+        if self._forced and any(fnmatchcase(node.path, pattern) for pattern in self._forced):
+            return "forced"
+        verdict = self.lookup.find(node.key, context)  # type: ignore[arg-type]
+        if verdict.entry is None:
+            return verdict.why or self.lookup.explain_miss(node.path, static, dict(tokens))
+        self._hit(node, static, verdict.entry)
+        return None
+
+    def _wait_for_other(self, node: Node, static: Static, context: Context) -> bool:
+        """Wait while another run computes the same key; return whether its result serves."""
+        self.emit({"e": "note", "node": node.path, "text": "waiting: another run is computing this"})
+        assert self._claims is not None  # noqa: S101 - the caller saw it
+        self._claims.take(node.key, wait=True)  # type: ignore[arg-type]
+        self.store.forget_prefetched(node.key)
+        verdict = self.lookup.find(node.key, context)  # type: ignore[arg-type]
+        if verdict.entry is None:
+            return False
+        self._claims.release(node.key)  # type: ignore[arg-type]
+        self._hit(node, static, verdict.entry)
+        return True
+
+    # -- hits --------------------------------------------------------------------------------------------------------------------------
+
+    def _hit(self, node: Node, static: Static, entry: Any) -> None:
+        node.status = NodeStatus.HIT
+        node.set_info(self.store.info(entry.value))
+        node.hit_of = entry.run
+        node.why = "same code, params and inputs"
+        node.saved = entry.seconds
+        effects = json.loads(entry.effects) if entry.effects else {}
+        self._replay(node, effects)
+        self._tell(node, static, log=effects.get("log"))
+
+    def _replay(self, node: Node, effects: Mapping[str, Any]) -> None:
+        for name, value, step in effects.get("metrics", ()):
+            self.emit({"e": "metric", "node": node.path, "name": name, "value": value, "step": step, "t": self.clock.time()}, lazy=True)
+        for name, digest in effects.get("context", {}).items():
+            self.context[name] = self.store.load(digest)
+
+    # -- misses ------------------------------------------------------------------------------------------------------------------------
+
+    def _run(
+        self, node: Node, static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Context, *, is_cached: bool
+    ) -> None:
+        assert self.executor is not None  # noqa: S101 - a plan never comes here
+        node.status = NodeStatus.RUNNING
+        key: str = node.key or ""
+        node.seed = seed_of(self.lookup.seed, key)
+        job = Job(node.path, node.task, static.warm_key, args, kwargs, self.load, node.seed, context, self)
+        attempts = 1 + type(node.task).__finestflow_meta__.retries
+
+        def done(outcome: Outcome) -> None:
+            nonlocal attempts
+            attempts -= 1
+            if outcome.error is not None and attempts > 0:
+                node.attempts.append(_attempt(outcome))
+                self._submit(node, job, done)
+                return
+            self._finish(node, static, outcome, context, is_cached=is_cached)
+
+        self._submit(node, job, done)
+
+    def _submit(self, node: Node, job: Job, done: Callable[[Outcome], None]) -> None:
+        self.emit({"e": "start", "path": node.path, "task": node.identity, "key": node.key, "t": self.clock.time()})
+        self.executor.submit(job, done)  # type: ignore[union-attr]
+
+    def _finish(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
+        node.seconds = outcome.seconds
+        node.started = outcome.started
+        node.notes += [*static.notes, *outcome.notes]
+        if outcome.error is not None:
+            self._fail(node, static, outcome)
+        else:
+            node.status = NodeStatus.OK
+            self._keep(node, static, outcome, context, is_cached=is_cached)
+            self._tell(node, static)
+        if is_cached and self._claims is not None:
+            self.store.after_flush(lambda: self._claims.release(node.key))  # type: ignore[union-attr,arg-type]
+
+    def _keep(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
+        """Store the output, and the entry when the call may be cached."""
+        encoded = outcome.encoded
+        if encoded is None:
+            node.set_shared(outcome.shared, outcome.problem)
+            node.notes.append(f"not cached: the output cannot be stored: {outcome.problem}")
+            return
+        self.store.add_value(encoded)
+        node.set_info(encoded)
+        if not is_cached:
+            return
+        if context.is_hidden:
+            node.notes.append("not cached: it read a context value that another task of this run wrote")
+            return
+        try:
+            observed = self.lookup.observed(node.key, context, drew_random=outcome.drew_random)  # type: ignore[arg-type]
+            effects = self._effects(node, static, outcome.effects)
+        except FinestflowError as error:
+            node.notes.append(f"not cached: {error}")
+            return
+        self.store.add_entry(
+            key=node.key, observed=observed, value=encoded.digest, run=self.run_id, seconds=outcome.seconds, effects=effects
+        )
+
+    def _effects(self, node: Node, static: Static, effects: Effects) -> str:
+        kept: dict[str, Any] = {"about": self.lookup.describe(static)}
+        if node.inputs:
+            kept["in"] = {name: entry["digest"] for name, entry in node.inputs.items()}
+        if effects.metrics:
+            kept["metrics"] = effects.metrics
+        if effects.text:
+            kept["log"] = self._put("".join(effects.text))
+        if effects.context:
+            kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
+        return json.dumps(kept, separators=(",", ":"))
+
+    def _put(self, value: Any) -> Digest:
+        encoded = self.store.encode(value)
+        self.store.add_value(encoded)
+        digest: Digest = encoded.digest
+        return digest
+
+    # -- failures ----------------------------------------------------------------------------------------------------------------------
+
+    def _fail(self, node: Node, static: Static, outcome: Outcome) -> None:
+        error = outcome.error
+        assert error is not None  # noqa: S101 - the caller saw it
+        node.status = NodeStatus.FAILED
+        node.error = error
+        if node.attempts:
+            node.attempts.append(_attempt(outcome))
+        error.add_note(f"finestflow: task {node.path!r} failed; see: finestflow logs {self.run_id}:{node.path}")
+        self.failure = self.failure or node
+        self._tell(node, static)
+
+    def _skip(self, node: Node, why: str, cause: Node) -> None:
+        node.status = NodeStatus.SKIPPED
+        node.why = why
+        node.error = cause.error
+        self._tell(node, None)
+
+    def _block(self, node: Node, cause: Node) -> None:
+        if cause.status is NodeStatus.PENDING:
+            node.status = NodeStatus.PENDING
+            node.why = f"waits for {cause.path!r}, which has to run"
+            self._tell(node, None)
+        else:
+            self._skip(node, f"skipped: {cause.path!r} {cause.status.value}", cause)
+
+    def handled(self, node: Node) -> None:
+        """Take note that the body has seen an error: when it goes on, the failure was its business."""
+        if self.failure is not None and (self.failure is node or self.failure.error is node.error):
+            self.failure = None
+
+    # -- values ------------------------------------------------------------------------------------------------------------------------
+
+    def wait(self, node: Node) -> None:
+        """Return when a node has its result."""
+        if self.executor is not None and node.status in {NodeStatus.PENDING, NodeStatus.RUNNING}:
+            self.executor.wait(lambda: node.status not in {NodeStatus.PENDING, NodeStatus.RUNNING})
+
+    def load(self, output: Output) -> Any:
+        """Return a private copy of what an Output stands for, for a task."""
+        return handle_of(output).load(part_of(output))  # type: ignore[attr-defined]
+
+    # -- telling -----------------------------------------------------------------------------------------------------------------------
+
+    def _tell(self, node: Node, static: Static | None, log: str | None = None) -> None:
+        """Emit what became of a node; what all calls of its task share is told once."""
+        event = node.event(self.clock.time())
+        if static is not None:
+            event["static"] = static.hash
+            if static.hash not in self._described:
+                self._described.add(static.hash)
+                self.emit({"e": "static", "id": static.hash, "params": static.params, "code": dict(static.code)}, lazy=True)
+        if log is not None:
+            event["log"] = log
+        self.emit(event, lazy=node.status is NodeStatus.HIT)
+
+    def metric(self, path: str, name: str, value: float, step: float | None) -> None:
+        """Emit one number of a call."""
+        self.emit({"e": "metric", "node": path, "name": name, "value": value, "step": step, "t": self.clock.time()}, lazy=True)
+
+    def progress(self, path: str, done: float, total: float | None) -> None:
+        """Emit how far a call is."""
+        self.emit({"e": "progress", "node": path, "done": done, "total": total, "t": self.clock.time()})
+
+    def text(self, path: str, text: str) -> None:
+        """Emit what a call printed."""
+        self.emit({"e": "text", "node": path, "text": text})
+
+    def note(self, path: str, text: str) -> None:
+        """Emit a remark."""
+        self.emit({"e": "note", "node": path, "text": text})
+
+
+class BodyFrame:
+    """The body of one pipeline object while it runs: gives its calls their paths.
+
+    Args:
+        session: The run.
+        pipeline: Whose body it is.
+        prefix: Path of the pipeline's own node with a slash; empty for the outermost.
+    """
+
+    def __init__(self, session: Session, pipeline: Pipeline, prefix: str = "") -> None:
+        self.session = session
+        self._pipeline = pipeline
+        self._prefix = prefix
+        self._counts: dict[str, int] = {}
+        self._named: set[str] = set()
+
+    def is_running(self, pipeline: Pipeline) -> bool:
+        """Whether this is the body of that object."""
+        return pipeline is self._pipeline
+
+    def call(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None) -> Any:
+        """Make the call a node and return its Output."""
+        path = self._path_of(task, name)
+        if isinstance(task, Pipeline):
+            return self._call_pipeline(path, task, args, kwargs)
+        return self.session.call_task(path, task, args, kwargs)
+
+    def _path_of(self, task: Task, name: str | None) -> str:
+        """Return the path of the next call: a name once, unnamed repeats with a number."""
+        if name is not None:
+            if name in self._named or name in self._counts:
+                raise GraphError(f"two calls are named {name!r}", "give each a name of its own: task.named(...)")
+            self._named.add(name)
+            return self._prefix + name
+        label = task.__dict__.get("_slot") or task.task_name
+        count = self._counts.get(label, 0)
+        self._counts[label] = count + 1
+        if count:
+            return f"{self._prefix}{label}[{count}]"
+        if label in self._named:
+            raise GraphError(f"two calls are named {label!r}", "give each a name of its own: task.named(...)")
+        return self._prefix + label
+
+    def _call_pipeline(self, path: str, pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        session = self.session
+        node = Structure(path, session, pipeline)
+        session.nodes[path] = node
+        session.emit({"e": "start", "path": path, "task": node.identity, "kind": "pipeline", "t": session.clock.time()}, lazy=True)
+        begin = session.clock.monotonic()
+        with running(BodyFrame(session, pipeline, path + "/")):
+            try:
+                node.result = pipeline.body(*args, **kwargs)
+                node.status = NodeStatus.OK
+            except Exception as error:
+                node.status = NodeStatus.FAILED
+                node.error = error
+                raise
+            finally:
+                node.seconds = session.clock.monotonic() - begin
+                if node.status is not NodeStatus.PENDING:
+                    session.emit(node.event(session.clock.time()), lazy=True)
+        return Output(node)
+
+
+@contextmanager
+def running(frame: BodyFrame) -> Iterator[None]:
+    """Make a frame the one that calls go to."""
+    token = FRAME.set(frame)
+    try:
+        yield
+    finally:
+        FRAME.reset(token)
+
+
+_SHOWN = frozenset({int, float, str, bool, type(None)})
+
+
+def _named(static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
+    """Return the inputs by the names of the parameters that receive them."""
+    names = static.names
+    size = len(names)
+    if len(args) <= size and not static.is_open:
+        given = list(zip(names, args, strict=False))
+    else:
+        fixed = size - 1 if static.is_open else size
+        given = [(names[i] if i < fixed else f"{names[fixed] if static.is_open else 'argument'}[{i - fixed}]", v) for i, v in enumerate(args)]
+    if kwargs:
+        given += sorted(kwargs.items())
+    return given
+
+
+def _attempt(outcome: Outcome) -> dict[str, Any]:
+    error = outcome.error
+    return {
+        "started": outcome.started,
+        "seconds": outcome.seconds,
+        "status": "failed",
+        "error": f"{type(error).__name__}: {error}",
+    }
+

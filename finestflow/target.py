@@ -1,0 +1,178 @@
+"""From what a user names to a pipeline object: ``file.py:Class``, ``module:Class``.
+
+Owns how a user's file becomes a module: under the name of its file, with its folder first on ``sys.path``, as ``python file.py`` has it, so
+that a script, the command line and a worker agree on every identity. Invariant: importing never starts a run. A script without a
+``__main__`` guard is read up to its first call of a pipeline; what it defined until then is what that call would have seen.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from finestflow.errors import FinestflowError, NotFoundError, UsageError, nearest_hint
+from finestflow.pipeline.call import get_launcher, set_launcher
+from finestflow.pipeline.pipeline import Pipeline
+from finestflow.pipeline.task import Task
+
+__all__ = ["find_object", "import_file", "load_pipeline", "target_of"]
+
+
+class _RunStarts(BaseException):
+    """A module that is being imported calls a pipeline: what follows belongs to the script's own run."""
+
+
+def load_pipeline(target: str, root: Path) -> Pipeline:
+    """Return the pipeline that a target names.
+
+    Args:
+        target: ``file.py:Class``, ``module:Class``; ``:Class`` may be left out where there is only one pipeline. An instance will do too.
+        root: Folder that file names are relative to.
+
+    Raises:
+        UsageError: It cannot be imported, or is no pipeline.
+    """
+    found = find_object(target, root)
+    if isinstance(found, Pipeline):
+        return found
+    if isinstance(found, type) and issubclass(found, Pipeline):
+        return found()
+    if isinstance(found, Task) or (isinstance(found, type) and issubclass(found, Task)):
+        raise UsageError(f"{target!r} is a task, not a pipeline", "name a subclass of Pipeline; a task alone is called from Python")
+    raise UsageError(f"{target!r} is no pipeline, but a {type(found).__name__}", "name a subclass of Pipeline")
+
+
+def find_object(target: str, root: Path) -> Any:
+    """Return the object that ``file.py:Name`` or ``module:Name`` names; with no name, the module's only pipeline."""
+    place, _, qualname = target.partition(":")
+    module = import_file(_file_of(place, root)) if place.endswith(".py") else _import_module(place, root)
+    if not qualname:
+        return _only_pipeline(module, target)
+    found: Any = module
+    for part in qualname.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            names = [name for name, value in vars(module).items() if _is_pipeline(value)]
+            hint = nearest_hint(part, names, f"pipelines in {place!r}")
+            raise UsageError(f"{place!r} has no {qualname!r}", hint) from None
+    return found
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a Python file under its own name; a module of that file that is there already is taken."""
+    name = path.stem
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) and Path(str(known.__file__)).resolve() == path:
+        return known
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # noqa: S101 - a file that ends in .py always has one
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    loader = spec.loader
+    _guarded(lambda: loader.exec_module(module), str(path), lambda: sys.modules.pop(name, None))
+    return module
+
+
+def _import_module(name: str, root: Path) -> ModuleType:
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    if name in sys.modules:
+        return sys.modules[name]
+    found: list[ModuleType] = []
+    _guarded(lambda: found.append(importlib.import_module(name)), name, lambda: None)
+    return found[0] if found else sys.modules[name]
+
+
+def _guarded(load: Callable[[], Any], what: str, undo: Callable[[], Any]) -> None:
+    """Import something of the user's: no run starts, and whatever it raises is an error that names it."""
+    launcher = get_launcher()
+
+    def refuse(*_: Any) -> Any:
+        raise _RunStarts
+
+    set_launcher(refuse)
+    try:
+        load()
+    except _RunStarts:
+        pass
+    except FinestflowError:
+        undo()
+        raise
+    except ModuleNotFoundError as error:
+        undo()
+        raise UsageError(f"cannot import {what!r}: {error}", "check the name, and that its packages are installed") from error
+    except (Exception, SystemExit) as error:
+        undo()
+        where = _where(error, what)
+        raise UsageError(f"importing {what!r} raised {type(error).__name__}: {error}{where}", "python must be able to import it") from error
+    finally:
+        if launcher is not None:
+            set_launcher(launcher)
+
+
+def _where(error: BaseException, what: str) -> str:
+    if isinstance(error, SyntaxError):
+        return f" ({error.filename}, line {error.lineno})"
+    trace = error.__traceback__
+    line = 0
+    name = what
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if "importlib" not in file and "finestflow" not in Path(file).parts[-2:-1]:
+            name, line = file, trace.tb_lineno
+        trace = trace.tb_next
+    return f" ({name}, line {line})" if line else ""
+
+
+def _file_of(place: str, root: Path) -> Path:
+    path = Path(place) if Path(place).is_absolute() else root / place
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {place!r}", "give the path of a Python file, as in finestflow run file.py:Class")
+    return path.resolve()
+
+
+def _is_pipeline(value: Any) -> bool:
+    return isinstance(value, Pipeline) or (isinstance(value, type) and issubclass(value, Pipeline) and value is not Pipeline)
+
+
+def _only_pipeline(module: ModuleType, target: str) -> Any:
+    own = {name: value for name, value in vars(module).items() if _is_pipeline(value)}
+    instances = {name: value for name, value in own.items() if isinstance(value, Pipeline)}
+    classes = {n: v for n, v in own.items() if n not in instances and v.__module__ == module.__name__}
+    for candidates in (instances, classes):
+        if len(candidates) == 1:
+            return next(iter(candidates.values()))
+    if not own:
+        raise UsageError(f"there is no pipeline in {target!r}", "define a subclass of Pipeline in it")
+    raise UsageError(f"there are several pipelines in {target!r}", f"name one: {', '.join(f'{target}:{name}' for name in sorted(own))}")
+
+
+def target_of(pipeline: Pipeline, root: Path) -> str:
+    """Return the target that names a pipeline's class: by file where it lies below ``root``, else by module.
+
+    Empty where nobody can import it: a class made inside a function, or typed at a prompt.
+    """
+    cls = type(pipeline)
+    if "<locals>" in cls.__qualname__:
+        return ""
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return ""
+    path = Path(file).resolve()
+    package = getattr(module, "__package__", None) or ""
+    if not package and path.is_relative_to(root.resolve()):
+        return f"{path.relative_to(root.resolve()).as_posix()}:{cls.__qualname__}"
+    spec = getattr(module, "__spec__", None)
+    name = spec.name if cls.__module__ == "__main__" and spec is not None else cls.__module__
+    return f"{name}:{cls.__qualname__}" if name != "__main__" else f"{path}:{cls.__qualname__}"

@@ -1,0 +1,620 @@
+"""What a process works with: the repository, settings, store, journal and index, found once from folder and environment.
+
+The actions that the command line, the terminal UI and the library share stand here, thin, over the module that owns each capability.
+Invariant: opening a workspace writes nothing, and loads a library only when an action needs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finestflow.config import Config, load_config
+from finestflow.errors import FinestflowError, LockedError, NotFoundError, RepositoryError, UsageError
+from finestflow.git.repository import Repository, find_repository
+from finestflow.model import NodeRecord, OutputRecord, Run, RunId, RunSummary, Snapshot
+
+if TYPE_CHECKING:
+    from finestflow.cache.store import Store
+    from finestflow.journal.annotations import Annotations
+    from finestflow.journal.index import Index
+    from finestflow.journal.journal import Journal
+    from finestflow.journal.live import LiveFolder
+    from finestflow.journal.query import Query
+    from finestflow.pipeline.pipeline import Pipeline
+    from finestflow.runner import Finished, Runner, RunOptions
+
+__all__ = ["SystemClock", "Workspace", "launch"]
+
+Listener = Callable[[Mapping[str, Any]], None]
+_LARGEST_SHOWN = 3
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    time = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+
+class Workspace:
+    """The surroundings of a process.
+
+    Args:
+        folder: Where it works.
+        environ: Its environment variables.
+        repository: The git repository around the folder; None where there is none.
+        config: Settings.
+        warn: Says something to the person at the terminal.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        repository: Repository | None,
+        config: Config,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.environ = environ
+        self.repository = repository
+        self.config = config
+        self.clock = SystemClock()
+        self._warned: set[str] = set()
+        self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
+
+    @classmethod
+    def find(
+        cls,
+        folder: Path,
+        environ: Mapping[str, str],
+        *,
+        overrides: Iterable[tuple[str, Any]] = (),
+        warn: Callable[[str], None] | None = None,
+    ) -> Workspace:
+        """Return the workspace of a folder.
+
+        Args:
+            folder: Where to look from.
+            environ: The environment variables.
+            overrides: Settings from flags, by key.
+            warn: Says something to the person at the terminal; one line on stderr when not given.
+
+        Raises:
+            RepositoryError: Git refuses the repository, or is missing.
+            ConfigError: A setting is unknown or wrong.
+        """
+        repository = find_repository(folder, environ)
+        machine = repository.state_dir / "config.toml" if repository is not None else None
+        home = environ.get("XDG_CONFIG_HOME") or (f"{environ['HOME']}/.config" if environ.get("HOME") else "")
+        user = Path(home) / "finestflow" / "config.toml" if home else None
+        config = load_config(folder, environ=environ, machine_file=machine, user_file=user, overrides=overrides)
+        return cls(folder, environ, repository, config, warn)
+
+    # -- places ------------------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def root(self) -> Path:
+        """The top of the work tree, or the folder itself where there is no repository."""
+        if self.repository is not None and self.repository.work_tree is not None:
+            return self.repository.work_tree
+        return self.folder
+
+    @cached_property
+    def state_dir(self) -> Path:
+        """Where finestflow keeps what is not in git: below the common git directory, or the user's cache folder."""
+        if self.repository is not None:
+            return self.repository.state_dir
+        home = self.environ.get("HOME", "")
+        cache = self.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "/tmp")  # noqa: S108 - a machine without homes
+        return Path(cache) / "finestflow" / hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+
+    @cached_property
+    def objects_dir(self) -> Path:
+        """Where large outputs lie."""
+        path = self.config.store.path
+        if path == ".git/finestflow/store":
+            return self.state_dir / "store" / "objects"
+        return self.root / path / "objects"
+
+    def require_repository(self) -> Repository:
+        """Return the repository, or raise with what to do about it."""
+        if self.repository is None:
+            raise RepositoryError(f"no git repository at {str(self.folder)!r}", 'make one with "finestflow init"')
+        return self.repository
+
+    def warn(self, text: str) -> None:
+        """Say something to the person at the terminal, once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._say(text)
+
+    # -- parts -------------------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def store(self) -> Store:
+        """Values and entries."""
+        from finestflow.cache.store import Store
+
+        return Store(
+            self.state_dir / "store" / "store.sqlite",
+            self.objects_dir,
+            verify_always=self.config.store.verify == "always",
+            warn=self.warn,
+            **self.digest_options,
+        )
+
+    @cached_property
+    def fingerprinter(self) -> Any:
+        """Fingerprints of code, with the definitions of files kept in the state folder."""
+        from finestflow.cache.definitions import DefinitionFolder
+        from finestflow.cache.fingerprint import Fingerprinter
+
+        return Fingerprinter([self.root], digest=self._digest_of, definitions=DefinitionFolder(self.state_dir / "definitions"))
+
+    def _digest_of(self, value: object) -> str:
+        from finestflow.cache.digest import digest_value
+
+        return digest_value(value, **self.digest_options).digest
+
+    @cached_property
+    def digest_options(self) -> dict[str, Any]:
+        """How values are digested here."""
+        return {
+            "root": self.root,
+            "of_code": lambda code: self.fingerprinter.of_function(code).hash,
+            "is_project": lambda cls: self.fingerprinter.is_project(cls),
+        }
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The chain of run commits."""
+        from finestflow.journal.journal import Journal
+
+        return Journal(self.require_repository())
+
+    @cached_property
+    def index(self) -> Index:
+        """The index over the journal."""
+        from finestflow.journal.index import Index
+
+        return Index(self.require_repository().state_dir / "index.sqlite")
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """What people say of runs."""
+        from finestflow.journal.annotations import Annotations
+
+        return Annotations(self.require_repository())
+
+    # -- reading runs ------------------------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Record what killed processes left, and bring the index up to date."""
+        repository = self.require_repository()
+        live = repository.state_dir / "live"
+        if live.is_dir() and any(live.iterdir()):
+            try:
+                self.journal.recover(self.clock.time())
+            except (FinestflowError, OSError) as error:
+                self.warn(f"a killed run could not be recorded: {error}")
+            for problem in self.journal.problems:
+                self.warn(problem)
+        self.index.refresh(repository)
+
+    def parse_query(self, text: str) -> Query:
+        """Parse a query; it never fails, ``problems`` says what it does not understand."""
+        from finestflow.journal.query import parse
+
+        return parse(text, now=self.clock.time())
+
+    def select(self, query: str = "", *, sort: str | None = None, limit: int | None = None) -> list[RunSummary]:
+        """Return the runs that a query finds, newest first or sorted by a key; live ones are on top."""
+        parsed = self.parse_query(query) if query else None
+        found = self.index.summaries(parsed, sort=sort, limit=limit)
+        if sort is None:
+            live = [run for run in self.live_runs() if parsed is None or parsed.matches(run)]
+            found = live + found
+        return found if limit is None else found[:limit]
+
+    def problems(self, query: str) -> list[str]:
+        """Return what a query says that is not understood."""
+        return [f"{problem.text}{f': {problem.hint}' if problem.hint else ''}" for problem in self.parse_query(query).problems]
+
+    def live_runs(self) -> list[RunSummary]:
+        """Return the runs that are going on, newest first."""
+        from finestflow.journal.journal import fold
+        from finestflow.journal.live import iter_live
+
+        if self.repository is None:
+            return []
+        found = []
+        for entry in iter_live(self.repository.state_dir):
+            if entry.is_alive:
+                state, _ = fold(entry)
+                if state.has_begun:
+                    found.append(state.run.summary)
+        return sorted(found, key=lambda run: -run.started)
+
+    def is_live(self, run: str) -> bool:
+        """Whether a run is going on."""
+        return any(run in {live.id, live.name} for live in self.live_runs())
+
+    def short_ids(self, runs: Sequence[RunSummary]) -> dict[str, str]:
+        """Return the shortest beginning of each id that names it alone."""
+        return self.index.short_ids([run.id for run in runs])
+
+    def resolve(self, name: str) -> RunSummary:
+        """Return the run that a person names: an id or its beginning, ``@``, ``@~2``, ``@{digits}``, a name, a commit.
+
+        Raises:
+            NotFoundError: None or several match.
+        """
+        for live in self.live_runs():
+            if name in {live.id, live.name} or (len(name) >= 4 and live.id.startswith(name)):
+                return live
+        return self.index.resolve(name)
+
+    def load_run(self, run: str | RunSummary) -> Run:
+        """Return a run, whole; a live one as far as it has come."""
+        from finestflow.journal.journal import fold
+        from finestflow.journal.live import iter_live
+
+        summary = self.resolve(run) if isinstance(run, str) else run
+        if summary.commit:
+            return self.journal.load(summary)
+        for entry in iter_live(self.require_repository().state_dir):
+            if entry.run_id == summary.id:
+                return fold(entry)[0].run
+        raise NotFoundError(f"run {summary.id!r} is gone", 'list runs with "finestflow log"')
+
+    def read_log(self, run: str | RunSummary, node: str | None = None) -> bytes:
+        """Return what a node printed, or what the whole run did, node after node under a heading.
+
+        Raises:
+            NotFoundError: The run has no such node.
+        """
+        whole = self.load_run(run)
+        if node is not None:
+            if node and node not in whole.nodes:
+                raise NotFoundError(f"run {whole.summary.name!r} has no node {node!r}", f"its nodes: {', '.join(whole.nodes)}")
+            return self._node_log(whole, node) or b""
+        parts = []
+        for path in ["", *whole.nodes]:
+            text = self._node_log(whole, path)
+            if text:
+                parts.append(f"== {path or whole.summary.pipeline} ==\n".encode() + text + (b"" if text.endswith(b"\n") else b"\n"))
+        return b"".join(parts)
+
+    def _node_log(self, run: Run, node: str) -> bytes | None:
+        if run.summary.commit:
+            return self.journal.read_log(run.summary.commit, node)
+        from finestflow.journal.live import log_path
+
+        path = log_path(self.require_repository().state_dir, run.summary.id, node)
+        return path.read_bytes() if path.is_file() else None
+
+    # -- outputs -----------------------------------------------------------------------------------------------------------------------
+
+    def output(self, run: str | Run, address: str) -> OutputRecord:
+        """Return the record of an output by ``node`` or ``node.part``; see ``find_output``."""
+        whole = run if isinstance(run, Run) else self.load_run(run)
+        return self.find_output(whole, address)[1]
+
+    def find_output(self, run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
+        """Return the node, its output, and which part of it an address names.
+
+        Raises:
+            NotFoundError: There is no such node, or it has no output.
+        """
+        address = run.outputs.get(address, address)
+        node_path = next((path for path in _prefixes(address) if path in run.nodes), None)
+        if node_path is None:
+            raise NotFoundError(f"run {run.summary.name!r} has no node {address!r}", f"its nodes: {', '.join(run.nodes)}")
+        node = run.nodes[node_path]
+        if node.output is None or node.output.digest is None:
+            reason = node.output.note if node.output is not None else f"it is {node.status.value}"
+            raise NotFoundError(f"{node_path!r} of run {run.summary.name!r} has no stored output: {reason}", "run it again")
+        return node, node.output, address[len(node_path) :]
+
+    def load_output(self, run: str | Run, address: str = "") -> Any:
+        """Return the value of an output, by ``node[.part]`` or the name of a result; this unpickles.
+
+        Raises:
+            NotFoundError: There is no such output, or its value is not in the store.
+        """
+        from finestflow.pipeline.output import take_part
+
+        whole = run if isinstance(run, Run) else self.load_run(run)
+        _, output, rest = self.find_output(whole, address or self.main_output(whole))
+        assert output.digest is not None  # find_output saw to it
+        self._import_project(whole)
+        if not self.store.has(output.digest):
+            raise NotFoundError(
+                f"the value of {address!r} of run {whole.summary.name!r} is not in this store", f"finestflow reproduce {whole.summary.id}"
+            )
+        value = self.store.load(output.digest)
+        return take_part(value, _parse_part(rest)) if rest else value
+
+    def main_output(self, run: Run) -> str:
+        """Return the address of what a run returned."""
+        if "result" in run.outputs:
+            return run.outputs["result"]
+        names = ", ".join([*run.outputs, *run.nodes])
+        raise NotFoundError(f"run {run.summary.name!r} returned no single output", f"name one: {names}")
+
+    def _import_project(self, run: Run) -> None:
+        """Make the project's modules importable, as they are needed to load values of their classes."""
+        place = run.target.partition(":")[0]
+        folders = [str(self.root)] + ([str((self.root / place).parent)] if place.endswith(".py") else [])
+        sys.path.extend(folder for folder in folders if folder not in sys.path)
+
+    # -- annotations -------------------------------------------------------------------------------------------------------------------
+
+    def annotate(self, runs: Iterable[str], **changes: Any) -> list[RunSummary]:
+        """Change what people say of runs: ``tags``, ``note``, ``star``, ``removed``, ``name``; returns the runs as they were.
+
+        ``add_tags`` and ``drop_tags`` change single tags.
+        """
+        chosen = [self.resolve(name) for name in runs]
+        alive = [run.name for run in chosen if not run.commit]
+        if alive:
+            raise LockedError(f"run {alive[0]!r} is still going on", "wait for its end")
+        add, drop = changes.pop("add_tags", ()), changes.pop("drop_tags", ())
+        updates: dict[RunId, dict[str, Any]] = {}
+        for run in chosen:
+            update = dict(changes)
+            if add or drop:
+                update["tags"] = tuple([tag for tag in run.tags if tag not in drop] + [tag for tag in add if tag not in run.tags])
+            updates[run.id] = update
+        what = ", ".join([*changes, *(["tags"] if add or drop else [])])
+        self.annotations.change(updates, f"{what}: {', '.join(run.name for run in chosen)}")
+        self.index.refresh(self.require_repository())
+        return chosen
+
+    def undo(self) -> str:
+        """Take the last change of annotations back; returns what it was."""
+        text = self.annotations.undo()
+        self.index.refresh(self.require_repository())
+        return text
+
+    # -- running -----------------------------------------------------------------------------------------------------------------------
+
+    def load_pipeline(self, target: str | None) -> tuple[Pipeline, dict[str, Any]]:
+        """Return the pipeline that a target names, and its inputs from the settings.
+
+        Args:
+            target: A pipeline of ``.finestflow.toml``, ``file.py:Class`` or ``module:Class``; None takes ``default-pipeline``.
+        """
+        from finestflow.target import load_pipeline
+        from finestflow.errors import nearest_hint
+
+        known = self.config.pipelines
+        name = target or self.config.default_pipeline or (next(iter(known)) if len(known) == 1 else None)
+        if name is None:
+            hint = f"pipelines of {self.config.file.name}: {', '.join(known)}" if known and self.config.file else "finestflow run file.py:Class"
+            raise UsageError("no pipeline is named", hint)
+        configured = known.get(name)
+        if configured is None:
+            if ":" not in name and not name.endswith(".py") and "/" not in name and "." not in name:
+                raise UsageError(f"there is no pipeline {name!r}", nearest_hint(name, known, "pipelines") if known else "finestflow run file.py:Class")
+            return load_pipeline(name, self.folder), {}
+        if configured.target is None:
+            raise UsageError(f"pipeline {name!r} has no target", f'write target = "file.py:Class" in [pipelines.{name}]')
+        base = self.config.file.parent if self.config.file is not None else self.folder
+        pipeline = load_pipeline(configured.target, base)
+        self._set_params(pipeline, configured.params)
+        return pipeline, dict(configured.inputs)
+
+    def configure(self, pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inputs: dict[str, Any]) -> dict[str, Any]:
+        """Set params and inputs by path; returns the inputs.
+
+        Args:
+            pipeline: Changed in place.
+            settings: (path, value): a text is converted to the declared type.
+            inputs: Inputs so far.
+
+        Raises:
+            ParamError: A path names nothing, or both a param and an input.
+        """
+        from finestflow.pipeline.settings import apply_settings
+
+        return apply_settings(pipeline, settings, inputs)
+
+    def _set_params(self, pipeline: Pipeline, params: Mapping[str, Any]) -> None:
+        self.configure(pipeline, params.items(), {})
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Makes runs here."""
+        from finestflow.environment import read_environment
+        from finestflow.runner import Runner
+
+        return Runner(
+            store=self.store,
+            fingerprinter=self.fingerprinter,
+            clock=self.clock,
+            environment=lambda: read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json"),
+            root=self.root,
+            digest_options=self.digest_options,
+            warn=self.warn,
+        )
+
+    def run(
+        self,
+        pipeline: Pipeline,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: RunOptions | None = None,
+        argv: Sequence[str] = (),
+        listener: Listener | None = None,
+        reproduces: RunId | None = None,
+    ) -> Finished:
+        """Make a run and record it; the error of a failed one is in the result.
+
+        Args:
+            pipeline: The pipeline.
+            args: Positional inputs.
+            kwargs: Inputs by name.
+            options: How to run.
+            argv: The command line that led to it.
+            listener: Is told each event as it happens.
+            reproduces: The run that this one runs again.
+        """
+        from finestflow.runner import RunOptions
+
+        request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv, reproduces)
+        return self.runner.run(request, self._tracking(), listener)
+
+    def plan(self, pipeline: Pipeline, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Finished:
+        """Find out what would be hit, run or skipped, and why; nothing runs."""
+        from finestflow.runner import RunOptions
+
+        return self.runner.plan(self._request(pipeline, args, kwargs or {}, RunOptions(echo=False), (), None))
+
+    def _request(
+        self,
+        pipeline: Pipeline,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: RunOptions,
+        argv: Sequence[str],
+        reproduces: RunId | None,
+    ) -> Any:
+        from finestflow.journal.names import new_run_id, new_run_name
+        from finestflow.runner import RunRequest
+
+        return RunRequest(
+            pipeline=pipeline,
+            args=args,
+            kwargs=dict(kwargs),
+            options=options,
+            run_id=new_run_id(os.urandom(6)),
+            name=new_run_name(os.urandom(4)),
+            argv=tuple(argv),
+            reproduces=reproduces,
+        )
+
+    def _tracking(self) -> Any:
+        from finestflow.runner import Tracking
+
+        return Tracking(open_live=self._open_live, snapshot=self._snapshot, publish=self._publish)
+
+    def _open_live(self, run_id: RunId) -> LiveFolder | None:
+        if self.repository is None or self.repository.work_tree is None:
+            if self.config.tracking == "required":
+                self.require_repository()
+            self.warn('this run is not recorded: there is no git work tree here (make one with "finestflow init")')
+            return None
+        from finestflow.journal.live import LiveFolder
+
+        try:
+            return LiveFolder.create(self.repository.state_dir, run_id)
+        except OSError as error:
+            if self.config.tracking == "required":
+                raise RepositoryError(f"cannot write below {str(self.repository.state_dir)!r}: {error.strerror}", "make it writable") from error
+            self.warn(f"this run is not recorded: {error.strerror}: {str(self.repository.state_dir)!r}")
+            return None
+
+    def _snapshot(self, run_id: RunId, live: LiveFolder) -> Snapshot | None:
+        from finestflow.git.snapshot import take_snapshot
+
+        repository = self.require_repository()
+        try:
+            snapshot = take_snapshot(repository, self.snapshot_rules(), index=live.index_path)
+            self.journal.hold_snapshot(run_id, snapshot.tree, now=self.clock.time())
+        except (FinestflowError, OSError) as error:
+            if self.config.tracking == "required":
+                raise
+            self.warn(f"the code of this run is not recorded: {error}")
+            return None
+        return snapshot
+
+    def snapshot_rules(self) -> Any:
+        """Return which files a snapshot takes, by the settings."""
+        from finestflow.git.snapshot import SnapshotRules
+
+        rules = self.config.snapshot
+        store = self.config.store.path
+        return SnapshotRules(
+            untracked=rules.untracked,
+            exclude=rules.exclude,
+            max_file_size=rules.max_file_size,
+            max_files=rules.max_files,
+            leave_out=() if store.startswith((".git/", "/")) else (store.strip("/"),),
+        )
+
+    def _publish(self, run: Run, live: LiveFolder) -> None:
+        from finestflow.git.maintenance import start_maintenance
+
+        repository = self.require_repository()
+        self.journal.publish(live, run)
+        self.index.refresh(repository)
+        start_maintenance(repository)
+
+    def close(self) -> None:
+        """Write what is pending and close files."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+def _prefixes(address: str) -> Iterable[str]:
+    """Yield an address and its beginnings before a ``.`` or ``[``, the longest first."""
+    yield address
+    for position in range(len(address) - 1, 0, -1):
+        if address[position] in ".[":
+            yield address[:position]
+
+
+def _parse_part(text: str) -> tuple[tuple[str, Any], ...]:
+    """Return the part that ``[0].model['a']`` names; ``.name`` is an attribute, or the key of a dict when quoted."""
+    import ast
+    import re
+
+    part: list[tuple[str, Any]] = []
+    for match in re.finditer(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^\]]*)\]", text):
+        if match["name"] is not None:
+            part.append(("attribute", match["name"]))
+        else:
+            try:
+                part.append(("item", ast.literal_eval(match["key"])))
+            except (ValueError, SyntaxError):
+                part.append(("item", match["key"]))
+    return tuple(part)
+
+
+_workspaces: dict[Path, Workspace] = {}
+
+
+def current() -> Workspace:
+    """Return the workspace of the working directory, kept for the process."""
+    folder = Path.cwd()
+    found = _workspaces.get(folder)
+    if found is None:
+        found = _workspaces[folder] = Workspace.find(folder, os.environ)
+    return found
+
+
+def launch(pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Make a run of a pipeline that was called from plain Python; returns the plain value, raises the run's error."""
+    from finestflow.runner import RunOptions
+    from finestflow.view import RunView
+
+    workspace = current()
+    given = dict(pipeline.run_options)
+    known = {field.name for field in fields(RunOptions)}
+    options = RunOptions(**{name: tuple(value) if name == "tags" else value for name, value in given.items() if name in known})
+    finished = workspace.run(pipeline, args, kwargs, options=options, argv=tuple(sys.argv))
+    pipeline.set_last_run(RunView(workspace, finished.run))
+    if finished.error is not None:
+        raise finished.error
+    return finished.value
