@@ -7,8 +7,8 @@ Called by ``snapshot``.
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,8 +27,8 @@ _SETTINGS = (
     "index.sparse=false",
 )
 _STATUS = ("status", "--porcelain=v2", "-z", "--branch", "--no-renames", "--no-ahead-behind")
+_WRITE_TREE = ("write-tree", "--missing-ok")
 _GITLINK_MODE = b"\x00\x00\xe0\x00"
-_SPLIT_INDEX = b"link"
 _FAILED_FILTER = re.compile(rb"clean filter '([^'\n]+)' failed")
 _FAILED_SUBMODULE = re.compile(rb"failed in submodule|submodule .*(?:failed|not)|not a git repository: .*modules")
 _UNOPENED = re.compile(rb"warning: could not open directory '(.+?)/?': ([^\n]+)")
@@ -50,8 +50,7 @@ class PrivateIndex:
         source = repo.git_dir / "index"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, path)
-            content = path.read_bytes()
+            content = _copy_with_time(source, path)
         except FileNotFoundError:
             path.unlink(missing_ok=True)
             content = b""
@@ -61,7 +60,7 @@ class PrivateIndex:
             ) from error
         self.is_empty = not content
         # A status of a submodule would refresh the user's index there; without one, refreshing ours saves time.
-        has_submodules = _GITLINK_MODE in content or _SPLIT_INDEX in content
+        has_submodules = _GITLINK_MODE in content or _has_shared_index(repo.git_dir)
         self._variables = {"GIT_INDEX_FILE": str(path), "GIT_OPTIONAL_LOCKS": "0" if has_submodules else "1"}
 
     def remove(self) -> None:
@@ -69,28 +68,19 @@ class PrivateIndex:
         self.path.unlink(missing_ok=True)
         Path(f"{self.path}.lock").unlink(missing_ok=True)
 
-    def read_status(self, *, untracked: bool, flags: bool = False) -> tuple[Status, list[tuple[str, bytes]]]:
-        """Return how the disk and HEAD differ from the index, and the tracked paths with a flag.
+    def read_status(self, *, untracked: bool) -> Status:
+        """Return how the disk and HEAD differ from the index, with untracked files or without."""
+        return self._finish_status(self._start_status(untracked=untracked), untracked=untracked)
 
-        Args:
-            untracked: Whether to look for untracked files.
-            flags: Whether to look for flags as well, in a second process at the same time. A flag is git's letter:
-                ``S`` for skip-worktree, a small letter for assume-unchanged.
+    def read_status_and_flags(self, *, untracked: bool) -> tuple[Status, list[tuple[str, bytes]]]:
+        """Return the status and the tracked paths with a flag, by two processes at the same time.
+
+        A flag is git's letter: ``S`` for skip-worktree, a small letter for assume-unchanged. Paths in a ``.finestflow``
+        at the root are there as well.
         """
-        words = [*_STATUS, "-uall" if untracked else "-uno"]
-        running = self._start(*words, f"--ignore-submodules={self._submodules}")
-        listing = self._start("ls-files", "-v", "-z").finish() if flags and not self.is_empty else None
-        done = running.finish()
-        if done.code and self._is_filter_off(done):
-            return self.read_status(untracked=untracked, flags=flags)
-        if done.code and self._submodules == "none" and _FAILED_SUBMODULE.search(done.err):
-            self._submodules = "dirty"
-            self._note("a submodule cannot be read; its changes are not looked at")
-            return self.read_status(untracked=untracked, flags=flags)
-        self._note_warnings(done)
-        status = load_status(done.check("cannot read the state of the files"))
-        flagged = [] if listing is None else _load_flags(listing.check("cannot list the index"))
-        return status, flagged
+        running = self._start_status(untracked=untracked)
+        flagged = [] if self.is_empty else self._read_flags()
+        return self._finish_status(running, untracked=untracked), flagged
 
     def clear_flags(self, paths: Sequence[bytes], flag: str) -> None:
         """Take a flag (``assume-unchanged``, ``skip-worktree``) from paths."""
@@ -127,8 +117,41 @@ class PrivateIndex:
 
     def write_tree(self) -> str:
         """Write the index as a tree; objects that a partial clone has not fetched may be missing."""
-        done = self._run("write-tree", "--missing-ok")
-        return done.check("cannot write the tree of the files").decode().strip()
+        return _load_tree(self._run(*_WRITE_TREE))
+
+    def read_status_and_tree(self, *, untracked: bool) -> tuple[Status, str]:
+        """Return the status and the tree of the index, by two processes at the same time."""
+        self._variables["GIT_OPTIONAL_LOCKS"] = "0"  # the status must not take the lock that the tree needs
+        writing = self._start(*_WRITE_TREE)
+        status = self.read_status(untracked=untracked)
+        return status, _load_tree(writing.finish())
+
+    def _start_status(self, *, untracked: bool) -> Started:
+        extent = "-uall" if untracked else "-uno"
+        return self._start(*_STATUS, extent, f"--ignore-submodules={self._submodules}")
+
+    def _finish_status(self, running: Started, *, untracked: bool) -> Status:
+        done = running.finish()
+        if done.code and self._is_filter_off(done):
+            return self.read_status(untracked=untracked)
+        if done.code and self._submodules == "none" and _FAILED_SUBMODULE.search(done.err):
+            self._submodules = "dirty"
+            self._note("a submodule cannot be read; its changes are not looked at")
+            return self.read_status(untracked=untracked)
+        self._note_warnings(done)
+        return load_status(done.check("cannot read the state of the files"))
+
+    def _read_flags(self) -> list[tuple[str, bytes]]:
+        listing = b"\0" + self._run("ls-files", "-v", "-z").check("cannot list the index")
+        if listing.count(b"\0H ") + 1 == listing.count(b"\0") and b"H .finestflow/" not in listing:
+            return []
+        ordinary = (b"H ", b"M ")
+        entries = listing.split(b"\0")
+        return [
+            (chr(entry[0]), entry[2:])
+            for entry in entries
+            if (entry[:2] not in ordinary or entry.startswith(b".finestflow/", 2)) and entry
+        ]
 
     def _start(self, *words: str) -> Started:
         return start_git(self.repo, *words, settings=self._settings, variables=self._variables)
@@ -171,14 +194,23 @@ class PrivateIndex:
             self.notes.append(text)
 
 
-def _load_flags(data: bytes) -> list[tuple[str, bytes]]:
-    """Return the entries of ``git ls-files -v -z`` that carry a flag, and those in a ``.finestflow`` at the root."""
-    ordinary = (b"H ", b"M ")
-    return [
-        (chr(entry[0]), entry[2:])
-        for entry in data.split(b"\0")
-        if entry and (entry[:2] not in ordinary or entry.startswith(b".finestflow/", 2))
-    ]
+def _load_tree(done: Result) -> str:
+    return done.check("cannot write the tree of the files").decode().strip()
+
+
+def _has_shared_index(git_dir: Path) -> bool:
+    """Return whether the index may be split: then most entries are in another file."""
+    return any(name.startswith("sharedindex.") for name in os.listdir(git_dir))
+
+
+def _copy_with_time(source: Path, target: Path) -> bytes:
+    """Copy a file with its time, and return its content."""
+    with open(source, "rb") as file:
+        found = os.fstat(file.fileno())
+        content = file.read()
+    target.write_bytes(content)
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return content
 
 
 def _lines(paths: Sequence[bytes]) -> bytes:

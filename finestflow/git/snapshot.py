@@ -56,11 +56,11 @@ def take_snapshot(repo: Repository, rules: SnapshotRules, *, index: Path) -> Sna
 
 @dataclass(slots=True)
 class _Round:
-    """What one look at the files asks for."""
+    """What one look at the files asks for: paths to record and to remove, and what the disk said of each."""
 
     add: list[bytes] = field(default_factory=list)
     remove: list[bytes] = field(default_factory=list)
-    signatures: dict[bytes, _Signature | None] = field(default_factory=dict)
+    paths: dict[bytes, _Signature | None] = field(default_factory=dict)
 
 
 class _Recording:
@@ -83,24 +83,10 @@ class _Recording:
         self._notes: list[str] = []
 
     def take(self) -> Snapshot:
-        status = first = self._read_first()
-        is_stable = False
-        for turn in range(_ROUNDS):
-            if turn:
-                status, _ = self._private.read_status(untracked=self._rules.untracked)
-            asked = self._look_at(status)
-            if not asked.add and not asked.remove:
-                is_stable = True
-                break
-            is_stable = turn > 0 and all(
-                self._seen.get(path, ()) == signature for path, signature in asked.signatures.items()
-            )
-            self._record(asked)
-            if is_stable:
-                break
+        first = self._read_first()
+        tree, is_stable = self._settle(first)
         if not is_stable:
             self._notes.append("files changed while they were recorded")
-        tree = self._private.write_tree()
         for folder, reason in self._private.unopened.items():
             self._omit(folder, reason.lower())
         return Snapshot(
@@ -114,10 +100,28 @@ class _Recording:
             notes=(*self._notes, *self._private.notes),
         )
 
+    def _settle(self, status: Status) -> tuple[str, bool]:
+        """Record what a status asks for until nothing moves; return the tree, and whether it came to that."""
+        asked = self._look_at(status)
+        if not asked.paths:
+            return self._private.write_tree(), True
+        for _ in range(_ROUNDS):
+            self._record(asked)
+            status, tree = self._private.read_status_and_tree(untracked=self._rules.untracked)
+            asked = self._look_at(status)
+            if not asked.paths:
+                return tree, True
+            if all(self._seen.get(path, ()) == now for path, now in asked.paths.items()):
+                # Git sees a difference where nothing was written: an edit within one tick of the clock, or a filter
+                # that gives something else each time.
+                self._record(asked)
+                return self._private.write_tree(), True
+        return tree, False
+
     def _read_first(self) -> Status:
         """Read the status, after what hides files from it is out of the way."""
         private = self._private
-        status, flagged = private.read_status(untracked=self._rules.untracked, flags=True)
+        status, flagged = private.read_status_and_flags(untracked=self._rules.untracked)
         ours = [path for _, path in flagged if path.startswith(_OURS)]
         if ours:
             private.remove_paths(ours)
@@ -128,7 +132,7 @@ class _Recording:
         if skipped:
             private.clear_flags(skipped, "skip-worktree")
         if assumed or skipped:
-            status, _ = private.read_status(untracked=self._rules.untracked)
+            status = private.read_status(untracked=self._rules.untracked)
         return status
 
     def _is_to_be_seen(self, path: bytes) -> bool:
@@ -180,10 +184,10 @@ class _Recording:
             found = None
         if found is not None and self._is_below_link(path):
             asked.remove.append(path)
-            asked.signatures[path] = None
+            asked.paths[path] = None
             return None
         asked.add.append(path)
-        asked.signatures[path] = found and (
+        asked.paths[path] = found and (
             found.st_mode,
             found.st_size,
             found.st_mtime_ns,
@@ -196,7 +200,7 @@ class _Recording:
         """Return whether an untracked path may enter; name it with the reason where it may not."""
         if path in self._untracked:
             return True
-        if path in self._decided or path.startswith((_OURS, *self._leave_out, *self._omitted_folders)):
+        if self._is_decided(path):
             return False
         if path.endswith(b"/"):
             self._omit(path, self._describe_repository(path))
@@ -217,13 +221,17 @@ class _Recording:
             return True
         return False
 
+    def _is_decided(self, path: bytes) -> bool:
+        """Return whether a path is left out, for good."""
+        return path in self._decided or path.startswith((_OURS, *self._leave_out, *self._omitted_folders))
+
     def _record(self, asked: _Round) -> None:
         if asked.remove:
             self._private.remove_paths(asked.remove)
         for path, words in self._private.add_paths(asked.add):
             self._omit(path, f"git cannot record it: {words}")
             self._untracked.discard(path)
-        self._seen.update(asked.signatures)
+        self._seen.update(asked.paths)
 
     def _describe_repository(self, path: bytes) -> str:
         """Return the reason for leaving out a repository inside this one, with its commit."""
