@@ -23,7 +23,16 @@ from finestflow.errors import LockedError
 from finestflow.journal.names import is_run_id, quote_name, unquote_name
 from finestflow.model import RunId
 
-__all__ = ["EventReader", "LiveEntry", "LiveFolder", "iter_live", "read_events", "read_logs", "remove_leftovers", "take_over"]
+__all__ = [
+    "EventReader",
+    "LiveEntry",
+    "LiveFolder",
+    "iter_live",
+    "read_events",
+    "read_logs",
+    "remove_leftovers",
+    "take_over",
+]
 
 _LAZY_BYTES = 1 << 16
 _OPEN_LOGS = 64
@@ -60,7 +69,7 @@ class LiveFolder:
         new.mkdir()
         (new / "logs").mkdir()
         alive = _lock_alive(new, create=True)
-        assert alive is not None  # noqa: S101 - nobody else knows of the folder yet
+        assert alive is not None
         path = parent / run_id
         new.rename(path)
         return cls(path, run_id, alive)
@@ -181,7 +190,7 @@ class LiveEntry:
 def iter_live(state_dir: Path) -> Iterator[LiveEntry]:
     """Find the live folders, in the order of their ids, and try their locks."""
     try:
-        names = sorted(os.listdir(state_dir / "live"))  # noqa: PTH208 - one name is all that is needed
+        names = sorted(os.listdir(state_dir / "live"))
     except OSError:
         return
     for name in names:

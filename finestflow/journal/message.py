@@ -22,7 +22,7 @@ LONGEST_VALUE = 200
 _CUT = "…"
 _SUBJECT_METRICS = 3
 _SUBJECT_WORD = 60
-_CONTROLS = {code: " " for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
 _CONTROLS_BUT_LINES = {code: text for code, text in _CONTROLS.items() if code not in (9, 10)}
 _JSON_STARTS = frozenset('-0123456789"[{tfnNI')
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -52,7 +52,9 @@ def parse_message(text: str, *, commit: str = "", author_time: float = 0.0) -> R
     try:
         run_id, fmt = RunId(single["Run"]), int(single["Finestflow"])
     except (KeyError, ValueError):
-        message = f"commit {commit[:12]!r} of the journal is not a run" if commit else "this is not the message of a run"
+        message = (
+            f"commit {commit[:12]!r} of the journal is not a run" if commit else "this is not the message of a run"
+        )
         raise CorruptionError(message, "the runs before and after it are not affected") from None
     get = single.get
     error = get("Error", "")
@@ -105,7 +107,7 @@ def format_duration(seconds: float) -> str:
     """Return a duration for people: ``0.31s``, ``12s``, ``3m12s``, ``2h05m``, ``3d04h``."""
     if not math.isfinite(seconds):
         return "?"
-    if seconds < 10:  # noqa: PLR2004
+    if seconds < 10:
         return f"{seconds:.2f}s"
     whole = round(seconds)
     if whole < _MINUTE:

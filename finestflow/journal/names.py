@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from finestflow.journal.words import ADJECTIVES, ANIMALS
 from finestflow.model import RunId
 
 __all__ = [
@@ -28,30 +29,6 @@ SHORTEST_PREFIX = 4
 _LETTERS = "klmnopqrstuvwxyz"
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _LONGEST_FILE_NAME = 120
-
-_ADJECTIVES = tuple(
-    "able airy amber apt arctic autumn azure balmy bold brave breezy bright brisk bronze calm candid "
-    "cheery chipper civil clear clever coastal cool copper coral cosmic cosy crisp daring dapper deft dewy "
-    "eager early easy elder epic even fair fancy fearless fine fleet fluffy fond frank fresh frosty gallant "
-    "gentle gilded glad golden grand green hardy hearty honest humble ideal indigo ivory jade jolly jovial "
-    "keen kind lively loyal lucid lucky lunar maple mellow merry mighty mild mint misty modest neat nimble "
-    "noble novel opal open patient pearl placid plucky polite proud quick quiet rapid ready rosy royal rustic "
-    "sage sandy scarlet serene sharp shiny silent silver sleek smart smooth snowy solar solid spry stable "
-    "stellar sturdy sunny swift tawny tender tidy tranquil true upbeat valiant velvet verdant vivid warm "
-    "wise witty young zesty".split()
-)
-_ANIMALS = tuple(
-    "alpaca ant antelope badger bat bear beaver bee beetle bison bobcat buffalo bunting camel caribou cat "
-    "cheetah chough civet condor coyote crab crane cricket crow curlew deer dingo dolphin dove dragonfly "
-    "duck dunlin eagle egret elk emu falcon ferret finch firefly flamingo fox frog gannet gazelle gecko "
-    "gibbon giraffe goose grebe grouse gull hare hawk hedgehog heron hoopoe horse ibex ibis iguana impala "
-    "jackal jaguar jay kestrel kiwi koala kudu lark lemur leopard linnet lion lizard llama lobster loon lynx "
-    "macaw magpie manatee marmot marten martin meerkat mole moose moth mouse mule newt ocelot octopus okapi "
-    "oriole osprey otter owl oyster panda panther parrot partridge pelican penguin petrel pheasant pika "
-    "pigeon plover pony puffin puma quail rabbit raccoon ram raven robin salmon sandpiper seal seahorse "
-    "serval sparrow squirrel starling stork swallow swan swift tamarin tapir tern thrush tiger toucan trout "
-    "turtle viper vole walrus warbler weasel whale wolf wombat wren yak zebra".split()
-)
 
 
 def new_run_id(random_bytes: bytes) -> RunId:
@@ -74,9 +51,9 @@ def new_run_name(random_bytes: bytes) -> str:
     same in two clones.
     """
     number = int.from_bytes(random_bytes[:NAME_BYTES], "big")
-    number, adjective = divmod(number, len(_ADJECTIVES))
-    number, animal = divmod(number, len(_ANIMALS))
-    return f"{_ADJECTIVES[adjective]}-{_ANIMALS[animal]}-{number % 100:02d}"
+    number, adjective = divmod(number, len(ADJECTIVES))
+    number, animal = divmod(number, len(ANIMALS))
+    return f"{ADJECTIVES[adjective]}-{ANIMALS[animal]}-{number % 100:02d}"
 
 
 def is_run_id(text: str) -> bool:
@@ -95,9 +72,7 @@ def shortest_prefixes(ids: Iterable[str]) -> dict[str, str]:
     shared = [0] * (len(ordered) + 1)  # shared[i]: letters that ordered[i - 1] and ordered[i] have in common
     for at in range(1, len(ordered)):
         shared[at] = common_length(ordered[at - 1], ordered[at])
-    return {
-        each: each[: max(SHORTEST_PREFIX, shared[at] + 1, shared[at + 1] + 1)] for at, each in enumerate(ordered)
-    }
+    return {each: each[: max(SHORTEST_PREFIX, shared[at] + 1, shared[at + 1] + 1)] for at, each in enumerate(ordered)}
 
 
 def common_length(left: str, right: str) -> int:

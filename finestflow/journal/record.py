@@ -184,7 +184,8 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
         traceback=(read("traceback.txt") or b"").decode("utf-8", "replace"),
         reproduction=about.get("reproduction", {}),
         sources={
-            name: (read(path) or b"").decode("utf-8", "surrogatepass") for name, path in about.get("sources", {}).items()
+            name: (read(path) or b"").decode("utf-8", "surrogatepass")
+            for name, path in about.get("sources", {}).items()
         },
     )
 
@@ -194,7 +195,7 @@ def _dump_run(run: Run, sources: Mapping[str, str]) -> bytes:
     environment = dict(run.environment)
     kept = {name: version for name, version in _packages_of(environment).items() if not _fits(name, version)}
     environment.pop("packages", None)
-    head = {
+    head: Fields = {
         "format": summary.format,
         "id": summary.id,
         "name": summary.name,
@@ -237,7 +238,7 @@ def _dump_inputs(run: Run) -> bytes:
 
 
 def _dump_metrics(run: Run) -> bytes:
-    rows = {}
+    rows: dict[str, Fields] = {}
     for name, metric in run.metrics.items():
         rows[name] = {"last": metric.last, "best": metric.best, "count": metric.count}
         if series.has_file(metric):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 
 from finestflow.journal.names import quote_name
 from finestflow.model import Metric
@@ -84,8 +85,7 @@ def _fill(times: Sequence[float], count: int) -> Sequence[float]:
     if len(times) != MOST_TIMES:
         return [0.0] * count
     filled = [0.0] * count
-    at = _spread(count)
-    for (left, right), (early, late) in zip(zip(at, at[1:], strict=False), zip(times, times[1:], strict=False), strict=True):
+    for (left, right), (early, late) in zip(pairwise(_spread(count)), pairwise(times), strict=True):
         for index in range(left, right + 1):
             filled[index] = early + (late - early) * (index - left) / max(1, right - left)
     return filled

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from finestflow.model import (
@@ -348,12 +349,12 @@ def _attempts_of(starts: list[Event] | tuple[()], end: Event | None) -> tuple[At
             )
             for each in told
         )
-    if len(starts) < 2 or starts[0].get("t") is None:  # noqa: PLR2004
+    if len(starts) < 2 or starts[0].get("t") is None:
         return ()
     times = [each.get("t") or 0.0 for each in starts]
     attempts = [
         Attempt(started=time, seconds=max(0.0, following - time), status=NodeStatus.FAILED)
-        for time, following in zip(times, times[1:], strict=False)
+        for time, following in pairwise(times)
     ]
     if end is not None:
         status = NodeStatus(end["status"])

@@ -1,0 +1,280 @@
+"""The parts of a query: each answers in SQL and in Python, and must answer the same.
+
+Invariant: an SQL expression is 0 or 1 and never null, and holds no text of the query: that is bound. Made by ``query``; the index
+makes its rows with the functions here, so that both sides compare the same values.
+"""
+
+# ruff: noqa: D102 - the methods of every condition are those of Condition
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from finestflow.model import RunSummary
+
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "Condition",
+    "Not",
+    "Number",
+    "State",
+    "Tag",
+    "Text",
+    "Value",
+    "Word",
+    "find_value",
+    "fold_text",
+    "number_of",
+    "text_of",
+    "words_of",
+]
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+}
+_SQL_OPERATORS = {"=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
+
+Sql = tuple[str, list[Any]]
+
+
+class Condition(Protocol):
+    """A part of a query."""
+
+    def to_sql(self) -> Sql:
+        """Return an SQL expression over ``runs``, 0 or 1 and never null, and its parameters."""
+
+    def matches(self, run: RunSummary) -> bool:
+        """Say whether a run fulfils it."""
+
+
+def fold_text(text: str | None) -> str:
+    """Return text as it is compared: without regard to case."""
+    return (text or "").casefold()
+
+
+def words_of(run: RunSummary) -> str:
+    """Return all the text of a run that a bare word is looked for in, folded."""
+    return fold_text("\n".join((run.id, run.name, run.pipeline, run.note, *run.tags)))
+
+
+def number_of(value: object) -> float | None:
+    """Return a param or metric as the number that it is compared as; None for NaN and what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def text_of(value: object) -> str:
+    """Return a param as the text that it is compared as."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return repr(value)
+
+
+def find_value(values: Mapping[str, Any], key: str, separator: str) -> tuple[Any] | None:
+    """Find a value by its name: the run's own, else the only one whose last part it is.
+
+    Args:
+        values: Params or metrics.
+        key: A whole name, or its last part.
+        separator: What stands before the last part: ``/`` for metrics, ``.`` for params.
+    """
+    if key in values:
+        return (values[key],)
+    ending = separator + key
+    found = [value for name, value in values.items() if name.endswith(ending) and separator not in key]
+    return (found[0],) if len(found) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """All of its parts; true without any."""
+
+    parts: tuple[Condition, ...]
+
+    def to_sql(self) -> Sql:
+        return _join(self.parts, " AND ", "1")
+
+    def matches(self, run: RunSummary) -> bool:
+        return all(part.matches(run) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of its parts."""
+
+    parts: tuple[Condition, ...]
+
+    def to_sql(self) -> Sql:
+        return _join(self.parts, " OR ", "0")
+
+    def matches(self, run: RunSummary) -> bool:
+        return any(part.matches(run) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """What its part does not match."""
+
+    part: Condition
+
+    def to_sql(self) -> Sql:
+        sql, values = self.part.to_sql()
+        return f"NOT ({sql})", values
+
+    def matches(self, run: RunSummary) -> bool:
+        return not self.part.matches(run)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word somewhere in what a run is called and what is said of it."""
+
+    word: str
+
+    def to_sql(self) -> Sql:
+        return "instr(runs.words, ?) > 0", [self.word]
+
+    def matches(self, run: RunSummary) -> bool:
+        return self.word in words_of(run)
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag, whole, without regard to case."""
+
+    tag: str
+
+    def to_sql(self) -> Sql:
+        return "instr(runs.tagset, ?) > 0", [f"\n{self.tag}\n"]
+
+    def matches(self, run: RunSummary) -> bool:
+        return any(fold_text(tag) == self.tag for tag in run.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text field that contains (``:``), is (``=``), is not (``!=``) or begins with (``^``) something."""
+
+    column: str
+    op: str
+    text: str
+
+    def to_sql(self) -> Sql:
+        # a column name comes from the tables above, never from the query
+        column = f"fold(runs.{'commit_id' if self.column == 'commit' else self.column})"
+        if self.op == ":":
+            return f"instr({column}, ?) > 0", [self.text]
+        if self.op == "^":
+            return f"substr({column}, 1, ?) = ?", [len(self.text), self.text]
+        return f"{column} {_SQL_OPERATORS[self.op]} ?", [self.text]
+
+    def matches(self, run: RunSummary) -> bool:
+        value = fold_text(getattr(run, self.column))
+        if self.op == ":":
+            return self.text in value
+        if self.op == "^":
+            return value.startswith(self.text)
+        return _COMPARE[self.op](value, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that every run has."""
+
+    column: str
+    op: str
+    number: float
+
+    def to_sql(self) -> Sql:
+        return f"runs.{self.column} {_SQL_OPERATORS[self.op]} ?", [self.number]
+
+    def matches(self, run: RunSummary) -> bool:
+        return _COMPARE[self.op](getattr(run, self.column), self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """``is:live`` and its like, and every status."""
+
+    state: str
+
+    def to_sql(self) -> Sql:
+        if self.state in ("star", "removed"):
+            return f"runs.{self.state} = 1", []
+        if self.state == "dirty":
+            return "runs.changed + runs.untracked > 0", []
+        return "runs.status = ?", ["running" if self.state == "live" else self.state]
+
+    def matches(self, run: RunSummary) -> bool:
+        if self.state == "star":
+            return run.star
+        if self.state == "removed":
+            return run.removed
+        if self.state == "dirty":
+            return sum(run.dirty) > 0
+        return run.status == ("running" if self.state == "live" else self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A metric or a param, by its name."""
+
+    table: str
+    key: str
+    op: str
+    text: str
+    number: float | None
+
+    def to_sql(self) -> Sql:
+        test: str
+        values: list[Any]
+        if self.op == ":":
+            test, values = "instr(fold(text), ?) > 0", [fold_text(self.text)]
+        elif self.op == "=":
+            test, values = "(num = ? OR text = ?)", [self.number, self.text]
+        elif self.op == "!=":
+            test, values = "NOT (coalesce(num = ?, 0) OR text = ?)", [self.number, self.text]
+        else:
+            test, values = f"num {_SQL_OPERATORS[self.op]} ?", [self.number]
+        sql = f"runs.seq IN (SELECT seq FROM {self.table} WHERE key = ? AND {test})"  # noqa: S608 - the table is ours
+        return sql, [self.key, *values]
+
+    def matches(self, run: RunSummary) -> bool:
+        is_metric = self.table == "metrics"
+        found = find_value(run.metrics if is_metric else run.params, self.key, "/" if is_metric else ".")
+        if found is None:
+            return False
+        value, text = number_of(found[0]), text_of(found[0])
+        if self.op == ":":
+            return fold_text(self.text) in fold_text(text)
+        if self.op in ("=", "!="):
+            is_equal = text == self.text or (value is not None and value == self.number)
+            return is_equal is (self.op == "=")
+        return value is not None and self.number is not None and _COMPARE[self.op](value, self.number)
+
+
+def _join(parts: tuple[Condition, ...], word: str, empty: str) -> Sql:
+    if not parts:
+        return empty, []
+    texts, values = [], []
+    for part in parts:
+        sql, its = part.to_sql()
+        texts.append(f"({sql})" if len(parts) > 1 else sql)
+        values += its
+    return word.join(texts), values

@@ -1,0 +1,356 @@
+"""The index: all runs in one SQLite file, so that listing and querying 10,000 of them takes milliseconds.
+
+Invariant: it is derived from the refs alone. It is fresh when the tips it was made from are the refs' tips, is brought forward by
+the commits in between, made again from commit messages when the chain was rewritten or the file is damaged, and kept in memory
+where the folder cannot be written. The workspace refreshes it; the CLI, the terminal UI and the Python API read it.
+Only the standard library is imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from finestflow.errors import CorruptionError, FinestflowError
+from finestflow.git.history import iter_commits
+from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_ref
+from finestflow.git.repository import Repository
+from finestflow.journal import index_rows as rows_of
+from finestflow.journal.conditions import fold_text
+from finestflow.journal.message import parse_message
+from finestflow.journal.names import SHORTEST_PREFIX, common_length, shortest_prefixes
+from finestflow.journal.query import Query
+from finestflow.journal.resolve import Resolver
+from finestflow.model import RunId, RunSummary
+
+__all__ = ["Index"]
+
+_FEW = 100
+Result = TypeVar("Result")
+
+
+class Index:
+    """The runs of a repository, as far as their commit messages and annotations tell.
+
+    Methods may be called from any thread.
+
+    Args:
+        path: The file; it is made, and may be deleted at any time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._database: sqlite3.Connection | None = None
+        self._repo: Repository | None = None
+        self.messages: list[str] = []
+        """What was put right, or could not be read, for people."""
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+
+    def refresh(self, repo: Repository) -> bool:
+        """Bring the index to the tips of the refs.
+
+        Returns:
+            Whether anything changed.
+        """
+        self._repo = repo
+        tips = (read_ref(repo, JOURNAL_REF), read_ref(repo, ANNOTATIONS_REF))
+
+        def bring_forward(database: sqlite3.Connection) -> bool:
+            if _read_tips(database) == tips:
+                return False
+            _advance(database, repo, tips, self.messages)
+            return True
+
+        return self._read(bring_forward)
+
+    def version(self) -> int:
+        """Return a number that is another one after somebody else has changed the index; it costs a few microseconds."""
+        return int(self._read(lambda database: database.execute("PRAGMA data_version").fetchone()[0]))
+
+    def count(self, where: Query | None = None) -> int:
+        """Count the runs that a query chooses; all that are not removed without one."""
+        condition, values = _where(where)
+        sql = f"SELECT count(*) FROM runs {condition}"  # noqa: S608 - text is bound
+        return int(self._read(lambda database: database.execute(sql, values).fetchone()[0]))
+
+    def summaries(
+        self, where: Query | None = None, *, sort: str = "-started", limit: int | None = None
+    ) -> list[RunSummary]:
+        """Return the runs that a query chooses.
+
+        Args:
+            where: The query; without one, all runs that are not removed.
+            sort: ``started``, ``name``, ``seconds``, ``status``, ``f1``, ``m.f1``, ``p.lr`` ...; a ``-`` before it turns the order round.
+                Runs that lack the value come last.
+            limit: How many at most.
+        """
+        return [rows_of.load_summary(row) for row in self._select(rows_of.SUMMARY_COLUMNS, where, sort, limit)]
+
+    def rows(
+        self, columns: Sequence[str], where: Query | None = None, *, sort: str = "-started", limit: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return plain tuples, for tables: much cheaper than summaries.
+
+        Args:
+            columns: ``id``, ``name``, ``pipeline``, ``status``, ``started``, ``seconds``, ``commit``, ``tags`` (JSON) ..., and names of
+                metrics and params as in ``sort``.
+            where: As for ``summaries``.
+            sort: As for ``summaries``.
+            limit: As for ``summaries``.
+        """
+        sql, values = rows_of.select_columns(columns)
+        return self._select(sql, where, sort, limit, values)
+
+    def _select(
+        self, columns: str, where: Query | None, sort: str, limit: int | None, values: Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        condition, bound = _where(where)
+        order, ordering = rows_of.order_by(sort)
+        sql = f"SELECT {columns} FROM runs {condition} ORDER BY {order}"  # noqa: S608 - text is bound, columns are ours
+        everything = [*values, *bound, *ordering]
+        if limit is not None:
+            sql += " LIMIT ?"
+            everything.append(limit)
+        return self._read(lambda database: database.execute(sql, everything).fetchall())
+
+    def get_summary(self, run_id: RunId) -> RunSummary | None:
+        """Return a run by its id, removed or not."""
+        sql = f"SELECT {rows_of.SUMMARY_COLUMNS} FROM runs WHERE id = ?"  # noqa: S608
+        row = self._read(lambda database: database.execute(sql, [run_id]).fetchone())
+        return None if row is None else rows_of.load_summary(row)
+
+    def resolve(self, text: str, *, removed: bool = False) -> RunSummary:
+        """Return the run that a text names: an id or its beginning, ``@``, ``@~2``, ``@{pipeline}``, a name, a commit.
+
+        Args:
+            text: What was typed.
+            removed: Find removed runs too.
+
+        Raises:
+            NotFoundError: There is none, or more than one; the hint lists them.
+        """
+        return self._read(lambda database: Resolver(database, removed=removed).resolve(text))
+
+    def known_names(self) -> tuple[set[str], set[str]]:
+        """Return the names of all metrics and of all params."""
+
+        def read(database: sqlite3.Connection) -> tuple[set[str], set[str]]:
+            metrics, params = (
+                {key for (key,) in database.execute(rows_of.distinct_keys(table))} for table in ("metrics", "params")
+            )
+            return metrics, params
+
+        return self._read(read)
+
+    def pipelines(self) -> list[tuple[str, int]]:
+        """Return the pipelines and how many runs each has, most first."""
+        sql = "SELECT pipeline, count(*) AS n FROM runs WHERE removed = 0 GROUP BY pipeline ORDER BY n DESC, pipeline"
+        return self._read(lambda database: database.execute(sql).fetchall())
+
+    def prefixes(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the shortest beginning of each id that no other run's id has, of 4 letters at least."""
+        wanted = list(ids)
+
+        def read(database: sqlite3.Connection) -> dict[str, str]:
+            if len(wanted) > _FEW:
+                everything = (row[0] for row in database.execute("SELECT id FROM runs"))
+                shortest = shortest_prefixes([*everything, *wanted])
+                return {each: shortest[each] for each in wanted}
+            return {each: each[: _unique_length(database, each)] for each in wanted}
+
+        return self._read(read)
+
+    def _read(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do something with the database; when it turns out to be damaged, once more with a new one."""
+        with self._lock:
+            try:
+                return action(self._open())
+            except sqlite3.OperationalError as error:
+                if not _is_about_disk(error):
+                    raise
+                self._use_memory(str(error))
+            except sqlite3.DatabaseError as error:
+                self._set_aside(str(error))
+            self._fill()
+            return action(self._open())
+
+    def _fill(self) -> None:
+        if self._repo is not None:
+            repo = self._repo
+            tips = (read_ref(repo, JOURNAL_REF), read_ref(repo, ANNOTATIONS_REF))
+            _advance(self._open(), repo, tips, self.messages)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._database = _connect(str(self._path))
+            except OSError as error:
+                self._use_memory(str(error))
+                return self._open()
+            if _prepare(self._database) == "newer":
+                self._set_aside("it was made by another version of finestflow")
+                return self._open()
+        return self._database
+
+    def _use_memory(self, reason: str) -> None:
+        """Go on in memory, with a copy of what the file holds where it can be read."""
+        self.close()
+        self.messages.append(f"the index cannot be written ({reason}): it is kept in memory")
+        memory = _connect(":memory:")
+        with contextlib.suppress(sqlite3.Error):
+            file = sqlite3.connect(f"{self._path.absolute().as_uri()}?immutable=1", uri=True)
+            with contextlib.closing(file):
+                file.backup(memory)
+            _read_tips(memory)
+        if _prepare(memory) == "newer":
+            memory.close()
+            memory = _connect(":memory:")
+            _prepare(memory)
+        self._database = memory
+
+    def _set_aside(self, reason: str) -> None:
+        """Move a damaged file away: it is made again from the refs."""
+        self.close()
+        aside = self._path.with_suffix(".damaged")
+        try:
+            for ending in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+            self._path.replace(aside)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._use_memory(str(error))
+            return
+        self.messages.append(f"the index was set aside as {aside.name!r} and made again: {reason}")
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    database.create_function("fold", 1, fold_text, deterministic=True)
+    return database
+
+
+def _prepare(database: sqlite3.Connection) -> str:
+    """Make the tables where there are none.
+
+    Returns:
+        ``newer`` when the tables are of another version of finestflow, else nothing.
+    """
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version == rows_of.VERSION:
+        return ""
+    if version != 0:
+        return "newer"
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    with _transaction(database):
+        if database.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in rows_of.SCHEMA:
+                database.execute(statement)
+    return ""
+
+
+@contextlib.contextmanager
+def _transaction(database: sqlite3.Connection) -> Any:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _is_about_disk(error: sqlite3.OperationalError) -> bool:
+    name = error.sqlite_errorname
+    return name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_PERM"))
+
+
+def _read_tips(database: sqlite3.Connection) -> tuple[str | None, str | None]:
+    tips = dict(database.execute("SELECT ref, tip FROM tips"))
+    return tips.get(JOURNAL_REF), tips.get(ANNOTATIONS_REF)
+
+
+def _advance(
+    database: sqlite3.Connection, repo: Repository, tips: tuple[str | None, str | None], messages: list[str]
+) -> None:
+    """Bring the tables to the given tips, in one transaction: two processes at once do the work once."""
+    journal, annotations = tips
+    with _transaction(database):
+        old_journal, old_annotations = _read_tips(database)
+        if old_annotations != annotations:
+            _advance_annotations(database, repo, old_annotations, annotations)
+        if old_journal != journal:
+            _advance_journal(database, repo, old_journal, journal, messages)
+        database.execute("DELETE FROM tips")
+        found = [(ref, tip) for ref, tip in ((JOURNAL_REF, journal), (ANNOTATIONS_REF, annotations)) if tip]
+        database.executemany("INSERT INTO tips VALUES (?, ?)", found)
+
+
+def _advance_journal(
+    database: sqlite3.Connection, repo: Repository, old: str | None, new: str | None, messages: list[str]
+) -> None:
+    """Take in new runs; when the chain was rewritten, all of them."""
+    if old is not None and new is not None:
+        with contextlib.suppress(FinestflowError):  # a tip that gc has taken cannot be asked for
+            commits = list(iter_commits(repo, new, old=old))
+            if commits and commits[0].parents == (old,):
+                _insert(database, commits, messages)
+                return
+    rows_of.clear(database)
+    if new is not None:
+        _insert(database, iter_commits(repo, new), messages)
+
+
+def _insert(database: sqlite3.Connection, commits: Iterable[Any], messages: list[str]) -> None:
+    summaries = []
+    for commit in commits:
+        try:
+            summary = parse_message(commit.message, commit=commit.oid, author_time=commit.author_time)
+        except CorruptionError as error:
+            messages.append(error.message)
+            continue
+        summaries.append(summary)
+    rows_of.insert(database, summaries)
+
+
+def _advance_annotations(database: sqlite3.Connection, repo: Repository, old: str | None, new: str | None) -> None:
+    """Take in what was said since, or all of it."""
+    from finestflow.journal.annotations import Annotations
+
+    if new is None:
+        rows_of.annotate(database, {}, everything=True)
+        return
+    annotations = Annotations(repo)
+    if old is not None:
+        with contextlib.suppress(FinestflowError):  # a tip that gc has taken cannot be asked for
+            rows_of.annotate(database, annotations.read_changed(old, new), everything=False)
+            return
+    rows_of.annotate(database, annotations.read_all(), everything=True)
+
+
+def _where(query: Query | None) -> tuple[str, list[Any]]:
+    if query is None:
+        return "WHERE runs.removed = 0", []
+    sql, values = query.to_sql()
+    hidden = "" if query.shows_removed else "runs.removed = 0 AND "
+    return f"WHERE {hidden}({sql})", list(values)
+
+
+def _unique_length(database: sqlite3.Connection, run_id: str) -> int:
+    before = database.execute("SELECT max(id) FROM runs WHERE id < ?", [run_id]).fetchone()[0] or ""
+    after = database.execute("SELECT min(id) FROM runs WHERE id > ?", [run_id]).fetchone()[0] or ""
+    return max(SHORTEST_PREFIX, common_length(before, run_id) + 1, common_length(after, run_id) + 1)
