@@ -66,8 +66,8 @@ def natural_suffix(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return ".bin"
     root = type(value).__module__.split(".")[0]
-    if root == "numpy" and hasattr(value, "dtype") and getattr(value, "ndim", 0):
-        return ".npy"
+    if root == "numpy" and hasattr(value, "dtype") and len(getattr(value, "shape", ())):
+        return ".pkl" if getattr(value.dtype, "hasobject", False) else ".npy"
     if root in {"pandas", "polars"} and hasattr(value, "columns"):
         return ".parquet"
     if hasattr(value, "savefig") or root == "PIL":
@@ -75,7 +75,7 @@ def natural_suffix(value: Any) -> str:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        return ".json" if root == "numpy" and not getattr(value, "ndim", 1) else ".pkl"
+        return ".json" if root == "numpy" and hasattr(value, "item") else ".pkl"
     return ".json"
 
 

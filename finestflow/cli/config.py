@@ -98,4 +98,4 @@ def _toml(value: Any) -> str:
         return ""
     import tomlkit
 
-    return tomlkit.item(value).as_string()
+    return str(tomlkit.item(value).as_string())

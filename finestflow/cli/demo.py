@@ -15,7 +15,7 @@ import finestflow
 from finestflow.cli._session import Session, pass_session
 from finestflow.errors import NotFoundError, UsageError
 
-_NEEDS = ("sklearn",)
+_NEEDS = ("sklearn", "matplotlib")
 _SETTINGS = """\
 default-pipeline = "digits"
 
@@ -34,7 +34,7 @@ def command(session: Session, into: str | None) -> None:
     """
     missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if missing:
-        raise UsageError("the digits example needs scikit-learn", "pip install 'finestflow[examples]'")
+        raise UsageError("the digits example needs scikit-learn and matplotlib", "pip install 'finestflow[examples]'")
     folder = _make_repository(_find_example(), session.folder / into if into else None)
     show = _Show(session, folder)
     show.say("Everything runs the first time.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from finestflow.cli._address import find_node, split_address
+from finestflow.cli._address import split_address
 from finestflow.cli._formats import dump_value, write_value
 from finestflow.cli._options import run_argument
 from finestflow.cli._session import Session, pass_session
@@ -30,8 +30,7 @@ def command(session: Session, output: str, path: str | None) -> None:
     name, place = split_address(output, needs_node=True)
     workspace = session.history
     run = workspace.load_run(name)
-    node, part = find_node(run, place)
-    value = workspace.load_output(run, node.path, part)
+    value = workspace.load_output(run, place)
     out = session.out
     if path is not None:
         target = write_value(value, session.folder / path)
@@ -46,7 +45,7 @@ def command(session: Session, output: str, path: str | None) -> None:
     if form not in _TEXT_FORMS and out.is_terminal:
         raise UsageError(
             f"{output!r} is a {type(value).__name__}, not text",
-            f"write it to a file: -o {node.path.split('/')[-1]}{form}",
+            f"write it to a file: -o {place.split('/')[-1]}{form}",
         )
     if form == ".txt" and out.is_terminal:
         from finestflow.cli._text import many_lines

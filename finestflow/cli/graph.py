@@ -68,7 +68,9 @@ def _find_nodes(session: Session, target: str | None) -> Mapping[str, NodeRecord
     except NotFoundError:
         if target is None:
             raise
-    return {node.path: node for node in session.workspace.plan(target).nodes}
+    workspace = session.workspace
+    pipeline, inputs = workspace.load_pipeline(target)
+    return workspace.plan(pipeline, (), inputs).run.nodes
 
 
 def iter_edges(nodes: Mapping[str, NodeRecord]) -> Iterator[Edge]:

@@ -13,6 +13,7 @@ from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Output, Styled
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import ago, duration, iso, many_lines, number, one_line, size, value_text
+from finestflow.errors import NotFoundError
 
 if TYPE_CHECKING:
     from finestflow.model import NodeRecord, OutputRecord, Run, RunSummary
@@ -30,7 +31,7 @@ def command(session: Session, run: str, logs: bool, config: bool, graph: bool, a
     workspace = session.history
     name, place = split_address(run)
     if config:
-        session.out.line(workspace.dump_config(name).rstrip("\n"))
+        _print_config(session, name)
         return
     found = workspace.load_run(name)
     out = session.out
@@ -55,6 +56,15 @@ def command(session: Session, run: str, logs: bool, config: bool, graph: bool, a
     if logs:
         lines += ["", *many_lines(workspace.read_log(name, place or None).decode("utf-8", "replace")).splitlines()]
     out.lines(lines, page=True)
+
+
+def _print_config(session: Session, name: str) -> None:
+    workspace = session.workspace
+    summary = workspace.resolve(name)
+    text = workspace.journal.read_file(summary.commit, "config.toml") if summary.commit else None
+    if text is None:
+        raise NotFoundError(f"run {summary.name!r} has no recorded configuration", "it is written when a run ends")
+    session.out.raw(text)
 
 
 def _run_lines(run: Run, session: Session) -> Iterator[str]:

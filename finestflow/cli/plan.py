@@ -1,0 +1,56 @@
+"""``finestflow plan``: what a run would do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import click
+
+from finestflow.cli._documents import node_document
+from finestflow.cli._options import json_option, target_argument
+from finestflow.cli._params import iter_settings
+from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import one_line
+from finestflow.cli.show import node_table
+from finestflow.errors import UsageError
+
+
+@click.command("plan")
+@target_argument()
+@click.option("-p", "settings", multiple=True, metavar="PATH=VALUE", help="Set a param or an input; may be repeated.")
+@json_option
+@pass_session
+def command(session: Session, target: str | None, settings: Sequence[str], as_json: bool) -> None:
+    """Show what would be hit, run or skipped, and why; nothing runs.
+
+    TARGET is what "finestflow run" takes.
+    """
+    show_plan(session, target, settings, as_json=as_json)
+
+
+def show_plan(session: Session, target: str | None, settings: Sequence[str], *, as_json: bool) -> None:
+    """Write the plan of a pipeline; also ``run -n``."""
+    combinations = list(iter_settings(settings))
+    if len(combinations) > 1:
+        raise UsageError("a plan is of one run", "give each path one value")
+    workspace = session.workspace
+    pipeline, inputs = workspace.load_pipeline(target)
+    inputs = workspace.configure(pipeline, combinations[0].items(), inputs)
+    plan = workspace.plan(pipeline, (), inputs)
+    nodes = list(plan.run.nodes.values())
+    if as_json:
+        session.out.json(
+            "plan",
+            pipeline=plan.run.summary.pipeline,
+            nodes=[node_document(node) for node in nodes],
+            known_up_to=plan.unknown or None,
+        )
+        return
+    session.out.lines(node_table(nodes, session.out), page=True)
+    if plan.unknown:
+        session.out.note(
+            f"the body looks at {one_line(plan.unknown)!r}, which has no value yet: what follows is not known"
+        )
+    counts = Counter(node.status.value for node in nodes if node.kind == "task")
+    session.out.note(", ".join(f"{count} {status}" for status, count in counts.items()) or "no tasks")

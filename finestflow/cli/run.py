@@ -1,0 +1,146 @@
+"""``finestflow run``: one run, or one for each combination of a sweep."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finestflow.cli._documents import summary_document
+from finestflow.cli._errors import ExitCode
+from finestflow.cli._follow import make_follower, summary_line
+from finestflow.cli._options import target_argument
+from finestflow.cli._output import SCHEMA, dump_json
+from finestflow.cli._params import iter_settings
+from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import many_lines
+from finestflow.errors import FinestflowError, UsageError
+
+if TYPE_CHECKING:
+    from finestflow.runner import Finished, RunOptions
+
+
+@click.command("run")
+@target_argument()
+@click.option(
+    "-p",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Set a param or an input; a list a=1,2,3 makes a run of each.",
+)
+@click.option("-j", "--jobs", metavar="N", help='Number of workers, or "auto".')
+@click.option("--executor", type=click.Choice(["auto", "sequential", "process", "dask", "ray"]), help="How tasks run.")
+@click.option(
+    "--force",
+    "force",
+    multiple=True,
+    metavar="NODE",
+    is_flag=False,
+    flag_value="*",
+    help="Run these nodes although they are hits.",
+)
+@click.option("--no-cache", is_flag=True, help="Neither read nor write the cache.")
+@click.option("--name", metavar="NAME", help="A name for the run.")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="A tag; may be repeated.")
+@click.option("-m", "--note", metavar="NOTE", help="What to remember of it.")
+@click.option("--seed", type=int, metavar="S", help="Seed of random numbers.")
+@click.option(
+    "--repeat", type=click.IntRange(min=1), default=1, metavar="N", help="So many runs, each with the next seed."
+)
+@click.option("--keep-going", is_flag=True, help="After a failure, run what does not depend on it.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show the plan; nothing runs.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line an event, the run at the end.")
+@pass_session
+def command(
+    session: Session,
+    target: str | None,
+    settings: Sequence[str],
+    repeat: int,
+    dry_run: bool,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Run a pipeline and record it.
+
+    TARGET is a pipeline of .finestflow.toml, module:Class, or file.py:Class; the default pipeline when left out.
+    """
+    if dry_run:
+        from finestflow.cli.plan import show_plan
+
+        show_plan(session, target, settings, as_json=as_json)
+        return ExitCode.DONE
+    code = ExitCode.DONE
+    for values in iter_settings(settings):
+        for turn in range(repeat):
+            finished = _run_once(session, target, values, turn, given, as_json=as_json)
+            if finished.error is not None:
+                code = ExitCode.FAILED
+                if not given["keep_going"]:
+                    return code
+    return code
+
+
+def _run_once(
+    session: Session,
+    target: str | None,
+    values: Mapping[str, str],
+    turn: int,
+    given: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> Finished:
+    out, workspace = session.out, session.workspace
+    pipeline, inputs = workspace.load_pipeline(target)
+    pipeline = pipeline.copy()
+    inputs = workspace.configure(pipeline, values.items(), inputs)
+    with make_follower(out, as_json=as_json) as follower:
+        options = _options(session, given, turn, echo=follower.echoes and out.verbosity >= 0)
+        finished = workspace.run(pipeline, (), inputs, options=options, argv=tuple(sys.argv), listener=follower)
+    summary = finished.run.summary
+    if as_json:
+        out.line(dump_json({"schema": SCHEMA, "kind": "run.end", "run": summary_document(summary)}, ascii_only=True))
+        return finished
+    if finished.error is not None:
+        _show_failure(session, finished)
+    out.note(summary_line(summary, color=out.color_err))
+    if finished.error is not None and summary.commit:
+        out.note(
+            f'hint: "finestflow logs {summary.name}" shows what it wrote, "finestflow show {summary.name}" its nodes'
+        )
+    return finished
+
+
+def _options(session: Session, given: Mapping[str, Any], turn: int, *, echo: bool) -> RunOptions:
+    from finestflow.runner import RunOptions
+
+    config = session.workspace.config.run
+    jobs = given["jobs"]
+    if jobs is not None and jobs != "auto" and not (jobs.isdigit() and int(jobs) > 0):
+        raise UsageError(f"-j is {jobs!r}", 'expected a whole number, 1 or more, or "auto"')
+    seed = (given["seed"] or 0) + turn
+    return RunOptions(
+        executor=given["executor"] or config.executor,
+        jobs=(int(jobs) if jobs and jobs != "auto" else jobs) or config.jobs or "auto",
+        cache=not given["no_cache"],
+        force=tuple(given["force"]),
+        name=given["name"] or "",
+        note=given["note"] or "",
+        tags=tuple(given["tags"]),
+        keep_going=given["keep_going"],
+        seed=seed,
+        echo=echo,
+    )
+
+
+def _show_failure(session: Session, finished: Finished) -> None:
+    """Say what went wrong: an error of ours in one line, one of the user's code with its traceback."""
+    error = finished.error
+    if isinstance(error, FinestflowError) and error.__cause__ is None:
+        session.out.note(f"error: {many_lines(error.message)}", "red")
+        if error.hint:
+            session.out.note(f"hint: {many_lines(error.hint)}")
+    else:
+        session.out.note(many_lines(finished.run.traceback).rstrip("\n"))
