@@ -147,7 +147,13 @@ def api_page() -> str:
         found = getattr(finestflow, name)
         if isinstance(found, type) and issubclass(found, BaseException):
             continue
-        directive = "autoclass" if isinstance(found, type) else "autofunction" if callable(found) and hasattr(found, "__name__") else "autodata"
+        directive = (
+            "autoclass"
+            if isinstance(found, type)
+            else "autofunction"
+            if callable(found) and hasattr(found, "__name__")
+            else "autodata"
+        )
         lines += [f"## {name}", "", "```{eval-rst}", f".. {directive}:: finestflow.{name}", "```", ""]
     lines += ["The errors are listed in {doc}`errors`.", ""]
     return "\n".join(lines)
