@@ -6,11 +6,12 @@ agree. Called by the digest (names are part of it) and by the codec (pickles mus
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ["find_named", "main_module", "qualified_name"]
+__all__ = ["find_named", "load_named", "main_module", "qualified_name"]
 
 
 def main_module() -> str:
@@ -39,4 +40,21 @@ def find_named(name: str) -> object | None:
         found = sys.modules.get("__main__")
     for part in path.split("."):
         found = getattr(found, part, None)
+    return found
+
+
+def load_named(name: str) -> object:
+    """Return what a qualified name stands for, importing its module where needed; pickles of ``__main__`` call it.
+
+    Raises:
+        ImportError: There is no such module.
+        AttributeError: The module has no such thing.
+    """
+    found = find_named(name)
+    if found is None:
+        importlib.import_module(name.partition(":")[0])
+        found = find_named(name)
+    if found is None:
+        msg = f"no {name!r}"
+        raise AttributeError(msg)
     return found

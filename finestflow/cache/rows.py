@@ -1,0 +1,131 @@
+"""Rows of the store's tables: statements, and the way between rows and data.
+
+Digests are 32 bytes in the database and 64 hexadecimal digits elsewhere. The tables are specified in
+``docs/reference/store-format.md``. Called by :class:`finestflow.cache.store.Store` alone.
+"""
+
+# ruff: noqa: S608 - the statements are made of the constants of this module
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from finestflow.cache.codec import Encoded
+from finestflow.cache.files import Signature
+
+__all__ = ["Entry", "load_entry", "load_file", "load_value", "statements"]
+
+PREFETCHED = 1024
+"""Values up to this size are read together with their entries."""
+
+_ENTRY = "key, observed, value, run, seconds, effects"
+_VALUE = "digest, size, object, type, preview, parts, classes"
+
+SELECT_ENTRIES = f"SELECT {_ENTRY} FROM entry WHERE key=? ORDER BY id DESC"
+SELECT_ALL_ENTRIES = f"SELECT {_ENTRY} FROM entry ORDER BY id"
+SELECT_VALUE = f"SELECT {_VALUE}, data FROM value WHERE digest=?"
+SELECT_VALUES = f"SELECT {_VALUE}, NULL FROM value ORDER BY id"
+SELECT_DATA = "SELECT data FROM value WHERE digest=?"
+SELECT_FILE = "SELECT signature, digest FROM file WHERE path=?"
+SELECT_DANGLING = "SELECT DISTINCT value FROM entry WHERE value NOT IN (SELECT digest FROM value)"
+SELECT_USAGE = "SELECT (SELECT count(*) FROM entry), count(*), coalesce(sum(length(data)), 0) FROM value"
+SELECT_PREFETCH = f"""
+SELECT e.key, e.observed, e.value, e.run, e.seconds, e.effects,
+       v.digest, v.size, v.object, v.type, v.preview, v.parts, v.classes,
+       CASE WHEN v.size <= {PREFETCHED} THEN v.data END
+FROM prefetch p CROSS JOIN entry e ON e.key = p.key LEFT JOIN value v ON v.digest = e.value
+WHERE p.pipeline = ? ORDER BY e.id DESC"""
+
+_INSERT_VALUE = """
+INSERT INTO value(digest, size, object, type, preview, parts, classes, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT(digest) DO UPDATE SET size=excluded.size, object=excluded.object, type=excluded.type, preview=excluded.preview,
+    parts=excluded.parts, classes=excluded.classes, data=excluded.data"""
+_INSERT_ENTRY = f"INSERT OR REPLACE INTO entry({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?)"
+_DELETE_PREFETCH = "DELETE FROM prefetch WHERE pipeline=?"
+_INSERT_PREFETCH = "INSERT INTO prefetch(pipeline, key) VALUES (?, ?)"
+_INSERT_FILE = "INSERT OR REPLACE INTO file(path, signature, digest) VALUES (?, ?, ?)"
+
+
+class Entry(NamedTuple):
+    """That a call gave a value. A named tuple, since one is made for each call.
+
+    Attributes:
+        key: Fingerprint of the call.
+        observed: Dependencies seen while it ran (name, digest), such as the run's seed; verified at look-up.
+        value: Digest of the output.
+        run: The run that computed it.
+        seconds: How long that took.
+        effects: What a hit replays (metrics, artifacts, log), as JSON; empty for nothing.
+    """
+
+    key: str
+    observed: tuple[tuple[str, str], ...]
+    value: str
+    run: str
+    seconds: float
+    effects: str
+
+
+def statements(batch: Mapping[str, list[Any]]) -> list[tuple[str, Sequence[Sequence[Any]]]]:
+    """Return what writes a batch: values before the entries that name them."""
+    prefetch: dict[str, list[str]] = dict(batch.get("prefetch", ()))
+    return [
+        (_INSERT_VALUE, [_dump_value(value) for value in batch.get("value", ())]),
+        (_INSERT_ENTRY, [_dump_entry(entry) for entry in batch.get("entry", ())]),
+        (_DELETE_PREFETCH, [(pipeline,) for pipeline in prefetch]),
+        (_INSERT_PREFETCH, [(pipeline, bytes.fromhex(key)) for pipeline, keys in prefetch.items() for key in keys]),
+        (_INSERT_FILE, [_dump_file(*file) for file in batch.get("file", ())]),
+    ]
+
+
+def _dump_value(value: Encoded) -> tuple[Any, ...]:
+    digest, classes, parts, data, name, size, kind, shown = value
+    return (
+        bytes.fromhex(digest),
+        size,
+        bytes.fromhex(name) if name is not None else None,
+        kind,
+        shown,
+        json.dumps(parts) if parts else None,
+        json.dumps(classes) if classes else None,
+        data,
+    )
+
+
+def load_value(row: Sequence[Any]) -> Encoded:
+    """Return what a row says of a value."""
+    digest, size, name, kind, shown, parts, classes, data = row
+    return Encoded(
+        digest.hex(),
+        tuple(json.loads(classes)) if classes else (),
+        json.loads(parts) if parts else None,
+        data,
+        name.hex() if name is not None else None,
+        size,
+        kind,
+        shown,
+    )
+
+
+def _dump_entry(entry: Entry) -> tuple[Any, ...]:
+    key, observed, value, run, seconds, effects = entry
+    return bytes.fromhex(key), json.dumps(observed) if observed else "", bytes.fromhex(value), run, seconds, effects
+
+
+def load_entry(row: Sequence[Any]) -> Entry:
+    """Return the entry in a row."""
+    key, observed, value, run, seconds, effects = row[:6]
+    pairs = tuple((name, digest) for name, digest in json.loads(observed)) if observed else ()
+    return Entry(key.hex(), pairs, value.hex(), run, seconds, effects)
+
+
+def _dump_file(path: str, signature: Signature, digest: str) -> tuple[Any, ...]:
+    return path.encode("utf-8", "surrogateescape"), " ".join(map(str, signature)), bytes.fromhex(digest)
+
+
+def load_file(row: Sequence[Any]) -> tuple[Signature, str]:
+    """Return the signature and digest of a file in a row."""
+    size, modified, changed, inode = map(int, row[0].split())
+    return (size, modified, changed, inode), row[1].hex()

@@ -1,0 +1,424 @@
+"""The store: outputs by digest, and the entries that say which call gave which output.
+
+Read it as a dict from key to entries and a dict from digest to value, kept on disk in the manner of
+``docs/reference/store-format.md``. Invariants:
+
+* First the object file, then its row and the entry that names it, in one transaction: no entry names a value that was not
+  there. What a crash or a person removes later is a miss; a wrong value is never given.
+* What this process has added it finds, written or not.
+* Every load gives a private copy.
+* Nothing that happens to the disk stops a run: the store then goes on in memory, and says so once.
+
+The runner's process writes the database; workers only encode values (and so write object files).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finestflow.cache import rows
+from finestflow.cache.batch import BatchWriter
+from finestflow.cache.claims import Claims
+from finestflow.cache.codec import INLINE, Encoded, MissingValueError, Packed, check, pack, unpack
+from finestflow.cache.database import Database
+from finestflow.cache.digest import Digested, Walk
+from finestflow.cache.files import FileDigests, Signature
+from finestflow.cache.objects import ObjectFile, ObjectFolder
+from finestflow.cache.preview import preview, type_name
+from finestflow.cache.refusal import Refusal, as_error
+from finestflow.cache.rows import Entry
+from finestflow.errors import CorruptionError, NewerFormatError
+
+__all__ = ["Encoded", "Entry", "MissingValueError", "Problem", "Store", "Usage", "ValueInfo"]
+
+ValueInfo = Encoded
+"""What is known of a stored value without reading it; ``data`` may be None although the value is small."""
+
+_MAX_KEPT = 65_536
+_MAX_KEPT_BYTES = 64 << 20
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO}
+
+
+class Problem(NamedTuple):
+    """Something that :meth:`Store.verify` found.
+
+    Attributes:
+        digest: The value that cannot be read back, or that an entry names in vain.
+        message: What is wrong.
+    """
+
+    digest: str
+    message: str
+
+
+class Usage(NamedTuple):
+    """How much there is."""
+
+    entries: int
+    values: int
+    inline_bytes: int
+    objects: int
+    object_bytes: int
+    database_bytes: int
+
+
+class Store:
+    """The outputs of tasks, on disk.
+
+    Args:
+        database: The SQLite file.
+        objects: The folder of large values.
+        scratch: Where private copies of artifacts go; may be set later.
+        root: Top of the repository, for paths in inputs.
+        of_code: Fingerprint of a function or class that is part of a value.
+        is_project: Whether a class or function belongs to the project.
+        verify_always: Hash each object that is read.
+        warn: Is told, once for each kind, what went wrong with the disk.
+        now: The time in ns, to know which files may still change unnoticed.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        objects: Path,
+        *,
+        scratch: Path | None = None,
+        root: Path | None = None,
+        of_code: Callable[[Any], str] | None = None,
+        is_project: Callable[[Any], bool] | None = None,
+        verify_always: bool = False,
+        warn: Callable[[str], None] | None = None,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.scratch = scratch
+        self.root = root
+        self.of_code = of_code
+        self.is_project = is_project
+        self.verify_always = verify_always
+        self.objects = ObjectFolder(objects)
+        self._warn_about = warn or _warn
+        self._warned: set[str] = set()
+        self._database = Database(database, self._warn)
+        self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
+        self._files = FileDigests(now, self._find_file, lambda *file: self._batch.put("file", file))
+        self._claims: weakref.WeakSet[Claims] = weakref.WeakSet()
+        self._forget()
+        _STORES.add(self)
+
+    # -- values -----------------------------------------------------------------------------------------------------
+
+    def digest(self, value: object, *, parts: bool = False) -> Digested:
+        """Digest an input; see :func:`finestflow.cache.digest.digest_value`."""
+        walk = Walk(root=self.root, of_code=self.of_code, is_project=self.is_project, files=self._files)
+        return walk.digest(value, parts=parts)
+
+    def encode(self, value: object) -> Encoded:
+        """Digest and pack an output, and write its object where it is large; touches no database.
+
+        Raises:
+            ValueNotStorableError: The value cannot be kept.
+        """
+        walk = Walk(root=self.root, of_code=self.of_code, is_project=self.is_project, files=self._files, output=True)
+        digest, classes, parts = walk.digest(value)
+        try:
+            packed = pack(value, opaque=walk.opaque, in_main=walk.in_main, artifacts=walk.artifacts)
+            data, name = self._write_object(packed)
+        except Refusal as refusal:
+            raise as_error(refusal, value) from refusal.__cause__
+        return Encoded(digest, classes, parts, data, name, packed.size, type_name(value), preview(value, packed.size))  # type: ignore[arg-type]
+
+    def _write_object(self, packed: Packed) -> tuple[bytes | None, str | None]:
+        """Return the bytes of a small container, or the name of the object made of a large one."""
+        if packed.size > INLINE:
+            try:
+                return None, self.objects.write(packed.iter_bytes(), in_memory=packed.in_memory)[0]
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                self._warn(f"the store '{self.objects.root}' cannot be written: {error}; results are kept in memory")
+        return b"".join(packed.iter_bytes()), None
+
+    def add_value(self, encoded: Encoded) -> None:
+        """Keep what is known of an encoded value; it can be loaded at once."""
+        digest = encoded.digest
+        if self._values.get(digest) != encoded:
+            self._values[digest] = encoded
+            self._kept_bytes += encoded.size if encoded.data is not None else 0
+            if encoded.data is None or len(encoded.data) <= INLINE:
+                self._batch.put("value", encoded)
+
+    def info(self, digest: str) -> ValueInfo | None:
+        """Return what is known of a value without reading it."""
+        found = self._values.get(digest)
+        if found is None:
+            read = self._database.read(rows.SELECT_VALUE, (bytes.fromhex(digest),))
+            if not read:
+                return None
+            found = self._values[digest] = rows.load_value(read[0])
+        return found
+
+    def has(self, digest: str) -> bool:
+        """Return whether a value can be loaded: its row is there, and its object with the right size."""
+        found = self._values.get(digest) or self.info(digest)
+        return found is not None and (found.object is None or self.objects.size(found.object) == found.size)
+
+    def load(self, digest: str) -> Any:
+        """Return a private copy of a value; large arrays are mapped, and copied page by page as they are changed.
+
+        Raises:
+            MissingValueError: It is not there, or damaged, or its class is gone: compute it again.
+            NewerFormatError: A later version wrote it.
+        """
+        found = self._values.get(digest) or self.info(digest)
+        if found is None:
+            msg = f"the value '{digest[:12]}' is not in the store"
+            raise MissingValueError(msg)
+        try:
+            return unpack(self._read_container(found), found.size, self._scratch)
+        except (MissingValueError, NewerFormatError):
+            raise
+        except CorruptionError as error:
+            self._drop(found)
+            msg = f"the value '{digest[:12]}' is damaged: {error}"
+            raise MissingValueError(msg, "run its task again") from error
+
+    def _read_container(self, found: Encoded) -> Any:
+        if found.data is not None:
+            return found.data
+        if found.object is None:
+            read = self._database.read(rows.SELECT_DATA, (bytes.fromhex(found.digest),))
+            return read[0][0] if read and read[0][0] is not None else b""
+        try:
+            data = self.objects.open(found.object)
+        except OSError as error:
+            msg = f"the value '{found.digest[:12]}' has lost its file '{found.object[:12]}': {error.strerror}"
+            raise MissingValueError(msg, "run its task again") from error
+        if self.verify_always and new_hasher(data, len(data)).hexdigest() != found.object:
+            msg = "its bytes are not those that were written"
+            raise CorruptionError(msg)
+        return data
+
+    def _drop(self, found: Encoded) -> None:
+        """Remove a damaged object, so that the same value can be written again."""
+        self._values.pop(found.digest, None)
+        if found.object is not None:
+            self.objects.remove(found.object)
+
+    def _scratch(self) -> Path:
+        if self.scratch is None:
+            msg = "the store was given no scratch folder"
+            raise FileNotFoundError(msg)
+        return self.scratch
+
+    # -- entries ----------------------------------------------------------------------------------------------------
+
+    def add_entry(self, entry: Entry) -> None:
+        """Keep that a call gave a value; an entry with the same key and observed dependencies is replaced."""
+        key = entry.key
+        known = self._entries.get(key)
+        if known is None:
+            self._added.setdefault(key, []).insert(0, entry)
+        else:
+            self._entries[key] = [entry, *(other for other in known if other.observed != entry.observed)]
+        self._batch.put("entry", entry)
+
+    def find_entries(self, key: str, *, fresh: bool = False) -> list[Entry]:
+        """Return the entries of a key, newest first; treat the list as read-only.
+
+        Args:
+            key: Key of a call.
+            fresh: Look again for what other processes have added, as after waiting for a claim.
+        """
+        known = self._entries.get(key)
+        if known is not None and not fresh:
+            return known
+        added = self._added.pop(key, None) or [entry for entry in known or () if entry in self._batch.pending("entry")]
+        taken = {entry.observed for entry in added}
+        read = map(rows.load_entry, self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),)))
+        found = self._entries[key] = [*added, *(entry for entry in read if entry.observed not in taken)]
+        return found
+
+    def remember(self, pipeline: str, keys: Iterable[str]) -> None:
+        """Note the keys that a run of a pipeline looked up, for :meth:`prefetch`."""
+        self._batch.put("prefetch", (pipeline, list(dict.fromkeys(keys))))
+
+    def prefetch(self, pipeline: str) -> None:
+        """Read the entries and values of a pipeline's last run in one query; call it at the start of a run."""
+        self._trim()
+        entries: dict[str, list[Entry]] = {}
+        for row in self._database.read(rows.SELECT_PREFETCH, (pipeline,)):
+            entry = rows.load_entry(row)
+            entries.setdefault(entry.key, []).append(entry)
+            if row[6] is not None and entry.value not in self._values:
+                self._values[entry.value] = rows.load_value(row[6:])
+        for key, found in entries.items():
+            self._entries.setdefault(key, found)
+
+    def claims(self) -> Claims:
+        """Return the claims of one run."""
+        claims = Claims(Path(self._database.path).with_name("claims"))
+        self._claims.add(claims)
+        return claims
+
+    def release_when_written(self, claims: Claims, key: str) -> None:
+        """Give a claim back once the entry that was added for it is in the database, where others can find it."""
+        self._batch.put("claim", (claims, key))
+
+    # -- upkeep -----------------------------------------------------------------------------------------------------
+
+    def iter_values(self) -> Iterator[ValueInfo]:
+        """Iterate over what is known of all values."""
+        self.flush()
+        return (rows.load_value(row) for row in self._database.read(rows.SELECT_VALUES))
+
+    def iter_entries(self) -> Iterator[Entry]:
+        """Iterate over all entries, oldest first."""
+        self.flush()
+        return (rows.load_entry(row) for row in self._database.read(rows.SELECT_ALL_ENTRIES))
+
+    def iter_unused_objects(self) -> Iterator[ObjectFile]:
+        """Iterate over objects that no value names: writers were killed, or are about to add the row (see their times)."""
+        self.flush()
+        used = {row[0] for row in self._database.read("SELECT object FROM value WHERE object IS NOT NULL")}
+        return (file for file in self.objects.iter_files() if bytes.fromhex(file.name) not in used)
+
+    def verify(self, *, deep: bool = False) -> Iterator[Problem]:
+        """Iterate over what is wrong; ``deep`` reads and hashes every object."""
+        self.flush()
+        for (message,) in self._database.read("PRAGMA integrity_check" if deep else "PRAGMA quick_check"):
+            if message != "ok":
+                yield Problem("", f"the database '{self._database.path}': {message}")
+        for (key,) in self._database.read(rows.SELECT_DANGLING):
+            yield Problem(key.hex(), "entries name it, and it is not there")
+        for found in self.iter_values():
+            problem = self._verify_value(found, deep=deep)
+            if problem:
+                yield Problem(found.digest, problem)
+
+    def _verify_value(self, found: Encoded, *, deep: bool) -> str:
+        if found.object is not None:
+            size = self.objects.size(found.object)
+            if size != found.size:
+                return f"its file '{found.object}' " + (
+                    "is missing" if size is None else f"has {size} bytes of {found.size}"
+                )
+            return (
+                f"its file '{found.object}' is damaged"
+                if deep and self.objects.digest(found.object) != found.object
+                else ""
+            )
+        try:
+            check(self._read_container(found._replace(data=None)), found.size)
+        except CorruptionError as error:
+            return str(error)
+        return ""
+
+    def usage(self) -> Usage:
+        """Count and measure what there is."""
+        self.flush()
+        ((entries, values, inline),) = self._database.read(rows.SELECT_USAGE) or [(0, 0, 0)]
+        sizes = [file.size for file in self.objects.iter_files()]
+        database = sum(os.path.getsize(p) for end in ("", "-wal") if os.path.exists(p := self._database.path + end))
+        return Usage(entries, values, inline, len(sizes), sum(sizes), database)
+
+    def remove_values(self, digests: Iterable[str]) -> int:
+        """Remove values and the entries that name them, then the objects that nothing names any more.
+
+        Returns:
+            How many bytes of objects were freed.
+        """
+        self.flush()
+        chosen = [(bytes.fromhex(digest),) for digest in digests]
+        named = [self._database.read("SELECT object, size FROM value WHERE digest=?", digest) for digest in chosen]
+        gone = ("DELETE FROM entry WHERE value=?", chosen), ("DELETE FROM value WHERE digest=?", chosen)
+        if not self._database.write(gone):
+            return 0
+        self._forget()
+        objects = {name: size for read in named for name, size in read if name is not None}
+        return sum(size for name, size in objects.items() if self._remove_object(name))
+
+    def remove_objects(self, names: Iterable[str]) -> None:
+        """Remove those of the objects that no value names."""
+        for name in names:
+            self._remove_object(bytes.fromhex(name))
+
+    def _remove_object(self, name: bytes) -> bool:
+        if self._database.read("SELECT 1 FROM value WHERE object=? LIMIT 1", (name,)):
+            return False
+        return self.objects.remove(name.hex())
+
+    def flush(self) -> None:
+        """Write what waits, now."""
+        self._batch.flush()
+
+    def close(self) -> None:
+        """Write what waits and let go of the files; the store can still be used, and opens them again."""
+        self._batch.close()
+        self._database.close()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _write_batch(self, batch: Mapping[str, list[Any]]) -> bool:
+        is_kept = self._database.write(rows.statements(batch))
+        for claims, key in batch.get("claim", ()) if is_kept or not self._database.is_writable else ():
+            claims.release(key)
+        if is_kept and (len(self._values) + len(self._entries) > _MAX_KEPT or self._kept_bytes > _MAX_KEPT_BYTES):
+            self._trim()
+        return is_kept
+
+    def _trim(self) -> None:
+        """Forget what the database knows; where it cannot be written, memory is all there is."""
+        if self._database.is_writable:
+            waiting, entries = self._batch.pending("value"), self._batch.pending("entry")
+            unwritable = [found for found in self._values.values() if found.data is not None and found.size > INLINE]
+            self._forget()
+            for found in [*unwritable, *waiting]:
+                self._values[found.digest] = found
+            for entry in reversed(entries):
+                self._added.setdefault(entry.key, []).append(entry)
+
+    def _forget(self) -> None:
+        self._values: dict[str, Encoded] = {}
+        self._entries: dict[str, list[Entry]] = {}
+        self._added: dict[str, list[Entry]] = {}
+        self._kept_bytes = 0
+
+    def _find_file(self, path: str) -> tuple[Signature, str] | None:
+        read = self._database.read(rows.SELECT_FILE, (path.encode("utf-8", "surrogateescape"),))
+        return rows.load_file(read[0]) if read else None
+
+    def _warn(self, message: str) -> None:
+        kind = message.rpartition(":")[0]
+        if kind not in self._warned:
+            self._warned.add(kind)
+            self._warn_about(message)
+
+    def abandon(self) -> None:
+        """Begin anew in a forked child: rows and claims stay the parent's."""
+        self._database.abandon()
+        self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
+        for claims in self._claims:
+            claims.abandon()
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+_STORES: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for store in _STORES:
+        store.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
