@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator
 from types import CodeType
 
-from finestflow.cache.canonical import Hash
-from finestflow.cache.names import ESCAPES, Chain, ImportRef, Names
+from finestflow.cache.code.canonical import Hash
+from finestflow.cache.code.scopes import ESCAPES, Chain, ImportRef, Names
 
 __all__ = ["code_digest", "code_names", "iter_codes"]
 

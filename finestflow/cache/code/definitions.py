@@ -15,19 +15,21 @@ import marshal
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from finestflow.cache.bytecode import code_digest, code_names, iter_codes
-from finestflow.cache.canonical import Canonical, FunctionNode, Hash
-from finestflow.cache.names import Chain, ImportRef, Names, find_names
+from finestflow.cache.code.bytecode import code_digest, code_names, iter_codes
+from finestflow.cache.code.canonical import Canonical, FunctionNode, Hash
+from finestflow.cache.code.scopes import Chain, ImportRef, Names, find_names
 
 __all__ = ["ClassSource", "Definition", "DefinitionCache", "Definitions", "FolderDefinitionCache", "Source"]
 
 _FORMAT = 1
+_SHORT = 60
+_Item = TypeVar("_Item")
 
 
 class DefinitionCache(Protocol):
@@ -49,7 +51,7 @@ class FolderDefinitionCache:
     def get(self, key: str) -> bytes | None:
         """Return what was kept under a key, or None."""
         try:
-            with open(f"{self._folder}/{key}", "rb") as file:  # noqa: PTH123  Path costs as much as the read
+            with open(f"{self._folder}/{key}", "rb") as file:
                 return file.read()
         except OSError:
             return None
@@ -110,6 +112,7 @@ class Source:
     Attributes:
         module: Digest of the whole module.
         chains: Dotted names at the module's own level.
+        literals: Short texts that stand in the source at that level, so that showing them tells nothing new.
         functions: For each qualified name: line, bytecode digest and definition.
         classes: For each qualified name, the class statements of that name.
     """
@@ -118,6 +121,7 @@ class Source:
     chains: tuple[Chain, ...]
     functions: Mapping[str, list[tuple[int, str, tuple[object, ...]]]]
     classes: Mapping[str, ClassSource]
+    literals: frozenset[str]
 
 
 class Definitions:
@@ -208,7 +212,7 @@ class Definitions:
 
 def _stat(path: str) -> tuple[int, ...]:
     try:
-        stat = os.stat(path)  # noqa: PTH116
+        stat = os.stat(path)
     except (OSError, ValueError):
         return ()
     return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
@@ -216,7 +220,7 @@ def _stat(path: str) -> tuple[int, ...]:
 
 def _read_source(path: str, namespace: Mapping[str, object]) -> bytes | None:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return file.read()
     except (OSError, ValueError):
         # At a prompt, in a notebook and in a zip file the source is known to linecache.
@@ -247,8 +251,8 @@ def _define(text: bytes, hash_: Hash) -> Source | None:
     for inner in iter_codes(code):
         found = nodes.get((inner.co_name, inner.co_firstlineno))
         if found:
-            fields = _fields(_combine(found, canonical, names.functions, hash_))
-            entry = (inner.co_firstlineno, code_digest(inner, hash_), fields)
+            definition = _define_function(found, inner, canonical, names.functions, hash_)
+            entry = (inner.co_firstlineno, code_digest(inner, hash_), _fields(definition))
             functions.setdefault(inner.co_qualname, []).append(entry)
     classes: dict[str, ClassSource] = {}
     for class_, (name, head) in names.classes.items():
@@ -256,7 +260,16 @@ def _define(text: bytes, hash_: Hash) -> Source | None:
         if name in classes:  # defined twice, as in `if` and `else`: both count
             digest, head = hash_((classes[name].hash + digest).encode()), head | set(classes[name].head)
         classes[name] = ClassSource(digest, tuple(sorted(head)))
-    return Source(module, tuple(sorted(names.own.chains)), functions, classes)
+    return Source(module, _sorted(names.own.chains), functions, classes, frozenset(_iter_literals(tree)))
+
+
+def _iter_literals(tree: ast.AST) -> Iterator[str]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and len(node.value) <= _SHORT:
+                yield node.value
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _iter_literals(node)
 
 
 def _place(node: FunctionNode) -> tuple[str, int]:
@@ -266,25 +279,26 @@ def _place(node: FunctionNode) -> tuple[str, int]:
     return (node.name, min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]))
 
 
-def _combine(
-    nodes: list[FunctionNode], canonical: Canonical, names: Mapping[FunctionNode, Names], hash_: Hash
+def _define_function(
+    nodes: list[FunctionNode], code: CodeType, canonical: Canonical, names: Mapping[FunctionNode, Names], hash_: Hash
 ) -> Definition:
-    """Return the definition of the functions of one name in one line; lambdas of a line are taken together."""
+    """Return the definition of a code object that is one of the functions of one name in one line."""
+    if len(nodes) > 1:
+        positions = set(code.co_positions())
+        nodes = [node for node in nodes if isinstance(node, ast.Lambda) and _span(node.body) in positions] or nodes
     if len(nodes) == 1:
         node = nodes[0]
         return _definition(canonical.digests[node], canonical.annotations(node), names[node])
+    # Without columns (-X no_debug_ranges) lambdas of a line are told apart by their bytecode, and take each
+    # other's names.
     together = Names()
     for node in nodes:
-        mine = names[node]
-        together.chains |= mine.chains
-        together.imports |= mine.imports
-        together.attributes |= mine.attributes
-        together.parents |= mine.parents
-        together.decorators |= mine.decorators
-        together.computed = together.computed or mine.computed
-    digest = hash_(" ".join(sorted(canonical.digests[node] for node in nodes)).encode())
-    notes = hash_(" ".join(sorted(canonical.annotations(node) for node in nodes)).encode())
-    return _definition(digest, notes, together)
+        together.add(names[node])
+    return _definition(hash_(f"{code_digest(code, hash_)} {_version()!r}".encode()), "", together)
+
+
+def _span(node: ast.expr) -> tuple[int, int | None, int, int | None]:
+    return (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
 
 
 def _definition(digest: str, annotations: str, names: Names, *, from_source: bool = True) -> Definition:
@@ -312,7 +326,7 @@ def _fields(definition: Definition) -> tuple[object, ...]:
 
 def _dump(source: Source, hash_: Hash) -> bytes:
     classes = {name: (value.hash, value.head) for name, value in source.classes.items()}
-    data = marshal.dumps((source.module, source.chains, dict(source.functions), classes))
+    data = marshal.dumps((source.module, source.chains, dict(source.functions), classes, sorted(source.literals)))
     return hash_(data).encode() + data
 
 
@@ -321,5 +335,6 @@ def _load(data: bytes, hash_: Hash) -> Source | None:
     checksum, data = data[:64], data[64:]
     if hash_(data).encode() != checksum:
         return None
-    module, chains, functions, classes = marshal.loads(data)  # noqa: S302  the checksum was just compared
-    return Source(module, chains, functions, {name: ClassSource(*value) for name, value in classes.items()})
+    module, chains, functions, classes, literals = marshal.loads(data)  # noqa: S302  the checksum was just compared
+    statements = {name: ClassSource(*value) for name, value in classes.items()}
+    return Source(module, chains, functions, statements, frozenset(literals))

@@ -1,0 +1,1 @@
+"""How code is read: its canonical form, what it names, where it comes from, and all that it reaches."""

@@ -1,0 +1,162 @@
+"""The graph of what code reaches, and its canonical digest.
+
+Owns nodes and how a graph of them becomes text. Invariant: the digest depends on what the nodes are and how
+they are linked from the root, not on when or in which order they were found, so recursion ends and every
+process agrees. Called by ``reach``, which makes the nodes, and ``fingerprint``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from finestflow.cache.code.canonical import Hash
+
+__all__ = ["ABSENT", "WIRING", "Graph", "Node", "read_graph"]
+
+ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
+"""Stands for a name that is not bound."""
+
+
+class Node:
+    """One thing that code reaches.
+
+    Attributes:
+        name: How people call it.
+        own: What it is by itself, without what it leads to.
+        shown: A short text of its value, for constants.
+        is_shown: Whether it is a component of its own; libraries are shown by their version.
+        edges: What it leads to.
+        distributions: Name and version of the libraries it belongs to.
+        notes: What about it cannot be seen.
+        reads, stores: Attributes of ``self`` that a method reads and sets.
+        seen: Bindings that were followed: mapping, key, value.
+        checks: Further conditions under which the node is as it was.
+    """
+
+    __slots__ = (
+        "_expand", "_held", "checks", "distributions", "edges", "is_fresh_in", "is_shown", "name", "notes", "own",
+        "reads", "seen", "shown", "stores",
+    )  # fmt: skip
+
+    def __init__(self, name: str, expand: Callable[[Node], None] | None) -> None:
+        self.name = name
+        self.own = ""
+        self.shown = ""
+        self.is_shown = True
+        self.edges: dict[str, Node] = {}
+        self.distributions: set[tuple[str, str]] = set()
+        self.notes: list[str] = []
+        self.reads: set[str] = set()
+        self.stores: set[str] = set()
+        self.seen: list[tuple[Mapping[str, object], str, object]] = []
+        self.checks: list[Callable[[], bool]] = []
+        self.is_fresh_in = 0
+        self._held: list[tuple[object, str, object]] = []
+        self._expand = expand
+
+    def expand(self) -> None:
+        """Fill the node, the first time."""
+        expand, self._expand = self._expand, None
+        if expand is not None:
+            expand(self)
+
+    def hold(self, owner: object, attribute: str, value: object) -> None:
+        """Remember that an attribute had a value."""
+        self._held.append((owner, attribute, value))
+
+    def is_as_it_was(self) -> bool:
+        """Return whether all that was followed from this node is still bound to the same things."""
+        for mapping, key, value in self.seen:
+            if mapping.get(key, ABSENT) is not value:
+                return False
+        try:
+            for owner, attribute, value in self._held:
+                if getattr(owner, attribute, ABSENT) is not value:
+                    return False
+        except ValueError:  # an empty cell
+            return False
+        return all(check() for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """All that a root reaches, in canonical order.
+
+    Attributes:
+        hash: Digest of the whole.
+        components: What it is made of, by name.
+        notes: What cannot be seen.
+        nodes: The nodes, the root first.
+    """
+
+    hash: str
+    components: Mapping[str, str]
+    notes: tuple[str, ...]
+    nodes: tuple[Node, ...]
+
+    def is_as_it_was(self, generation: int) -> bool:
+        """Return whether no node has changed; each is looked at once in a generation."""
+        for node in self.nodes:
+            if node.is_fresh_in != generation:
+                if not node.is_as_it_was():
+                    return False
+                node.is_fresh_in = generation
+        return True
+
+
+def read_graph(root: Node, hash_: Hash, generation: int) -> Graph:
+    """Return the graph below a root, expanding its nodes.
+
+    Nodes are numbered in the order in which a depth-first walk along sorted edges meets them: a rooted graph
+    with named edges has exactly one such numbering.
+    """
+    numbers: dict[Node, int] = {root: 0}
+    order: list[Node] = [root]
+    stack = [root]
+    order.clear()
+    numbers.clear()
+    while stack:
+        node = stack.pop()
+        if node in numbers:
+            continue
+        numbers[node] = len(order)
+        order.append(node)
+        node.expand()
+        node.is_fresh_in = generation
+        edges = node.edges
+        stack.extend([edges[label] for label in sorted(edges, reverse=True) if edges[label] not in numbers])
+    lines = []
+    versions: set[tuple[str, str]] = set()
+    for node in order:
+        edges = node.edges
+        links = [f"{label}>{numbers[edges[label]]}" for label in sorted(edges)]
+        lines.append("\t".join([node.own, *links]))
+        versions |= node.distributions
+    lines += [f"{name} {version}" for name, version in sorted(versions)]
+    digest = hash_("\n".join(lines).encode("utf-8", "surrogatepass"))
+    notes = dict.fromkeys(note for node in order for note in node.notes)
+    return Graph(digest, _components(order, versions, digest, hash_), tuple(notes), tuple(order))
+
+
+def _components(order: list[Node], versions: set[tuple[str, str]], digest: str, hash_: Hash) -> dict[str, str]:
+    together: dict[str, list[Node]] = {}
+    for node in order:
+        if node.is_shown:
+            together.setdefault(node.name, []).append(node)
+    found: dict[str, str] = {}
+    for name, nodes in together.items():
+        own = nodes[0].own
+        if len(nodes) > 1 or len(own) != 64:
+            own = hash_("\n".join([node.own for node in nodes]).encode("utf-8", "surrogatepass"))
+        shown = {node.shown for node in nodes}
+        found[name] = f"{own} {shown.pop()}".rstrip() if len(shown) == 1 else own
+    for name, version in sorted(versions):
+        found[name] = f"{found[name]}, {version}" if name in found else version
+    found[WIRING] = digest
+    return found
+
+
+WIRING = "(wiring)"
+"""The component that stands for how the others are linked."""

@@ -1,0 +1,531 @@
+"""The walk over live objects: everything that a piece of code can reach, as a graph of nodes.
+
+Owns the rules of what leads where: names through globals and closure cells, dotted chains through modules,
+defaults, wrappers, classes and their bases, instances and their state. Invariant: walking changes nothing
+that it hashes, and a thing that cannot be hashed is never left out; something coarser stands in for it.
+A node is made when something leads to it and expanded when it is needed. Called by ``fingerprint``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import importlib
+import importlib.util
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from finestflow.cache.code import classes, values
+from finestflow.cache.code.definitions import Definition, Definitions
+from finestflow.cache.code.distributions import Distributions, python_version
+from finestflow.cache.code.graph import ABSENT, Node
+from finestflow.cache.code.origin import Origin, Origins, shown_module
+from finestflow.cache.code.scopes import ESCAPES, Chain, ImportRef
+from finestflow.cache.code.values import Constants
+
+__all__ = ["Walk"]
+
+# Code that uses these can reach what no reader of the code can know.
+_COMPUTED = frozenset({"eval", "exec", "globals", "compile"})
+_CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
+_BUILTINS: Mapping[str, object] = vars(builtins)
+_Namespace = Mapping[str, Any]
+
+
+class Walk:
+    """Makes and expands the nodes of one state of the process.
+
+    Args:
+        origins: Says which code is the project's.
+        definitions: Finds the source of live code.
+        distributions: Finds versions of what is not the project's.
+        constants: Digests values.
+        started: When the process began, in seconds since the epoch; source files that were changed later
+            are not taken for what was imported.
+    """
+
+    def __init__(
+        self,
+        origins: Origins,
+        definitions: Definitions,
+        distributions: Distributions,
+        constants: Constants,
+        started: float | None = None,
+    ) -> None:
+        self.origins = origins
+        self.definitions = definitions
+        self.distributions = distributions
+        self.constants = constants
+        self.started = started
+        self._nodes: dict[tuple[str, int, int], tuple[Node, object]] = {}
+
+    # What a value leads to
+
+    def target(self, value: object, name: str, home: _Namespace, via: type | None = None) -> Node:
+        """Return the node of a value.
+
+        Args:
+            value: Any object that code can name.
+            name: How to call it, where it has no name of its own.
+            home: Globals of the module that names it: what stands in when the value cannot be digested.
+            via: The class through which a method was reached; what its ``self`` is.
+        """
+        kind = type(value)
+        if kind is FunctionType:
+            return self.function(value, name, via)  # type: ignore[arg-type]
+        if kind in values.SCALARS:
+            return self.constants.leaf(value, name, lambda: self.literals(home))
+        if isinstance(value, type):
+            return self.cls(value)
+        if kind is ModuleType or isinstance(value, ModuleType):
+            return self.module(value)  # type: ignore[arg-type]
+        expand = self._expander(value, name, home, via)
+        return self._node(kind.__name__, value, via, name, expand)
+
+    def _expander(self, value: Any, name: str, home: _Namespace, via: type | None) -> Callable[[Node], None]:
+        """Return what fills the node of a value that is neither scalar, function, class nor module."""
+        if isinstance(value, MethodType):
+            return lambda node: self._expand_method(node, value, name, home)
+        if isinstance(value, functools.partial | functools.partialmethod):
+            parts = {"func": value.func, "args": value.args, "keywords": value.keywords}
+            return lambda node: self._expand_parts(node, "partial", parts, name, home, via)
+        if isinstance(value, staticmethod):
+            return lambda node: self._expand_parts(node, "static", {"func": value.__func__}, name, home, None)
+        if isinstance(value, classmethod):
+            return lambda node: self._expand_parts(node, "class", {"func": value.__func__}, name, home, via)
+        if isinstance(value, property):
+            parts = {part: function for part in ("fget", "fset", "fdel") if (function := getattr(value, part))}
+            return lambda node: self._expand_parts(node, "property", parts, name, home, via)
+        if isinstance(value, functools.cached_property):
+            return lambda node: self._expand_parts(node, "cached", {"func": value.func}, name, home, via)
+        if isinstance(value, types.GenericAlias | types.UnionType) or hasattr(value, "__origin__"):
+            parts = {"origin": getattr(value, "__origin__", None), "args": getattr(value, "__args__", ())}
+            return lambda node: self._expand_parts(node, "alias", parts, name, home, None)
+        if isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType | types.WrapperDescriptorType):
+            return lambda node: self._expand_builtin(node, value, name, home)
+        return lambda node: values.expand(self, node, value, name, home)
+
+    def _node(self, kind: str, key: object, via: type | None, name: str, expand: Callable[[Node], None]) -> Node:
+        place = (kind, id(key), id(via))
+        known = self._nodes.get(place)
+        if known is None:
+            # The pair keeps the objects alive, so that their ids stay theirs.
+            known = self._nodes[place] = (Node(name, expand), (key, via))
+        return known[0]
+
+    def parts(self, node: Node, own: str, parts: Mapping[str, object], name: str, home: _Namespace) -> None:
+        """Fill a node that is nothing but its parts."""
+        self._expand_parts(node, own, parts, name, home, None)
+
+    def _expand_parts(
+        self, node: Node, own: str, parts: Mapping[str, Any], name: str, home: _Namespace, via: type | None
+    ) -> None:
+        node.own = own
+        for label, part in parts.items():
+            shown = name if label in ("func", "fget") else f"{name}.{label}"
+            node.edges[label] = self.target(part, shown, home, via)
+
+    def _expand_method(self, node: Node, method: MethodType, name: str, home: _Namespace) -> None:
+        owner = method.__self__
+        cls = owner if isinstance(owner, type) else type(owner)
+        node.own = "method"
+        node.edges["func"] = self.target(method.__func__, name, home, cls)
+        node.edges["self"] = self.target(owner, f"{name}.__self__", home)
+
+    def _expand_builtin(self, node: Node, value: Any, name: str, home: _Namespace) -> None:
+        owner = getattr(value, "__self__", None)
+        if owner is None or isinstance(owner, ModuleType):
+            self.foreign(node, value)
+            return
+        node.own = f"builtin {value.__name__}"
+        node.edges["self"] = self.target(owner, f"{name}.__self__", home)
+
+    # Functions
+
+    def function(self, function: FunctionType, name: str = "", via: type | None = None) -> Node:
+        """Return the node of a function that is written in Python."""
+        if self.origins.of_function(function) is not Origin.PROJECT:
+            return self._node("foreign", function, None, name, lambda node: self._expand_foreign(node, function, name))
+        shown = _shown_function(function, name)
+        return self._node("function", function, via, shown, lambda node: self._expand_function(node, function, via))
+
+    def _expand_function(self, node: Node, function: FunctionType, via: type | None) -> None:
+        code, home = function.__code__, function.__globals__
+        definition = self.definitions.of_code(code, home)
+        node.own = definition.hash
+        node.hold(function, "__code__", code)
+        if not definition.from_source:
+            node.notes.append(
+                f"the source of `{node.name}` is not what runs (edited since its import, or made at run time):"
+                " its bytecode counts"
+            )
+        cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=False))
+        for chain in definition.chains:
+            self._follow_name(node, chain, home, cells, via)
+        for chain in definition.decorators:
+            self._decorator(node, chain, home, cells, definition)
+        for imported in definition.imports:
+            self._follow_import(node, imported, home)
+        if definition.computed:
+            node.notes.append(f"`{node.name}` imports a module whose name is computed: it cannot be seen")
+        if "__wrapped__" in function.__dict__:
+            node.edges["__wrapped__"] = self.target(function.__dict__["__wrapped__"], node.name, home, via)
+        self._defaults(node, function, home)
+        if via is not None:
+            self._follow_self(node, definition, via, function.__name__)
+
+    def _defaults(self, node: Node, function: FunctionType, home: _Namespace) -> None:
+        code, defaults, keywords = function.__code__, function.__defaults__, function.__kwdefaults__
+        node.hold(function, "__defaults__", defaults)
+        node.hold(function, "__kwdefaults__", keywords)
+        found: dict[str, object] = dict(keywords or {})
+        if defaults:
+            found.update(zip(code.co_varnames[: code.co_argcount][-len(defaults) :], defaults, strict=False))
+        for name, value in found.items():
+            node.edges[f"default {name}"] = self.target(value, f"{node.name}.{name}", home)
+
+    def _expand_foreign(self, node: Node, function: FunctionType, name: str) -> None:
+        """Fill the node of a function of a library: its version, and the project's code that it wraps."""
+        self.foreign(node, function)
+        home = self._home_of(function)
+        wrapped = function.__dict__.get("__wrapped__")
+        if wrapped is not None:
+            node.edges["__wrapped__"] = self.target(wrapped, name, home)
+        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+            value = _cell(cell)
+            if value is ABSENT:
+                continue
+            node.hold(cell, "cell_contents", value)
+            if values.is_harmless(value, wrapped is not None, self.origins):
+                continue
+            node.edges[f"cell {variable}"] = self.target(value, f"{name}.{variable}", home)
+
+    def _home_of(self, function: FunctionType) -> _Namespace:
+        """Return the globals of the innermost wrapped function, or of the function itself."""
+        inner: Any = function
+        for _ in range(20):
+            wrapped = getattr(inner, "__wrapped__", None)
+            if wrapped is None:
+                break
+            inner = wrapped
+        home: _Namespace = getattr(inner, "__globals__", function.__globals__)
+        return home
+
+    # Names
+
+    def _follow_name(
+        self, node: Node, chain: Chain, home: _Namespace, cells: Mapping[str, CellType], via: type | None = None
+    ) -> None:
+        root = chain[0]
+        cell = cells.get(root)
+        if cell is not None:
+            value = _cell(cell)
+            node.hold(cell, "cell_contents", value)
+            if value is not ABSENT and root != "__class__":
+                self.follow(node, chain, value, f"{node.name}.{root}", home, via)
+            return
+        value = home.get(root, ABSENT)
+        node.seen.append((home, root, value))
+        if value is not ABSENT:
+            self.follow(node, chain, value, f"{shown_module(home.get('__name__', ''))}.{root}", home, None)
+        elif root in _COMPUTED and root in _BUILTINS:
+            node.notes.append(f"`{node.name}` uses {root}: what it names that way cannot be seen")
+
+    def follow(
+        self, node: Node, chain: Chain, value: object, name: str, home: _Namespace, via: type | None = None
+    ) -> None:
+        """Add what a dotted chain leads to, whose first name is bound to a value."""
+        step = 1
+        while isinstance(value, ModuleType):
+            if self.origins.of_module(value) is not Origin.PROJECT:
+                node.edges[".".join(chain[:step])] = self.module(value)
+                value = _inside(value, chain[step:])
+                if not (isinstance(value, FunctionType) and self.origins.of_function(value) is Origin.PROJECT):
+                    return
+                step = len(chain)
+                break
+            if step == len(chain):
+                break
+            value, name, home = self._attribute_of_module(node, value, chain[step])
+            step += 1
+            if value is ABSENT:
+                return
+        label = ".".join(chain[:step])
+        if label not in node.edges:
+            node.edges[label] = self.target(value, name, home, via)
+        if step < len(chain) and isinstance(value, FunctionType) and chain[step] in value.__dict__:
+            attribute = value.__dict__[chain[step]]
+            node.seen.append((value.__dict__, chain[step], attribute))
+            node.edges[f"{label}.{chain[step]}"] = self.target(attribute, f"{name}.{chain[step]}", home)
+
+    def _attribute_of_module(self, node: Node, module: ModuleType, attribute: str) -> tuple[object, str, _Namespace]:
+        namespace = module.__dict__
+        value = namespace.get(attribute, ABSENT)
+        node.seen.append((namespace, attribute, value))
+        name = shown_module(module.__name__)
+        if value is ABSENT and isinstance(function := namespace.get("__getattr__"), FunctionType):
+            node.edges[f"{name}.__getattr__"] = self.function(function)
+        if value is ABSENT:
+            value = _find_attribute(module, attribute)
+        return value, f"{name}.{attribute}", namespace
+
+    def _decorator(
+        self, node: Node, chain: Chain, home: _Namespace, cells: Mapping[str, CellType], definition: Definition
+    ) -> None:
+        """Add a decorator. Its arguments stand in the function's source, so of a library's object only the version."""
+        cell = cells.get(chain[0])
+        value = _cell(cell) if cell is not None else home.get(chain[0], ABSENT)
+        value = _inside(value, chain[1:])
+        if value is ABSENT:
+            return
+        owner = value if isinstance(value, type | ModuleType | FunctionType) else type(value)
+        if self.origin(owner) is Origin.DISTRIBUTION:
+            node.own += definition.annotations  # libraries read annotations
+            node.distributions.update(self.versions(owner))
+        elif self.origin(owner) is Origin.PROJECT:
+            self._follow_name(node, chain, home, cells)
+
+    def _follow_import(self, node: Node, imported: ImportRef, home: _Namespace) -> None:
+        module_name, level, is_from, chain = imported
+        package = home.get("__package__") or (home.get("__name__", "").rpartition(".")[0])
+        try:
+            full = importlib.util.resolve_name("." * level + module_name, package) if level else module_name
+        except ImportError:
+            return
+        module = self._load(node, full)
+        if module is None:
+            return
+        if not is_from:
+            module = sys.modules.get(full.partition(".")[0], module)
+        self.follow(node, (f"import {full}", *chain), module, full, home)
+
+    def _load(self, node: Node, name: str) -> ModuleType | None:
+        """Return a module that a function imports, importing it only when it is the project's."""
+        module = sys.modules.get(name)
+        if module is not None:
+            return module
+        top = name.partition(".")[0]
+        loaded = sys.modules.get(top)
+        try:
+            spec = None if loaded is not None else importlib.util.find_spec(top)
+            origin = spec.origin if spec is not None else None
+            if loaded is not None:
+                where = self.origins.of_module(loaded)
+            elif spec is None:
+                return None
+            else:
+                where = self.origins.of_path(origin) if origin and os.sep in origin else self.origins.of_name(top)
+            if where is Origin.PROJECT:
+                return importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001  the project's own import may raise anything
+            node.notes.append(f"`{node.name}` imports `{name}`, which cannot be imported here: {error}")
+            return None
+        if where is Origin.DISTRIBUTION:
+            path = origin or getattr(loaded, "__file__", None)
+            node.distributions.update(self.distributions.of_file(path) if path else ())
+        elif where is Origin.PYTHON:
+            node.distributions.add(python_version())
+        return None
+
+    # Attributes of self
+
+    def _follow_self(self, node: Node, definition: Definition, cls: type, method: str) -> None:
+        node.reads.update(definition.attributes)
+        if method not in _CONSTRUCTORS:
+            node.stores.update(definition.stored)
+        for attribute in definition.attributes:
+            if attribute == ESCAPES:
+                node.edges["self"] = self.cls(cls)
+            else:
+                self.attribute(node, cls, attribute)
+        for attribute in definition.parents:
+            if attribute == ESCAPES:
+                node.edges["self"] = self.cls(cls)
+                continue
+            for index, owner in enumerate(cls.__mro__):
+                value = vars(owner).get(attribute, ABSENT)
+                node.seen.append((vars(owner), attribute, value))
+                if value is not ABSENT and self.origins.of_class(owner) is Origin.PROJECT:
+                    node.edges[f"super {attribute} {index}"] = self.member(owner, attribute, value, cls)
+
+    def attribute(self, node: Node, cls: type, attribute: str) -> None:
+        """Add what an attribute of an instance of a class leads to, where the class says so."""
+        if attribute in classes.params(cls):
+            return
+        for owner in cls.__mro__:
+            value = vars(owner).get(attribute, ABSENT)
+            node.seen.append((vars(owner), attribute, value))
+            if value is not ABSENT:
+                if self.origins.of_class(owner) is Origin.PROJECT:
+                    node.edges[f"self.{attribute}"] = self.member(owner, attribute, value, cls)
+                return
+
+    def member(self, owner: type, attribute: str, value: object, via: type | None) -> Node:
+        """Return the node of an entry of a class body."""
+        home = classes.namespace(owner)
+        return self.target(value, f"{classes.shown_class(owner)}.{attribute}", home, via)
+
+    # Classes and modules
+
+    def cls(self, cls: type) -> Node:
+        """Return the node of a class with all its methods."""
+        if self.origins.of_class(cls) is not Origin.PROJECT:
+            return self._node("foreign", cls, None, cls.__name__, lambda node: self.foreign(node, cls))
+        return self._node("class", cls, None, classes.shown_class(cls), lambda node: classes.expand(self, node, cls))
+
+    def task(self, cls: type) -> Node:
+        """Return the node of a task class: what `run` and `initialize` reach, and no other method."""
+        name = classes.shown_class(cls)
+        return self._node("task", cls, None, name, lambda node: classes.expand_task(self, node, cls))
+
+    def module(self, module: ModuleType) -> Node:
+        """Return the node of a whole module, for code that uses it in a way that cannot be followed."""
+        if self.origins.of_module(module) is not Origin.PROJECT:
+            return self._node("foreign", module, None, module.__name__, lambda node: self.foreign(node, module))
+        return self.whole(module.__dict__)
+
+    def whole(self, namespace: _Namespace) -> Node:
+        """Return the node of all that a module of the project is."""
+        name = shown_module(str(namespace.get("__name__", "")))
+        return self._node("module", namespace, None, name, lambda node: self._expand_module(node, namespace))
+
+    def _expand_module(self, node: Node, namespace: _Namespace) -> None:
+        path = namespace.get("__file__")
+        node.own = " ".join(["module", *self._file_hashes(node, path, namespace)])
+        name = namespace.get("__name__")
+        for key in sorted(namespace):
+            value = namespace[key]
+            node.seen.append((namespace, key, value))
+            if isinstance(value, FunctionType | type) and getattr(value, "__module__", None) == name:
+                node.edges[key] = self.target(value, f"{node.name}.{key}", namespace)
+        source = self.definitions.of_file(path, namespace) if isinstance(path, str) else None
+        for chain in source.chains if source is not None else ():
+            value = namespace.get(chain[0], ABSENT)
+            if isinstance(value, FunctionType | type) or (isinstance(value, ModuleType) and len(chain) > 1):
+                self.follow(node, chain, value, f"{node.name}.{chain[0]}", namespace)
+
+    def _file_hashes(self, node: Node, path: object, namespace: _Namespace) -> Iterator[str]:
+        if not isinstance(path, str):
+            node.notes.append(f"the source of `{node.name}` is not in a file: this counts as new in each process")
+            yield self.constants.salt
+            return
+        paths = [Path(path)]
+        if paths[0].stem == "__init__":  # a name that is computed may be that of a sub-module
+            paths = sorted(paths[0].parent.rglob("*.py"))
+        for file in paths:
+            yield self._file_hash(node, str(file), namespace)
+
+    def _file_hash(self, node: Node, path: str, namespace: _Namespace) -> str:
+        if not path.endswith(".py"):
+            return self.file(node, path)
+        source = self.definitions.of_file(path, namespace)
+        node.checks.append(lambda: self.definitions.of_file(path, namespace) is source)
+        if not self.is_what_was_imported(path):
+            node.notes.append(f"`{node.name}` was edited since its import: this counts as new in each process")
+            return self.constants.salt
+        return source.module if source is not None else self.file(node, path)
+
+    def file(self, node: Node, path: str) -> str:
+        """Return the digest of a file, such as a compiled extension."""
+        digest = self.constants.file_digest(path)
+        node.checks.append(lambda: self.constants.file_digest(path) == digest)
+        return digest
+
+    def is_what_was_imported(self, path: str) -> bool:
+        """Return whether a source file may be taken for what this process has loaded from it."""
+        if not self.definitions.is_as_first_seen(path):
+            return False
+        try:
+            return self.started is None or os.stat(path).st_mtime <= self.started
+        except OSError:
+            return False
+
+    # What is not the project's
+
+    def origin(self, value: object) -> Origin:
+        """Return where a function, class, module or compiled callable comes from."""
+        if isinstance(value, FunctionType):
+            return self.origins.of_function(value)
+        if isinstance(value, ModuleType):
+            return self.origins.of_module(value)
+        name = getattr(value, "__module__", None)
+        return self.origins.of_name(name) if isinstance(name, str) else Origin.PYTHON
+
+    def foreign(self, node: Node, value: Any) -> None:
+        """Fill the node of something of a library: which thing it is, and the version of the library."""
+        module = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+        name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
+        node.own = f"foreign {module} {name}"
+        node.is_shown = False
+        node.distributions.update(self.versions(value))
+        if self.origin(value) is Origin.PROJECT:  # a compiled extension of the project
+            path = getattr(value, "__file__", None) or getattr(sys.modules.get(str(module)), "__file__", None)
+            node.is_shown = True
+            node.own += " " + (self.file(node, path) if path else "")
+
+    def versions(self, value: object) -> tuple[tuple[str, str], ...]:
+        """Return the distributions that something outside the project belongs to."""
+        origin = self.origin(value)
+        if origin is Origin.PYTHON:
+            return () if getattr(value, "__module__", "") == "builtins" else (python_version(),)
+        if origin is not Origin.DISTRIBUTION:
+            return ()
+        module = value if isinstance(value, ModuleType) else sys.modules.get(str(getattr(value, "__module__", "")))
+        path = getattr(module, "__file__", None)
+        if path is None:
+            path = next((str(Path(folder) / "_") for folder in getattr(module, "__path__", ())), None)
+        return self.distributions.of_file(path) if path else ()
+
+    def literals(self, home: _Namespace) -> frozenset[str]:
+        """Return the short texts that stand in the source of a module."""
+        path = home.get("__file__")
+        source = self.definitions.of_file(path, home) if isinstance(path, str) else None
+        return source.literals if source is not None else frozenset()
+
+
+def _shown_function(function: FunctionType, name: str) -> str:
+    """Return the name of a function: that of its code, because a wrapper calls itself like what it wraps."""
+    code_name = function.__code__.co_qualname.replace(".<locals>", "")
+    if name and code_name.endswith("<lambda>"):
+        return name
+    return f"{shown_module(str(function.__globals__.get('__name__', '')))}.{code_name}"
+
+
+def _cell(cell: CellType | None) -> Any:
+    try:
+        return ABSENT if cell is None else cell.cell_contents
+    except ValueError:
+        return ABSENT
+
+
+def _inside(value: Any, attributes: Chain) -> Any:
+    """Return what attributes of modules lead to, without running any code to find it."""
+    for attribute in attributes:
+        if not isinstance(value, ModuleType):
+            break
+        value = value.__dict__.get(attribute, ABSENT)
+    return value
+
+
+def _find_attribute(module: ModuleType, attribute: str) -> Any:
+    """Return a sub-module that is not bound yet, or what the module's own ``__getattr__`` gives."""
+    found = sys.modules.get(f"{module.__name__}.{attribute}")
+    if found is not None:
+        return found
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        pass
+    except Exception:  # noqa: BLE001  the project's own `__getattr__` may raise anything
+        return ABSENT
+    if getattr(module, "__path__", None) is None:
+        return ABSENT
+    try:
+        return importlib.import_module(f"{module.__name__}.{attribute}")
+    except Exception:  # noqa: BLE001  the project's own import may raise anything
+        return ABSENT
