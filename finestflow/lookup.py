@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
-from finestflow.cache.digest import digest_value
 from finestflow.cache.fingerprint import explain, task_identity
 from finestflow.errors import FinestflowError, ValueNotStorableError
 from finestflow.model import Digest, Fingerprint
@@ -77,14 +76,12 @@ class Lookup:
     Args:
         store: Where entries are.
         fingerprinter: Fingerprints code.
-        digest_options: How values are digested: the repository's root and what belongs to the project.
         seed: The run's seed.
         earlier: Key of each node of the pipeline's last run, by path.
     """
 
     store: Store
     fingerprinter: Fingerprinter
-    digest_options: Mapping[str, Any]
     seed: int
     earlier: Mapping[str, Fingerprint] = field(default_factory=dict)
     _classes: dict[str, str] = field(default_factory=dict)
@@ -142,7 +139,7 @@ class Lookup:
         return static
 
     def _param_token(self, name: str, value: Any) -> str:
-        digested = digest_value(value, **self.digest_options)
+        digested = self.store.digest(value)
         return f"{name}={digested.digest}{self.class_tokens(digested.classes)}"
 
     def describe(self, static: Static) -> str:
@@ -178,15 +175,21 @@ class Lookup:
 
     def value_token(self, value: Any) -> tuple[Digest, str]:
         """Return the digest of a plain value, and its token in a key."""
-        digested = digest_value(value, **self.digest_options)
+        digested = self.store.digest(value)
         return digested.digest, digested.digest + self.class_tokens(digested.classes)
 
     # -- entries -----------------------------------------------------------------------------------------------------------------------
 
-    def find(self, key: Fingerprint, context: Context) -> Verdict:
-        """Return the entry that serves a key, its observed dependencies verified and its output there."""
+    def find(self, key: Fingerprint, context: Context, *, fresh: bool = False) -> Verdict:
+        """Return the entry that serves a key, its observed dependencies verified and its output there.
+
+        Args:
+            key: Key of a call.
+            context: The call's view of the context.
+            fresh: Look for what other processes have added meanwhile.
+        """
         why = ""
-        for entry in reversed(self.store.find_entries(key)):
+        for entry in self.store.find_entries(key, fresh=fresh):
             reason = self._stale_reason(entry.observed, key, context)
             if reason:
                 why = why or reason
@@ -221,7 +224,7 @@ class Lookup:
         entries = self.store.find_entries(earlier) if earlier else []
         if not entries:
             return "no earlier result"
-        before = json.loads(entries[-1].effects or "{}")
+        before = json.loads(entries[0].effects or "{}")
         try:
             about = json.loads(self.store.load(before["about"]))
         except (FinestflowError, KeyError, ValueError):

@@ -20,10 +20,10 @@ from finestflow.executor.perform import Clock, Performer
 from finestflow.executor.sequential import SequentialExecutor
 from finestflow.journal.state import RunState
 from finestflow.lookup import Lookup
-from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
+from finestflow.model import Fingerprint, NodeStatus, Run, RunId, RunStatus, Snapshot
 from finestflow.node import Node, UnknownValue
 from finestflow.pipeline.context import Context
-from finestflow.pipeline.describe import dump_task, dump_value, flat_params
+from finestflow.pipeline.describe import dump_task, dump_value, flat_params, secret_values
 from finestflow.pipeline.output import Output, handle_of, part_of, part_text, resolve
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
@@ -96,6 +96,8 @@ class RunRequest:
         name: Its name.
         argv: The command line that led to it.
         reproduces: The run that this one runs again.
+        folder: Where the process works, relative to the root.
+        judge: Asked at the end how the run compares; its answer is recorded.
     """
 
     pipeline: Pipeline
@@ -106,6 +108,8 @@ class RunRequest:
     name: str
     argv: tuple[str, ...] = ()
     reproduces: RunId | None = None
+    folder: str = "."
+    judge: Callable[[Run], dict[str, Any]] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +155,6 @@ class Runner:
         clock: Where the time comes from.
         environment: What ``read_environment`` found; asked for once a run.
         root: The repository's root, or the folder of the process.
-        digest_options: How values are digested.
         warn: Says something to the person at the terminal, once a text.
     """
 
@@ -163,7 +166,6 @@ class Runner:
         clock: Clock,
         environment: Callable[[], Mapping[str, Any]],
         root: Path,
-        digest_options: Mapping[str, Any],
         warn: Callable[[str], None],
     ) -> None:
         self._store = store
@@ -171,7 +173,6 @@ class Runner:
         self._clock = clock
         self._environment = environment
         self._root = root
-        self._digest_options = digest_options
         self._warn = warn
         self._performer = Performer(store.encode, clock)
 
@@ -182,7 +183,7 @@ class Runner:
         raised again.
         """
         live = tracking.open_live(request.run_id)
-        telling = _Telling(live, listener)
+        telling = _Telling(live, listener, secret_values(request.pipeline))
         telling.emit(self._begin(request))
         try:
             if live is not None:
@@ -204,7 +205,7 @@ class Runner:
 
         ``unknown`` names the node whose value the body looks at before anybody has computed it; the plan is known up to there.
         """
-        telling = _Telling(None, None)
+        telling = _Telling(None, None, secret_values(request.pipeline))
         telling.emit(self._begin(request))
         return self._execute(request, telling, is_plan=True)
 
@@ -226,7 +227,15 @@ class Runner:
             "inputs": inputs,
             "input_digests": digests,
             "environment": self._environment(),
-            "settings": {"seed": options.seed, "executor": "sequential", "jobs": 1, "cache": options.cache, "force": list(options.forced)},
+            "settings": {
+                "seed": options.seed,
+                "executor": "sequential",
+                "jobs": 1,
+                "cache": options.cache,
+                "force": list(options.forced),
+                "folder": request.folder,
+                "context": dump_value(dict(options.context), self._put),
+            },
             "tags": list(options.tags),
             "note": options.note,
             "reproduces": request.reproduces,
@@ -267,8 +276,9 @@ class Runner:
     def _execute(self, request: RunRequest, telling: _Telling, *, is_plan: bool = False) -> Finished:
         options, pipeline = request.options, request.pipeline
         self._fingerprinter.refresh()
-        earlier = self._store.prefetch(pipeline.task_name)
-        lookup = Lookup(self._store, self._fingerprinter, self._digest_options, options.seed, earlier)
+        self._store.prefetch(pipeline.task_name)
+        earlier: Mapping[str, Fingerprint] = {}
+        lookup = Lookup(self._store, self._fingerprinter, options.seed, earlier)
         session = Session(
             run_id=request.run_id,
             lookup=lookup,
@@ -312,9 +322,11 @@ class Runner:
                 if node.status is NodeStatus.RUNNING:
                     node.status = NodeStatus.CANCELLED
                     telling.emit(node.event(self._clock.time()), lazy=True)
+        reproduction = request.judge(telling.state.run) if request.judge is not None else {}
         telling.emit(
             {
                 "e": "end",
+                "reproduction": reproduction,
                 "status": status.value,
                 "ended": self._clock.time(),
                 "error": "" if error is None else _one_line(error),
@@ -324,7 +336,7 @@ class Runner:
         )
         if not is_plan:
             keys = {path: node.key for path, node in session.nodes.items() if node.key is not None}
-            self._store.remember(request.pipeline.task_name, keys)
+            self._store.remember(request.pipeline.task_name, keys.values())
             self._store.flush()
         finished.run = telling.state.run
 
@@ -339,14 +351,19 @@ class Runner:
 class _Telling:
     """Where events go: folded in memory, written to the live folder, shown to a listener."""
 
-    def __init__(self, live: LiveFolder | None, listener: Callable[[Mapping[str, Any]], None] | None) -> None:
+    def __init__(
+        self, live: LiveFolder | None, listener: Callable[[Mapping[str, Any]], None] | None, secrets: tuple[str, ...]
+    ) -> None:
         self.state = RunState()
         self._live = live
+        self._secrets = secrets
         self._listener = listener
         self._replayed: dict[str, str] = {}
 
     def emit(self, event: dict[str, Any], *, lazy: bool = False) -> None:
-        """Take an event."""
+        """Take an event; secrets in it are blanked first."""
+        if self._secrets:
+            event = _blank(event, self._secrets)
         if event["e"] == "text":
             if self._live is not None:
                 self._live.write_log(event["node"], event["text"])
@@ -366,6 +383,19 @@ class _Telling:
         for path, digest in self._replayed.items():
             with contextlib.suppress(FinestflowError, KeyError):
                 self._live.write_log(path, f"[replayed from run {nodes[path].hit_of}]\n{store.load(digest)}")
+
+
+def _blank(data: Any, secrets: tuple[str, ...]) -> Any:
+    """Return the data with every secret in its texts replaced by stars."""
+    if isinstance(data, str):
+        for secret in secrets:
+            data = data.replace(secret, "***")
+        return data
+    if isinstance(data, Mapping):
+        return {_blank(key, secrets): _blank(value, secrets) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_blank(item, secrets) for item in data]
+    return data
 
 
 def _one_line(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
+from finestflow.cache.store import Entry
 from finestflow.errors import FinestflowError, GraphError
 from finestflow.executor.protocol import Effects, Executor, Job, Outcome
 from finestflow.lookup import Lookup, Static, compose_key, seed_of
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from finestflow.pipeline.task import Task
 
 __all__ = ["BodyFrame", "Session", "running"]
+
+_LONGEST_WAIT = 86_400.0
+"""Seconds to wait for another run that computes the same key; a claim ends with its owner, so this is no risk of hanging."""
 
 Inputs = list[tuple[str, Any]]
 
@@ -190,9 +194,8 @@ class Session:
         """Wait while another run computes the same key; return whether its result serves."""
         self.emit({"e": "note", "node": node.path, "text": "waiting: another run is computing this"})
         assert self._claims is not None  # noqa: S101 - the caller saw it
-        self._claims.take(node.key, wait=True)  # type: ignore[arg-type]
-        self.store.forget_prefetched(node.key)
-        verdict = self.lookup.find(node.key, context)  # type: ignore[arg-type]
+        self._claims.take(node.key, wait=_LONGEST_WAIT)  # type: ignore[arg-type]
+        verdict = self.lookup.find(node.key, context, fresh=True)  # type: ignore[arg-type]
         if verdict.entry is None:
             return False
         self._claims.release(node.key)  # type: ignore[arg-type]
@@ -255,7 +258,7 @@ class Session:
             self._keep(node, static, outcome, context, is_cached=is_cached)
             self._tell(node, static)
         if is_cached and self._claims is not None:
-            self.store.after_flush(lambda: self._claims.release(node.key))  # type: ignore[union-attr,arg-type]
+            self.store.release_when_written(self._claims, node.key)  # type: ignore[arg-type]
 
     def _keep(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
         """Store the output, and the entry when the call may be cached."""
@@ -277,9 +280,7 @@ class Session:
         except FinestflowError as error:
             node.notes.append(f"not cached: {error}")
             return
-        self.store.add_entry(
-            key=node.key, observed=observed, value=encoded.digest, run=self.run_id, seconds=outcome.seconds, effects=effects
-        )
+        self.store.add_entry(Entry(node.key, observed, encoded.digest, self.run_id, outcome.seconds, effects))  # type: ignore[arg-type]
 
     def _effects(self, node: Node, static: Static, effects: Effects) -> str:
         kept: dict[str, Any] = {"about": self.lookup.describe(static)}

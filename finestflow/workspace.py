@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -22,14 +22,18 @@ from finestflow.git.repository import Repository, find_repository
 from finestflow.model import NodeRecord, OutputRecord, Run, RunId, RunSummary, Snapshot
 
 if TYPE_CHECKING:
-    from finestflow.cache.store import Store
+    from finestflow.cache.store import Store, Usage
+    from finestflow.compare import RunDiff
+    from finestflow.gc import GcPlan
     from finestflow.journal.annotations import Annotations
     from finestflow.journal.index import Index
     from finestflow.journal.journal import Journal
     from finestflow.journal.live import LiveFolder
     from finestflow.journal.query import Query
     from finestflow.pipeline.pipeline import Pipeline
-    from finestflow.runner import Finished, Runner, RunOptions
+    from finestflow.reproduce import Preflight, Verdict
+    from finestflow.runner import Finished, Runner, RunOptions, RunRequest, Tracking
+    from finestflow.verify import Finding
 
 __all__ = ["SystemClock", "Workspace", "launch"]
 
@@ -40,8 +44,13 @@ _LARGEST_SHOWN = 3
 class SystemClock:
     """The time of this machine."""
 
-    time = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return time.perf_counter()
 
 
 class Workspace:
@@ -125,6 +134,14 @@ class Workspace:
             return self.state_dir / "store" / "objects"
         return self.root / path / "objects"
 
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder of this process for private copies of artifacts; it goes when the process ends."""
+        import tempfile
+
+        self._scratch = tempfile.TemporaryDirectory(prefix="finestflow-", ignore_cleanup_errors=True)
+        return Path(self._scratch.name)
+
     def require_repository(self) -> Repository:
         """Return the repository, or raise with what to do about it."""
         if self.repository is None:
@@ -148,31 +165,19 @@ class Workspace:
             self.state_dir / "store" / "store.sqlite",
             self.objects_dir,
             verify_always=self.config.store.verify == "always",
+            root=self.root,
+            of_code=lambda code: self.fingerprinter.of_function(code).hash,
+            is_project=lambda code: self.fingerprinter.is_project(code),
+            scratch=self.scratch,
             warn=self.warn,
-            **self.digest_options,
         )
 
     @cached_property
     def fingerprinter(self) -> Any:
         """Fingerprints of code, with the definitions of files kept in the state folder."""
-        from finestflow.cache.definitions import DefinitionFolder
-        from finestflow.cache.fingerprint import Fingerprinter
+        from finestflow.cache.fingerprint import Fingerprinter, FolderDefinitionCache
 
-        return Fingerprinter([self.root], digest=self._digest_of, definitions=DefinitionFolder(self.state_dir / "definitions"))
-
-    def _digest_of(self, value: object) -> str:
-        from finestflow.cache.digest import digest_value
-
-        return digest_value(value, **self.digest_options).digest
-
-    @cached_property
-    def digest_options(self) -> dict[str, Any]:
-        """How values are digested here."""
-        return {
-            "root": self.root,
-            "of_code": lambda code: self.fingerprinter.of_function(code).hash,
-            "is_project": lambda cls: self.fingerprinter.is_project(cls),
-        }
+        return Fingerprinter([self.root], digest=self.store.digest, definitions=FolderDefinitionCache(self.state_dir / "definitions"))
 
     @cached_property
     def journal(self) -> Journal:
@@ -219,7 +224,7 @@ class Workspace:
     def select(self, query: str = "", *, sort: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return the runs that a query finds, newest first or sorted by a key; live ones are on top."""
         parsed = self.parse_query(query) if query else None
-        found = self.index.summaries(parsed, sort=sort, limit=limit)
+        found = self.index.summaries(parsed, sort=sort or "-started", limit=limit)
         if sort is None:
             live = [run for run in self.live_runs() if parsed is None or parsed.matches(run)]
             found = live + found
@@ -250,7 +255,7 @@ class Workspace:
 
     def short_ids(self, runs: Sequence[RunSummary]) -> dict[str, str]:
         """Return the shortest beginning of each id that names it alone."""
-        return self.index.short_ids([run.id for run in runs])
+        return self.index.prefixes([run.id for run in runs])
 
     def resolve(self, name: str) -> RunSummary:
         """Return the run that a person names: an id or its beginning, ``@``, ``@~2``, ``@{digits}``, a name, a commit.
@@ -297,10 +302,18 @@ class Workspace:
     def _node_log(self, run: Run, node: str) -> bytes | None:
         if run.summary.commit:
             return self.journal.read_log(run.summary.commit, node)
-        from finestflow.journal.live import log_path
+        from finestflow.journal.live import iter_live
 
-        path = log_path(self.require_repository().state_dir, run.summary.id, node)
-        return path.read_bytes() if path.is_file() else None
+        for entry in iter_live(self.require_repository().state_dir):
+            if entry.run_id == run.summary.id:
+                return entry.read_log(node)
+        return None
+
+    def why(self, run: Run, node: str) -> list[str]:
+        """Return why a node ran or where its hit came from, in sentences."""
+        from finestflow.why import explain_node
+
+        return explain_node(run, node, self.resolve)
 
     # -- outputs -----------------------------------------------------------------------------------------------------------------------
 
@@ -359,32 +372,130 @@ class Workspace:
 
     # -- annotations -------------------------------------------------------------------------------------------------------------------
 
-    def annotate(self, runs: Iterable[str], **changes: Any) -> list[RunSummary]:
-        """Change what people say of runs: ``tags``, ``note``, ``star``, ``removed``, ``name``; returns the runs as they were.
+    def annotate(self, runs: Iterable[str], *, removed: bool = False, **change: Any) -> list[RunSummary]:
+        """Change what people say of runs; returns the runs as they were.
 
-        ``add_tags`` and ``drop_tags`` change single tags.
+        Args:
+            runs: Names of runs.
+            removed: Whether removed runs are found too.
+            change: Fields of ``annotations.Change``: ``add_tags``, ``remove_tags``, ``note``, ``star``, ``removed``, ``name``.
         """
-        chosen = [self.resolve(name) for name in runs]
+        from finestflow.journal.annotations import Change
+
+        chosen = [self.index.resolve(name, removed=True) if removed else self.resolve(name) for name in runs]
         alive = [run.name for run in chosen if not run.commit]
         if alive:
             raise LockedError(f"run {alive[0]!r} is still going on", "wait for its end")
-        add, drop = changes.pop("add_tags", ()), changes.pop("drop_tags", ())
-        updates: dict[RunId, dict[str, Any]] = {}
-        for run in chosen:
-            update = dict(changes)
-            if add or drop:
-                update["tags"] = tuple([tag for tag in run.tags if tag not in drop] + [tag for tag in add if tag not in run.tags])
-            updates[run.id] = update
-        what = ", ".join([*changes, *(["tags"] if add or drop else [])])
-        self.annotations.change(updates, f"{what}: {', '.join(run.name for run in chosen)}")
+        what = ", ".join(f"{name.replace('_', ' ')} {value}" if value != "" else f"no {name}" for name, value in change.items())
+        changes = {run.id: Change(**change) for run in chosen}
+        self.annotations.change(changes, f"{what}: {', '.join(run.name for run in chosen)}", now=self.clock.time())
         self.index.refresh(self.require_repository())
         return chosen
 
     def undo(self) -> str:
         """Take the last change of annotations back; returns what it was."""
-        text = self.annotations.undo()
+        text = self.annotations.undo(now=self.clock.time())
         self.index.refresh(self.require_repository())
         return text
+
+    # -- upkeep ------------------------------------------------------------------------------------------------------------------------
+
+    def diff(self, before: str, after: str) -> RunDiff:
+        """Return all that differs between two runs."""
+        from finestflow.compare import diff_runs
+
+        return diff_runs(self.load_run(before), self.load_run(after), self.require_repository())
+
+    def code_patch(self, diff: RunDiff) -> str:
+        """Return what changed in the files between two runs, as git prints it."""
+        from finestflow.compare import read_code_patch
+
+        return read_code_patch(diff.before, diff.after, self.require_repository())
+
+    def plan_gc(self, *, keep_last: int | None = None, keep: str = "", older_than: float | None = None) -> GcPlan:
+        """Find out what ``gc`` would drop; nothing changes.
+
+        Args:
+            keep_last: Keep this many of the newest runs.
+            keep: Keep the runs that this query finds.
+            older_than: Drop only runs that started more than so many seconds ago.
+
+        Raises:
+            LockedError: A run is going on.
+            CorruptionError: A kept run cannot be read, so what it reaches is unknown.
+        """
+        from finestflow.gc import GcPlan, GcRules, choose_runs, plan_values
+
+        live = self.live_runs()
+        if live:
+            raise LockedError(f"run {live[0].name!r} is going on", 'wait for its end, or stop it with "finestflow stop"')
+        query = self.parse_query(keep) if keep else None
+        rules = GcRules(
+            keep_last=keep_last,
+            keep=query.matches if query is not None else None,
+            started_before=None if older_than is None else self.clock.time() - older_than,
+        )
+        runs = [*self.index.summaries(), *self.index.summaries(self.parse_query("is:removed"))]
+        gone = choose_runs(sorted(runs, key=lambda run: -run.started), rules)
+        ids = {run.id for run in gone}
+        kept = (self.journal.load(run, with_series=False) for run in runs if run.id not in ids)
+        values, size = plan_values(kept, self.store)
+        return GcPlan(runs=tuple(gone), values=tuple(values), bytes=size)
+
+    def gc(self, plan: GcPlan) -> int:
+        """Do what a plan says; returns the bytes that were freed in the store."""
+        from finestflow.gc import collect, drop_runs
+
+        repository = self.require_repository()
+        drop_runs(repository, [run.id for run in plan.runs])
+        self.index.refresh(repository)
+        return collect(self.store, plan)
+
+    def verify(self, *, deep: bool = False) -> Iterator[Finding]:
+        """Yield what is damaged in journal and store; ``deep`` reads every stored value."""
+        from finestflow.verify import verify_journal, verify_store
+
+        if self.repository is not None:
+            yield from verify_journal(self.repository, self.journal)
+        yield from verify_store(self.store, deep=deep)
+
+    def usage(self) -> Usage:
+        """Return how much the store holds."""
+        return self.store.usage()
+
+    # -- reproduce ---------------------------------------------------------------------------------------------------------------------
+
+    def inspect(self, run: Run) -> Preflight:
+        """Find out what is not as it was when a run was made: to be told before it is run again."""
+        from finestflow.environment import read_environment
+        from finestflow.reproduce import inspect_run
+
+        present = read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json")
+        return inspect_run(run, present, self.root, self.store.has)
+
+    def reproduce(
+        self,
+        run: Run,
+        preflight: Preflight,
+        *,
+        into: Path | None = None,
+        given: Mapping[str, str] | None = None,
+        tolerance: float | None = None,
+    ) -> Verdict:
+        """Run a recorded run again from its snapshot, in a process and worktree of its own, and compare every output.
+
+        Args:
+            run: The run.
+            preflight: What ``inspect`` found.
+            into: Folder for the worktree, kept afterwards; a temporary one when not given.
+            given: Params and inputs by path that are not in the record, such as secrets.
+            tolerance: Largest difference of numbers that still counts as equal.
+        """
+        from finestflow.reproduce import compare_nodes, reproduce_in_child
+
+        new = reproduce_in_child(run, self.require_repository(), preflight, self.root, into=into, given=given)
+        self.refresh()
+        return compare_nodes(run, self.load_run(new), store=self.store, tolerance=tolerance)
 
     # -- running -----------------------------------------------------------------------------------------------------------------------
 
@@ -444,7 +555,6 @@ class Workspace:
             clock=self.clock,
             environment=lambda: read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json"),
             root=self.root,
-            digest_options=self.digest_options,
             warn=self.warn,
         )
 
@@ -458,6 +568,7 @@ class Workspace:
         argv: Sequence[str] = (),
         listener: Listener | None = None,
         reproduces: RunId | None = None,
+        judge: Callable[[Run], dict[str, Any]] | None = None,
     ) -> Finished:
         """Make a run and record it; the error of a failed one is in the result.
 
@@ -469,17 +580,19 @@ class Workspace:
             argv: The command line that led to it.
             listener: Is told each event as it happens.
             reproduces: The run that this one runs again.
+            judge: Asked at the end how the run compares; its answer is recorded.
         """
         from finestflow.runner import RunOptions
 
-        request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv, reproduces)
+        request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv)
+        request.reproduces, request.judge = reproduces, judge
         return self.runner.run(request, self._tracking(), listener)
 
     def plan(self, pipeline: Pipeline, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Finished:
         """Find out what would be hit, run or skipped, and why; nothing runs."""
         from finestflow.runner import RunOptions
 
-        return self.runner.plan(self._request(pipeline, args, kwargs or {}, RunOptions(echo=False), (), None))
+        return self.runner.plan(self._request(pipeline, args, kwargs or {}, RunOptions(echo=False), ()))
 
     def _request(
         self,
@@ -488,8 +601,7 @@ class Workspace:
         kwargs: Mapping[str, Any],
         options: RunOptions,
         argv: Sequence[str],
-        reproduces: RunId | None,
-    ) -> Any:
+    ) -> RunRequest:
         from finestflow.journal.names import new_run_id, new_run_name
         from finestflow.runner import RunRequest
 
@@ -501,10 +613,10 @@ class Workspace:
             run_id=new_run_id(os.urandom(6)),
             name=new_run_name(os.urandom(4)),
             argv=tuple(argv),
-            reproduces=reproduces,
+            folder=os.path.relpath(self.folder, self.root),
         )
 
-    def _tracking(self) -> Any:
+    def _tracking(self) -> Tracking:
         from finestflow.runner import Tracking
 
         return Tracking(open_live=self._open_live, snapshot=self._snapshot, publish=self._publish)

@@ -38,14 +38,20 @@ class Clock(Protocol):
 class CallScope:
     """Where ``self.log``, ``self.progress``, ``self.context`` and prints of one call go."""
 
-    __slots__ = ("_job", "_warned", "context", "effects", "seed")
+    __slots__ = ("_job", "_warned", "context", "effects", "has_read_seed")
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._warned = False
         self.context = job.context
-        self.seed = job.seed
+        self.has_read_seed = False
         self.effects = Effects()
+
+    @property
+    def seed(self) -> int:
+        """The seed of the call; who asks for it depends on the seed of the run."""
+        self.has_read_seed = True
+        return self._job.seed
 
     def log(self, values: Mapping[str, Any], step: float | None) -> None:
         """Report metrics; what is no number is warned about once and left out."""
@@ -124,6 +130,7 @@ class Performer:
             SCOPE.reset(call)
             FRAME.reset(frame)
         outcome.seconds = self._clock.monotonic() - begin
+        outcome.drew_random = outcome.drew_random or scope.has_read_seed
         outcome.effects.context = job.context.writes
         return outcome
 

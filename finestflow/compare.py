@@ -1,0 +1,174 @@
+"""What differs between two runs: params, inputs, metrics, environment, outputs, code.
+
+Owns the comparison as data; commands and screens show it. Invariant: nothing of a run is unpickled or executed. What is equal is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from finestflow.model import NodeRecord, Run
+
+if TYPE_CHECKING:
+    from finestflow.git.objects import FileChange
+    from finestflow.git.repository import Repository
+
+__all__ = ["Change", "NodeChange", "RunDiff", "diff_runs", "read_code_patch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that differs; None where it is in one run only."""
+
+    name: str
+    before: Any
+    after: Any
+
+    @property
+    def delta(self) -> float | None:
+        """The difference of two numbers; None where there are none."""
+        if isinstance(self.before, bool) or isinstance(self.after, bool):
+            return None
+        if isinstance(self.before, (int, float)) and isinstance(self.after, (int, float)):
+            return self.after - self.before
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeChange:
+    """One node whose output differs, with what its call depended on that differs too.
+
+    ``why`` names functions, constants, packages, params and inputs; previews are one line of text each, None where there is no output.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDiff:
+    """All that differs between two runs."""
+
+    before: Run
+    after: Run
+    params: tuple[Change, ...] = ()
+    inputs: tuple[Change, ...] = ()
+    metrics: tuple[Change, ...] = ()
+    environment: tuple[Change, ...] = ()
+    outputs: tuple[NodeChange, ...] = ()
+    files: tuple[FileChange, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.params or self.inputs or self.metrics or self.environment or self.outputs or self.files)
+
+
+def diff_runs(before: Run, after: Run, repository: Repository | None = None) -> RunDiff:
+    """Compare two runs.
+
+    Args:
+        before: The one to compare with.
+        after: The one that is asked about.
+        repository: Where their snapshots are; without it files are not compared.
+    """
+    return RunDiff(
+        before=before,
+        after=after,
+        params=_changes(before.summary.params, after.summary.params),
+        inputs=_changes(before.inputs, after.inputs),
+        metrics=_changes(before.summary.metrics, after.summary.metrics),
+        environment=_environment_changes(before.environment, after.environment),
+        outputs=_node_changes(before, after),
+        files=_changed_files(before, after, repository) if repository is not None else (),
+    )
+
+
+def read_code_patch(before: Run, after: Run, repository: Repository) -> str:
+    """Return what changed in the files, as git prints it; records are left out."""
+    from finestflow.git.patch import read_patch
+
+    if before.snapshot is None or after.snapshot is None:
+        return ""
+    return read_patch(repository, before.snapshot.tree, after.snapshot.tree)
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    names = list(dict.fromkeys([*before, *after]))
+    return tuple(
+        Change(name=name, before=before.get(name), after=after.get(name))
+        for name in names
+        if not _is_equal(before.get(name), after.get(name)) or (name in before) != (name in after)
+    )
+
+
+def _is_equal(before: Any, after: Any) -> bool:
+    both_nan = before != before and after != after  # noqa: PLR0124 - NaN is what differs from itself
+    return type(before) is type(after) and (before == after or both_nan)
+
+
+def _environment_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    return _changes(_flat(before), _flat(after))
+
+
+def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:
+    flat = {name: value for name, value in environment.items() if not isinstance(value, Mapping)}
+    for version in environment.get("packages", {}).items():
+        flat[version[0]] = version[1]
+    for name, value in environment.get("variables", {}).items():
+        flat[f"${name}"] = value
+    return flat
+
+
+def _node_changes(before: Run, after: Run) -> tuple[NodeChange, ...]:
+    found = []
+    for path in dict.fromkeys([*before.nodes, *after.nodes]):
+        old, new = before.nodes.get(path), after.nodes.get(path)
+        if _digest(old) == _digest(new) and (old is None) == (new is None) and _status(old) == _status(new):
+            continue
+        if (old or new).kind == "pipeline":  # type: ignore[union-attr]
+            continue
+        found.append(NodeChange(path=path, before=_shown(old), after=_shown(new), why=_reasons(old, new)))
+    return tuple(found)
+
+
+def _digest(node: NodeRecord | None) -> str | None:
+    return node.output.digest if node is not None and node.output is not None else None
+
+
+def _status(node: NodeRecord | None) -> bool | None:
+    return None if node is None else node.output is not None
+
+
+def _shown(node: NodeRecord | None) -> str | None:
+    if node is None:
+        return None
+    return node.output.preview if node.output is not None else f"({node.status.value})"
+
+
+def _reasons(old: NodeRecord | None, new: NodeRecord | None) -> tuple[str, ...]:
+    from finestflow.cache.fingerprint import explain
+
+    if old is None or new is None:
+        return ()
+    reasons = list(explain(old.code, new.code))
+    reasons += [f"param {c.name!r} {c.before!r} -> {c.after!r}" for c in _changes(old.params, new.params)]
+    names = dict.fromkeys([*old.inputs, *new.inputs])
+    for name in names:
+        left, right = old.inputs.get(name), new.inputs.get(name)
+        if (left.digest if left else None) != (right.digest if right else None):
+            reasons.append(f"input {name!r}")
+    return tuple(reasons)
+
+
+def _changed_files(before: Run, after: Run, repository: Repository) -> tuple[FileChange, ...]:
+    from finestflow.git.objects import Objects
+
+    if before.snapshot is None or after.snapshot is None or before.snapshot.tree == after.snapshot.tree:
+        return ()
+    with Objects(repository) as objects:
+        return tuple(objects.changed_files(before.snapshot.tree, after.snapshot.tree))

@@ -1,0 +1,311 @@
+"""Run a recorded run again from its snapshot, and compare every output digest.
+
+Owns the verdict. The run happens in a worktree of the run's commit and in a process of its own, with the cache off: nothing of the user's
+files is touched, nothing of what is imported here is used. The new run is recorded with ``Reproduces:``. What could explain a difference
+(another interpreter, other packages, inputs that are gone) is told before it starts. Called by the command line; ``main`` is the child.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finestflow.errors import FinestflowError, UsageError
+from finestflow.model import NodeRecord, NodeStatus, Omitted, Run, RunId
+
+if TYPE_CHECKING:
+    from finestflow.cache.store import Store
+    from finestflow.git.repository import Repository
+
+__all__ = ["Comparison", "Preflight", "Verdict", "compare_nodes", "inspect_run", "judge", "reproduce_in_child"]
+
+IDENTICAL, CLOSE, DIFFERS, UNKNOWN, MISSING, NEW = "identical", "within tolerance", "differs", "not comparable", "missing", "new"
+_BAD = frozenset({DIFFERS, MISSING, NEW})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What is known before a run is run again.
+
+    Attributes:
+        changes: What is not as it was, one sentence each: interpreter, platform, packages.
+        missing: What the run needs and is not here, one sentence each; it will fail or differ.
+        files: Files that the snapshot left out and that are here unchanged, to be copied into the worktree.
+    """
+
+    changes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One node of both runs."""
+
+    path: str
+    verdict: str
+    before: str | None
+    after: str | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How a run that was run again compares.
+
+    Attributes:
+        identical: Whether no node differs.
+        nodes: Every node, in the order of the original run.
+        first: Path of the first node that differs; empty when none does.
+        run: Id of the new run.
+    """
+
+    identical: bool
+    nodes: tuple[Comparison, ...]
+    first: str = ""
+    run: RunId | None = None
+
+    def summary(self) -> str:
+        """Return the verdict in a sentence."""
+        counted = sum(node.verdict in {IDENTICAL, CLOSE} for node in self.nodes)
+        unknown = sum(node.verdict == UNKNOWN for node in self.nodes)
+        rest = f", {unknown} not comparable" if unknown else ""
+        if self.identical:
+            return f"identical: all {counted} compared outputs have the same digest{rest}"
+        return f"differs: first at {self.first!r}; {counted} of {len(self.nodes)} outputs are the same{rest}"
+
+
+# -- before ----------------------------------------------------------------------------------------------------------------------------
+
+
+def inspect_run(run: Run, environment: Mapping[str, Any], root: Path, has_value: Callable[[str], bool]) -> Preflight:
+    """Find out what is not as it was when the run was made.
+
+    Args:
+        run: The run.
+        environment: The present one, as ``read_environment`` gives it.
+        root: The user's work tree, where files that the snapshot left out may still lie.
+        has_value: Whether the store has a value.
+    """
+    missing = [
+        f"input {name!r} is not in this store (digest {digest[:12]})" for name, digest in run.input_digests.items() if not has_value(digest)
+    ]
+    files = []
+    for omitted in run.snapshot.omitted if run.snapshot is not None else ():
+        state = _omitted_state(omitted, root)
+        if state == "same":
+            files.append(omitted.path)
+        elif omitted.digest is not None or state == "missing":
+            missing.append(f"file {omitted.path!r} was left out of the snapshot ({omitted.reason}) and is {state}")
+    if run.snapshot is None:
+        missing.append("its code was not recorded")
+    return Preflight(changes=tuple(_environment_changes(run.environment, environment)), missing=tuple(missing), files=tuple(files))
+
+
+def _environment_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("python", "implementation", "platform"):
+        if before.get(name) and before.get(name) != after.get(name):
+            yield f"{name} {before[name]} -> {after.get(name)}"
+    old, new = before.get("packages", {}), after.get("packages", {})
+    for name in sorted({*old, *new}, key=str.lower):
+        if old.get(name) != new.get(name):
+            yield f"package {name} {old.get(name) or 'absent'} -> {new.get(name) or 'absent'}"
+    variables = {*before.get("variables", {}), *after.get("variables", {})}
+    for name in sorted(variables):
+        was, now = before.get("variables", {}).get(name), after.get("variables", {}).get(name)
+        if was != now:
+            yield f"variable {name} {was!r} -> {now!r}"
+
+
+def _omitted_state(omitted: Omitted, root: Path) -> str:
+    from blake3 import blake3
+
+    path = root / omitted.path
+    if not path.is_file():
+        return "missing"
+    if omitted.digest is None:
+        return "same" if path.stat().st_size == omitted.size else "changed"
+    return "same" if blake3().update_mmap(path).hexdigest() == omitted.digest else "changed"
+
+
+# -- the verdict -----------------------------------------------------------------------------------------------------------------------
+
+
+def compare_nodes(before: Run, after: Run, *, store: Store | None = None, tolerance: float | None = None) -> Verdict:
+    """Compare two runs call by call.
+
+    Args:
+        before: The original.
+        after: The run that reproduces it.
+        store: Where values lie, for ``tolerance``.
+        tolerance: Largest relative or absolute difference of numbers that still counts as equal.
+    """
+    nodes = []
+    for path, node in before.nodes.items():
+        nodes.append(_compare(path, node, after.nodes.get(path), store, tolerance))
+    for path, node in after.nodes.items():
+        if path not in before.nodes:
+            nodes.append(Comparison(path=path, verdict=NEW, before=None, after=_digest(node)))
+    first = next((node.path for node in nodes if node.verdict in _BAD), "")
+    return Verdict(identical=not first, nodes=tuple(nodes), first=first, run=after.summary.id)
+
+
+def judge(before: Run) -> Callable[[Run], dict[str, Any]]:
+    """Return what the runner asks at the end of a reproducing run, so that the verdict is in its record."""
+
+    def verdict(after: Run) -> dict[str, Any]:
+        found = compare_nodes(before, after)
+        return {"of": before.summary.id, "verdict": IDENTICAL if found.identical else DIFFERS, "first": found.first}
+
+    return verdict
+
+
+def _digest(node: NodeRecord) -> str | None:
+    return node.output.digest if node.output is not None else None
+
+
+def _compare(path: str, old: NodeRecord, new: NodeRecord | None, store: Store | None, tolerance: float | None) -> Comparison:
+    before, after = _digest(old), _digest(new) if new is not None else None
+    if new is None:
+        if old.status in {NodeStatus.SKIPPED, NodeStatus.PENDING, NodeStatus.KILLED, NodeStatus.CANCELLED}:
+            return Comparison(path=path, verdict=UNKNOWN, before=before, after=None, detail=f"it was {old.status.value}")
+        return Comparison(path=path, verdict=MISSING, before=before, after=None, detail="it was not called again")
+    if old.kind == "pipeline":
+        same = _is_good(old) == _is_good(new)
+        return Comparison(path=path, verdict=IDENTICAL if same else DIFFERS, before=None, after=None)
+    if old.status in {NodeStatus.KILLED, NodeStatus.CANCELLED, NodeStatus.SKIPPED, NodeStatus.RUNNING}:
+        return Comparison(path=path, verdict=UNKNOWN, before=before, after=after, detail=f"it was {old.status.value}")
+    if _is_good(old) != _is_good(new):
+        return Comparison(path=path, verdict=DIFFERS, before=before, after=after, detail=f"{old.status.value} -> {new.status.value}: {new.error}")
+    if not _is_good(old):
+        same = old.error == new.error
+        return Comparison(path=path, verdict=IDENTICAL if same else DIFFERS, before=None, after=None, detail=new.error)
+    if before is None or after is None:
+        return Comparison(path=path, verdict=UNKNOWN, before=before, after=after, detail="the value has no digest")
+    if before == after:
+        return Comparison(path=path, verdict=IDENTICAL, before=before, after=after)
+    if tolerance is not None and store is not None and _is_close(store, before, after, tolerance):
+        return Comparison(path=path, verdict=CLOSE, before=before, after=after)
+    detail = f"{old.output.preview} -> {new.output.preview}" if old.output is not None and new.output is not None else ""
+    return Comparison(path=path, verdict=DIFFERS, before=before, after=after, detail=detail)
+
+
+def _is_good(node: NodeRecord) -> bool:
+    return node.status in {NodeStatus.OK, NodeStatus.HIT}
+
+
+def _is_close(store: Store, before: str, after: str, tolerance: float) -> bool:
+    try:
+        return _are_close(store.load(before), store.load(after), tolerance)
+    except (FinestflowError, TypeError, ValueError):
+        return False
+
+
+def _are_close(old: Any, new: Any, tolerance: float) -> bool:
+    if isinstance(old, (int, float)) and isinstance(new, (int, float)):
+        return math.isclose(old, new, rel_tol=tolerance, abs_tol=tolerance) or (math.isnan(old) and math.isnan(new))
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_are_close(old[key], new[key], tolerance) for key in old)
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+        return len(old) == len(new) and all(_are_close(a, b, tolerance) for a, b in zip(old, new, strict=True))
+    if hasattr(old, "__array__") and hasattr(new, "__array__"):
+        import numpy as np
+
+        return bool(np.allclose(old, new, rtol=tolerance, atol=tolerance, equal_nan=True))
+    return bool(old == new)
+
+
+# -- the run in a process of its own ---------------------------------------------------------------------------------------------------
+
+
+def reproduce_in_child(
+    run: Run, repository: Repository, preflight: Preflight, root: Path, *, into: Path | None = None, given: Mapping[str, str] | None = None
+) -> str:
+    """Run a recorded run again and return the id of the new one; what its tasks print goes to stderr.
+
+    Args:
+        run: The run.
+        repository: Where its commit is.
+        preflight: What ``inspect_run`` found.
+        root: The user's work tree.
+        into: Folder for the worktree, kept afterwards; a temporary one when not given.
+        given: Values by path for params and inputs that are not in the record, such as secrets.
+
+    Raises:
+        UsageError: The run cannot be made again, and why.
+    """
+    _check(run, given or {})
+    with _worktree(repository, run.summary.commit, into) as folder:
+        for name in preflight.files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, folder / name)
+        working = folder / str(run.settings.get("folder", "."))
+        request = json.dumps({"commit": run.summary.commit, "root": str(folder), "given": dict(given or {})})
+        with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
+            child = subprocess.run(
+                [sys.executable, "-c", f"import finestflow.reproduce_child as c; c.main({answer.name!r})"],
+                input=request,
+                text=True,
+                cwd=working if working.is_dir() else folder,
+                stdout=sys.stderr,
+                check=False,
+                env=dict(repository.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
+            )
+            text = answer.read()
+    if not text:
+        raise UsageError(f"run {run.summary.name!r} could not be started again (exit {child.returncode})", "its messages are above")
+    result = json.loads(text)
+    if "error" in result:
+        raise UsageError(f"run {run.summary.name!r} could not be made again: {result['error']}", result.get("hint", ""))
+    found: str = result["run"]
+    return found
+
+
+def _check(run: Run, given: Mapping[str, str]) -> None:
+    name = run.summary.name
+    if run.snapshot is None or not run.summary.commit:
+        raise UsageError(f"run {name!r} has no snapshot to run again", "runs outside a git work tree keep no code")
+    if not run.target:
+        raise UsageError(f"the pipeline of run {name!r} cannot be imported again", "it was defined at a prompt or inside a function")
+    secrets = [path for path in _secrets(run.description) if path not in given]
+    if secrets:
+        names = " ".join(f"-p {path}=..." for path in secrets)
+        raise UsageError(f"run {name!r} used secret params that no record holds: {', '.join(secrets)}", f"give them again: {names}")
+
+
+def _secrets(description: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name in description.get("$secrets", ()):
+        yield prefix + name
+    for name, value in description.items():
+        if isinstance(value, Mapping) and "$task" in value:
+            yield from _secrets(value["$task"], f"{prefix}{name}.")
+
+
+@contextmanager
+def _worktree(repository: Repository, commit: str, into: Path | None) -> Iterator[Path]:
+    from finestflow.git.checkout import add_worktree, remove_worktree
+
+    if into is not None:
+        if into.exists() and (not into.is_dir() or any(into.iterdir())):
+            raise UsageError(f"{str(into)!r} is not empty", "name a new folder")
+        add_worktree(repository, commit, into)
+        yield into
+        return
+    parent = Path(tempfile.mkdtemp(prefix="finestflow-"))
+    try:
+        add_worktree(repository, commit, parent / "tree")
+        yield parent / "tree"
+    finally:
+        remove_worktree(repository, parent / "tree")
+        shutil.rmtree(parent, ignore_errors=True)
+
+
