@@ -278,9 +278,12 @@ def _dump_tasks(nodes: Mapping[str, NodeRecord]) -> bytes:
     if not nodes:
         return b""
     code: dict[str, Mapping[str, str]] = {}
+    names: dict[int, str] = {}  # nodes of one task share the mapping
     rows = {}
     for path, node in nodes.items():
-        name = short_hash(node.code) if node.code else None
+        name = None
+        if node.code:
+            name = names.get(id(node.code)) or names.setdefault(id(node.code), short_hash(node.code))
         if name is not None:
             code[name] = node.code
         rows[path] = _told(_row_of(node, name))

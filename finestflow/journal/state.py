@@ -52,11 +52,13 @@ class RunState:
         self._node_notes: dict[str, list[str]] = {}
         self._notes: list[str] = []
         self._series: dict[str, _Series] = {}
+        self._statics: dict[str, Event] = {}
         self._records: dict[str, NodeRecord] = {}
         self._changed: dict[str, None] = {}
         self._handlers: dict[str, Callable[[Event], None]] = {
             "run": self._on_run,
             "snapshot": self._on_snapshot,
+            "static": self._on_static,
             "start": self._on_start,
             "node": self._on_node,
             "metric": self._on_metric,
@@ -145,6 +147,9 @@ class RunState:
     def _on_snapshot(self, event: Event) -> None:
         _build_snapshot(event)
         self._snapshot = event
+
+    def _on_static(self, event: Event) -> None:
+        self._statics[event["id"]] = event
 
     def _on_start(self, event: Event) -> None:
         path = event["path"]
@@ -238,6 +243,7 @@ class RunState:
         if started is None and time is not None:
             started = time - seconds
         key, hit_of, output = get("key"), get("hit_of"), get("output")
+        static = self._statics.get(get("static"), event)
         return NodeRecord(
             path=path,
             task=get("task") or "",
@@ -246,8 +252,8 @@ class RunState:
             key=None if key is None else Fingerprint(key),
             why=get("why") or "",
             hit_of=None if hit_of is None else RunId(hit_of),
-            params=get("params") or {},
-            code=get("code") or {},
+            params=static.get("params") or {},
+            code=static.get("code") or {},
             inputs={name: _build_input(each) for name, each in (get("inputs") or {}).items()},
             output=None if output is None else _build_output(output),
             started=started,
