@@ -6,6 +6,7 @@ command is chosen: the table below is all that ``finestflow --help`` needs. Call
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ from finestflow.cli._errors import guard
 if TYPE_CHECKING:
     from finestflow.cli._session import Session
 
-__all__ = ["COMMANDS", "Entry", "cli", "main"]
+__all__ = ["ALIASES", "COMMANDS", "COMPLETION_VARIABLE", "Entry", "cli", "main"]
 
 
 class Entry(NamedTuple):
@@ -56,8 +57,9 @@ COMMANDS: dict[str, Entry] = {
     "completion": Entry("completion:command", "Keep house", "Print the script that completes commands in a shell."),
 }
 ALIASES = {"ls": "log"}
+COMPLETION_VARIABLE = "_FINESTFLOW_COMPLETE"
 
-_session: list[Session] = []
+_current: list[Session] = []
 
 
 class _LazyGroup(click.Group):
@@ -145,7 +147,7 @@ def cli(ctx: click.Context, *, folder: str | None, color: str, quiet: bool, verb
     if not start.is_dir():
         raise UsageError(f"no folder {folder!r}")
     session = Session(start, Output(color=color, verbosity=int(verbose) - int(quiet)))
-    _session[:] = [session]
+    _current[:] = [session]
     ctx.obj = session
 
 
@@ -156,12 +158,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; those of the process when None.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    _session.clear()
+    _current.clear()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files and runs may hold bytes that the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
 
     def action() -> object:
-        return cli.main(arguments, prog_name="finestflow", standalone_mode=False)
+        instruction = os.environ.get(COMPLETION_VARIABLE)
+        if instruction:
+            from click.shell_completion import shell_complete
 
-    return guard(action, arguments, lambda: _session[0] if _session else None)
+            return shell_complete(cli, {}, "finestflow", COMPLETION_VARIABLE, instruction)
+        # Not cli.main(): it would turn a closed pipe into exit code 1.
+        with cli.make_context("finestflow", arguments) as context:
+            return cli.invoke(context)
+
+    return guard(action, arguments, lambda: _current[0] if _current else None)

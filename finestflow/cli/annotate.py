@@ -31,7 +31,8 @@ def tag(session: Session, run: str, tags: Sequence[str], delete: bool) -> None:
     for word in words:
         if not word or any(letter.isspace() or letter in "#," for letter in word):
             raise UsageError(f"{word!r} is no tag", "a tag is one word, without comma and #")
-    changed = session.history.annotate(names, **{"drop_tags" if delete else "add_tags": words})
+    workspace = session.history
+    changed = workspace.annotate(names, remove_tags=words) if delete else workspace.annotate(names, add_tags=words)
     said = " ".join(f"#{one_line(word)}" for word in words)
     _say(session, f"{'removed' if delete else 'tagged'} {said}", changed)
 

@@ -24,11 +24,11 @@ def command(session: Session, shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from finestflow.cli import cli
+    from finestflow.cli import COMPLETION_VARIABLE, cli
 
     kind = get_completion_class(shell)
     if kind is None:
         raise UsageError(f"no completion for {shell!r}")
-    session.out.line(kind(cli, {}, "finestflow", "_FINESTFLOW_COMPLETE").source())
+    session.out.line(kind(cli, {}, "finestflow", COMPLETION_VARIABLE).source())
     if session.out.is_terminal:
         session.out.note(f"put this into your shell's start-up file: {_WHERE[shell]}")

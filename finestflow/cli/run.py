@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 @pass_session
 def command(
     session: Session,
+    /,
     target: str | None,
     settings: Sequence[str],
     repeat: int,
@@ -106,10 +107,6 @@ def _run_once(
     if finished.error is not None:
         _show_failure(session, finished)
     out.note(summary_line(summary, color=out.color_err))
-    if finished.error is not None and summary.commit:
-        out.note(
-            f'hint: "finestflow logs {summary.name}" shows what it wrote, "finestflow show {summary.name}" its nodes'
-        )
     return finished
 
 

@@ -9,7 +9,6 @@ from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import STATUS_STYLE
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import one_line
-from finestflow.why import explain_node
 
 
 @click.command("why")
@@ -25,7 +24,7 @@ def command(session: Session, run: str, as_json: bool) -> None:
     name, place = split_address(run)
     found = workspace.load_run(name)
     nodes = [find_node(found, place)[0]] if place else list(found.nodes.values())
-    reasons = {node.path: explain_node(found, node.path, workspace.resolve) for node in nodes}
+    reasons = {node.path: workspace.why(found, node.path) for node in nodes}
     if as_json:
         documents = [
             {

@@ -1,0 +1,162 @@
+"""``finestflow diff``: what differs between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finestflow.cli._errors import ExitCode
+from finestflow.cli._options import json_option, run_argument
+from finestflow.cli._output import Column, Output, Styled, format_table, paint
+from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import many_lines, number, one_line, value_text
+from finestflow.compare import diff_runs, read_code_patch
+
+if TYPE_CHECKING:
+    from finestflow.compare import Change, RunDiff
+
+_MARKS = {"added": "+", "removed": "-", "changed": "~"}
+_PATCH_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command("diff")
+@run_argument("before", metavar="[RUN")
+@click.argument("after", required=False, metavar="[RUN]]")
+@click.option("--code", is_flag=True, help="Only the files, as a patch.")
+@click.option("--params", is_flag=True, help="Only params and inputs.")
+@click.option("--metrics", is_flag=True, help="Only metrics.")
+@click.option("--env", is_flag=True, help="Only the environment.")
+@click.option("--outputs", is_flag=True, help="Only outputs, and why they differ.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when something differs.")
+@json_option
+@pass_session
+def command(session: Session, /, before: str, after: str | None, exit_code: bool, as_json: bool, **only: bool) -> int:
+    """Show what differs between two runs.
+
+    Without RUN the newest is compared with the one before; one RUN is compared with the newest.
+    """
+    workspace = session.history
+    if after is None:
+        before, after = ("@~1", "@") if before == "@" else (before, "@")
+    old, new = workspace.load_run(before), workspace.load_run(after)
+    repository = workspace.require_repository()
+    difference = diff_runs(old, new, repository)
+    chosen = {name for name, wanted in only.items() if wanted}
+    if as_json:
+        session.out.json("diff", **_document(difference))
+    elif chosen == {"code"}:
+        _show_patch(read_code_patch(old, new, repository), session.out)
+    else:
+        session.out.lines(_lines(difference, chosen, session.out), page=True)
+    return ExitCode.FAILED if exit_code and _differs(difference, chosen) else ExitCode.DONE
+
+
+def _differs(difference: RunDiff, chosen: set[str]) -> bool:
+    parts: dict[str, tuple[Any, ...]] = {
+        "code": difference.files,
+        "params": (*difference.params, *difference.inputs),
+        "metrics": difference.metrics,
+        "env": difference.environment,
+        "outputs": difference.outputs,
+    }
+    return any(parts[name] for name in chosen or parts)
+
+
+def _lines(difference: RunDiff, chosen: set[str], out: Output) -> Iterator[str]:
+    old, new = difference.before.summary, difference.after.summary
+    yield f"{one_line(old.name)} ({old.id}) → {one_line(new.name)} ({new.id})"
+    if not _differs(difference, chosen):
+        yield "nothing differs"
+        return
+
+    def wants(name: str) -> bool:
+        return not chosen or name in chosen
+
+    if wants("code") and difference.files:
+        yield from _title("files", out)
+        yield from (f"  {_MARKS.get(change.kind, '~')} {one_line(change.path)}" for change in difference.files)
+    if wants("params"):
+        yield from _section("params", difference.params, out)
+        yield from _section("inputs", difference.inputs, out)
+    if wants("metrics"):
+        yield from _section("metrics", difference.metrics, out, with_delta=True)
+    if wants("outputs") and difference.outputs:
+        yield from _title("outputs", out)
+        for node in difference.outputs:
+            yield f"  {out.style(one_line(node.path), 'bold')}  {_shown(node.before)} → {_shown(node.after)}"
+            yield from (f"    {out.style(one_line(reason), 'dim')}" for reason in node.why)
+    if wants("env"):
+        yield from _section("environment", difference.environment, out)
+
+
+def _shown(preview: str | None) -> str:
+    return "(absent)" if preview is None else one_line(preview)
+
+
+def _title(title: str, out: Output) -> Iterator[str]:
+    yield ""
+    yield out.style(title, "bold")
+
+
+def _section(title: str, changes: Iterable[Change], out: Output, *, with_delta: bool = False) -> Iterator[str]:
+    rows = []
+    for change in changes:
+        delta = change.delta if with_delta else None
+        rows.append(
+            [
+                "  " + one_line(change.name),
+                Styled(_value(change.before, metric=with_delta), "red"),
+                "→",
+                Styled(_value(change.after, metric=with_delta), "green"),
+                "" if delta is None else f"{delta:+.4g}",
+            ]
+        )
+    if not rows:
+        return
+    yield from _title(title, out)
+    columns = [
+        Column("name"),
+        Column("before", shrinks=True),
+        Column(""),
+        Column("after", shrinks=True),
+        Column("delta", right=True),
+    ]
+    room = out.columns if out.is_terminal else None
+    yield from format_table(columns, rows, room=room, color=out.color, header=False)
+
+
+def _value(value: Any, *, metric: bool) -> str:
+    if value is None:
+        return "(absent)"
+    return number(value) if metric and isinstance(value, (int, float)) else value_text(value)
+
+
+def _show_patch(patch: str, out: Output) -> None:
+    lines = many_lines(patch).splitlines()
+    if out.color:
+        lines = [
+            paint(line, _PATCH_STYLES.get(line[:1], "")) if line[:3] not in {"+++", "---"} else paint(line, "bold")
+            for line in lines
+        ]
+    out.lines(lines, page=True)
+
+
+def _document(difference: RunDiff) -> dict[str, Any]:
+    def changes(items: Iterable[Change]) -> list[dict[str, Any]]:
+        return [{"name": c.name, "before": c.before, "after": c.after, "delta": c.delta} for c in items]
+
+    return {
+        "before": difference.before.summary.id,
+        "after": difference.after.summary.id,
+        "empty": difference.is_empty,
+        "params": changes(difference.params),
+        "inputs": changes(difference.inputs),
+        "metrics": changes(difference.metrics),
+        "environment": changes(difference.environment),
+        "outputs": [
+            {"path": n.path, "before": n.before, "after": n.after, "why": list(n.why)} for n in difference.outputs
+        ],
+        "files": [{"path": f.path, "kind": f.kind} for f in difference.files],
+    }

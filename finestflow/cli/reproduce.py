@@ -1,0 +1,97 @@
+"""``finestflow reproduce``: a record, run again in a work tree of its own, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from finestflow.cli._errors import ExitCode
+from finestflow.cli._options import json_option, run_argument
+from finestflow.cli._output import Column, Output, Styled, format_table
+from finestflow.cli._params import iter_settings
+from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import one_line
+from finestflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from finestflow.reproduce import Preflight, Verdict
+
+_STYLES = {"identical": "green", "within tolerance": "green", "not comparable": "dim"}
+
+
+@click.command("reproduce")
+@run_argument(required=True)
+@click.option("--into", metavar="DIR", help="Keep the work tree, in this new folder.")
+@click.option("--tolerance", type=float, metavar="X", help="Numbers that differ by at most X count as equal.")
+@click.option("-p", "given", multiple=True, metavar="PATH=VALUE", help="Values that no record holds, such as secrets.")
+@json_option
+@pass_session
+def command(
+    session: Session, run: str, into: str | None, tolerance: float | None, given: Sequence[str], as_json: bool
+) -> int:
+    """Run a record again and compare it, output by output.
+
+    It happens in a work tree of the run's commit, in a process of its own, without the cache; your files stay as they are.
+    The new run is recorded. The exit code is 3 when an output differs.
+    """
+    workspace = session.history
+    found = workspace.load_run(run)
+    values = list(iter_settings(given))
+    if len(values) > 1:
+        raise UsageError("a run is reproduced with one value for each path")
+    preflight = workspace.inspect_run(found)
+    _warn(session.out, preflight)
+    folder = session.folder / into if into else None
+    verdict = workspace.reproduce(found, preflight, into=folder, given=values[0], tolerance=tolerance)
+    if as_json:
+        session.out.json(
+            "reproduction",
+            run=found.summary.id,
+            reproduced_by=verdict.run,
+            identical=verdict.identical,
+            first=verdict.first or None,
+            changes=list(preflight.changes),
+            missing=list(preflight.missing),
+            nodes=[
+                {"path": n.path, "verdict": n.verdict, "before": n.before, "after": n.after, "detail": n.detail}
+                for n in verdict.nodes
+            ],
+        )
+    else:
+        session.out.lines(_lines(verdict, session.out))
+    return ExitCode.DONE if verdict.identical else ExitCode.DIFFERED
+
+
+def _warn(out: Output, preflight: Preflight) -> None:
+    """Say before it starts what may make a difference."""
+    for sentence in preflight.missing:
+        out.warn(one_line(sentence))
+    if preflight.changes:
+        shown = preflight.changes if out.verbosity > 0 else preflight.changes[:3]
+        out.note("not as it was: " + "; ".join(one_line(change) for change in shown))
+        if len(shown) < len(preflight.changes):
+            out.note(f"and {len(preflight.changes) - len(shown)} more; -v lists them")
+
+
+def _lines(verdict: Verdict, out: Output) -> Iterator[str]:
+    rows = [
+        [
+            one_line(node.path),
+            Styled(node.verdict, _STYLES.get(node.verdict, "red")),
+            (node.before or "")[:12],
+            (node.after or "")[:12] if node.after != node.before else "",
+            one_line(node.detail),
+        ]
+        for node in verdict.nodes
+    ]
+    columns = [
+        Column("node"),
+        Column("verdict"),
+        Column("before"),
+        Column("after"),
+        Column("detail", shrinks=True, style="dim"),
+    ]
+    yield from format_table(columns, rows, room=out.columns if out.is_terminal else None, color=out.color)
+    yield out.style(one_line(verdict.summary()), "green" if verdict.identical else "bold red")

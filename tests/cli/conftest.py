@@ -1,0 +1,132 @@
+"""Commands as a user types them, in a repository of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finestflow.cli import main
+
+PIPELINE = '''\
+from finestflow import Param, Pipeline, Task
+
+
+class Load(Task):
+    """Read the numbers."""
+
+    def run(self, n: int) -> list[int]:
+        print(f"loading {n} numbers")
+        return list(range(n))
+
+
+class Scale(Task):
+    """Multiply them."""
+
+    factor: float = Param(2.0, help="by how much")
+
+    def run(self, numbers: list[int]) -> list[float]:
+        return [self.factor * number for number in numbers]
+
+
+class Total(Task):
+    """Add them up."""
+
+    def run(self, numbers: list[float]) -> float:
+        total = float(sum(numbers))
+        self.log(total=total)
+        return total
+
+
+class Numbers(Pipeline):
+    """Scale numbers and add them up."""
+
+    load: Load
+    scale: Scale = Scale()
+    total: Total
+
+    class Meta:
+        name = "numbers"
+
+    def __call__(self, n: int = 4) -> float:
+        return self.total(self.scale(self.load(n)))
+
+
+class Broken(Pipeline):
+    """Fails."""
+
+    load: Load
+    total: Total
+
+    def __call__(self) -> float:
+        return self.total([*self.load(2), "three"])
+'''
+
+SETTINGS = """\
+default-pipeline = "numbers"
+
+[pipelines.numbers]
+target = "numbers_pipeline.py:Numbers"
+
+[pipelines.broken]
+target = "numbers_pipeline.py:Broken"
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def project(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a small pipeline and settings; the working directory of the test."""
+    (repository / "numbers_pipeline.py").write_text(PIPELINE, encoding="utf-8")
+    (repository / ".finestflow.toml").write_text(SETTINGS, encoding="utf-8")
+    monkeypatch.chdir(repository)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    path = list(sys.path)
+    yield repository
+    sys.path[:] = path
+    sys.modules.pop("numbers_pipeline", None)
+
+
+@pytest.fixture
+def finestflow(capfd: pytest.CaptureFixture[str]):
+    """Call the command line in this process: ``finestflow("log", "--json").json``."""
+
+    def call(*arguments: str, code: int | None = 0) -> Answer:
+        capfd.readouterr()
+        given = main(arguments)
+        out, err = capfd.readouterr()
+        if code is not None:
+            assert given == code, f"exit {given}\n{out}\n{err}"
+        return Answer(given, out, err)
+
+    return call
+
+
+@pytest.fixture
+def spawn():
+    """Call the command line in a process of its own."""
+
+    def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "finestflow", *arguments]
+        options.setdefault("env", dict(os.environ))
+        return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+    return call
