@@ -83,7 +83,7 @@ class Lookup:
     store: Store
     fingerprinter: Fingerprinter
     seed: int
-    earlier: Mapping[str, Fingerprint] = field(default_factory=dict)
+    earlier: Mapping[str, str] = field(default_factory=dict)
     _classes: dict[str, str] = field(default_factory=dict)
 
     # -- the part of a key that stays the same -----------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from finestflow.executor.perform import Clock, Performer
 from finestflow.executor.sequential import SequentialExecutor
 from finestflow.journal.state import RunState
 from finestflow.lookup import Lookup
-from finestflow.model import Fingerprint, NodeStatus, Run, RunId, RunStatus, Snapshot
+from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
 from finestflow.node import Node, UnknownValue
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.describe import dump_task, dump_value, flat_params, secret_values
@@ -276,8 +276,7 @@ class Runner:
     def _execute(self, request: RunRequest, telling: _Telling, *, is_plan: bool = False) -> Finished:
         options, pipeline = request.options, request.pipeline
         self._fingerprinter.refresh()
-        self._store.prefetch(pipeline.task_name)
-        earlier: Mapping[str, Fingerprint] = {}
+        earlier = self._store.prefetch(pipeline.task_name)
         lookup = Lookup(self._store, self._fingerprinter, options.seed, earlier)
         session = Session(
             run_id=request.run_id,
@@ -335,8 +334,7 @@ class Runner:
             }
         )
         if not is_plan:
-            keys = {path: node.key for path, node in session.nodes.items() if node.key is not None}
-            self._store.remember(request.pipeline.task_name, keys.values())
+            self._store.remember(request.pipeline.task_name, _looked_up(session, is_whole=error is None))
             self._store.flush()
         finished.run = telling.state.run
 
@@ -383,6 +381,16 @@ class _Telling:
         for path, digest in self._replayed.items():
             with contextlib.suppress(FinestflowError, KeyError):
                 self._live.write_log(path, f"[replayed from run {nodes[path].hit_of}]\n{store.load(digest)}")
+
+
+def _looked_up(session: Session, *, is_whole: bool) -> dict[str, str]:
+    """Return the key of each node's last result by its path; a call that failed keeps the one before."""
+    earlier = session.lookup.earlier
+    keys = dict(earlier) if not is_whole else {path: earlier[path] for path in session.nodes if path in earlier}
+    for path, node in session.nodes.items():
+        if node.key is not None and node.status in {NodeStatus.OK, NodeStatus.HIT}:
+            keys[path] = node.key
+    return keys
 
 
 def _blank(data: Any, secrets: tuple[str, ...]) -> Any:

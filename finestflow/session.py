@@ -161,7 +161,7 @@ class Session:
         key = compose_key(static, tokens)
         node.key = key
         context = self.context.view()
-        why = self._reason_to_run(node, static, tokens, problem, context)
+        why = self._reason_to_run(node, static, problem, context)
         if why is None:
             return
         node.why = why
@@ -174,9 +174,7 @@ class Session:
             return
         self._run(node, static, args, kwargs, context, is_cached=is_cached)
 
-    def _reason_to_run(
-        self, node: Node, static: Static, tokens: list[tuple[str, str]], problem: str, context: Context
-    ) -> str | None:
+    def _reason_to_run(self, node: Node, static: Static, problem: str, context: Context) -> str | None:
         """Return why a call has to run; None when it was a hit and is served."""
         if problem:
             return f"not cached: {problem}"
@@ -186,7 +184,7 @@ class Session:
             return "forced"
         verdict = self.lookup.find(node.key, context)  # type: ignore[arg-type]
         if verdict.entry is None:
-            return verdict.why or self.lookup.explain_miss(node.path, static, dict(tokens))
+            return verdict.why or self.lookup.explain_miss(node.path, static, {name: entry["digest"] for name, entry in node.inputs.items()})
         self._hit(node, static, verdict.entry)
         return None
 

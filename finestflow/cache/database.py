@@ -32,7 +32,7 @@ CREATE TABLE entry(
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, observed TEXT NOT NULL, value BLOB NOT NULL, run TEXT NOT NULL,
     seconds REAL NOT NULL, effects TEXT NOT NULL, UNIQUE(key, observed));
 CREATE INDEX entry_value ON entry(value);
-CREATE TABLE prefetch(id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, key BLOB NOT NULL);
+CREATE TABLE prefetch(id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, path TEXT NOT NULL, key BLOB NOT NULL);
 CREATE INDEX prefetch_pipeline ON prefetch(pipeline);
 CREATE TABLE file(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, signature TEXT NOT NULL, digest BLOB NOT NULL);
 """
@@ -132,20 +132,23 @@ class Database:
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._create(connection)
-            elif version != FORMAT:
-                self.is_readable = False
-                self._give_up(f"the store '{self.path}' has format {version}, and this version reads {FORMAT}")
-                raise sqlite.OperationalError("unknown format")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA temp_store=MEMORY")
+            self._prepare(connection)
         except BaseException:
             connection.close()
             raise
         self._inode = os.stat(self.path).st_ino
         return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            self._create(connection)
+        elif version != FORMAT:
+            self.is_readable = False
+            self._give_up(f"the store '{self.path}' has format {version}, and this version reads {FORMAT}")
+            raise _sqlite().OperationalError("unknown format")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA temp_store=MEMORY")
 
     def _create(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA page_size=16384")

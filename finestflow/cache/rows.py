@@ -32,10 +32,10 @@ SELECT_FILE = "SELECT signature, digest FROM file WHERE path=?"
 SELECT_DANGLING = "SELECT DISTINCT value FROM entry WHERE value NOT IN (SELECT digest FROM value)"
 SELECT_USAGE = "SELECT (SELECT count(*) FROM entry), count(*), coalesce(sum(length(data)), 0) FROM value"
 SELECT_PREFETCH = f"""
-SELECT e.key, e.observed, e.value, e.run, e.seconds, e.effects,
+SELECT p.path, p.key, e.key, e.observed, e.value, e.run, e.seconds, e.effects,
        v.digest, v.size, v.object, v.type, v.preview, v.parts, v.classes,
        CASE WHEN v.size <= {PREFETCHED} THEN v.data END
-FROM prefetch p CROSS JOIN entry e ON e.key = p.key LEFT JOIN value v ON v.digest = e.value
+FROM prefetch p LEFT JOIN entry e ON e.key = p.key LEFT JOIN value v ON v.digest = e.value
 WHERE p.pipeline = ? ORDER BY e.id DESC"""
 
 _INSERT_VALUE = """
@@ -44,7 +44,7 @@ ON CONFLICT(digest) DO UPDATE SET size=excluded.size, object=excluded.object, ty
     parts=excluded.parts, classes=excluded.classes, data=excluded.data"""
 _INSERT_ENTRY = f"INSERT OR REPLACE INTO entry({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_PREFETCH = "DELETE FROM prefetch WHERE pipeline=?"
-_INSERT_PREFETCH = "INSERT INTO prefetch(pipeline, key) VALUES (?, ?)"
+_INSERT_PREFETCH = "INSERT INTO prefetch(pipeline, path, key) VALUES (?, ?, ?)"
 _INSERT_FILE = "INSERT OR REPLACE INTO file(path, signature, digest) VALUES (?, ?, ?)"
 
 
@@ -70,12 +70,15 @@ class Entry(NamedTuple):
 
 def statements(batch: Mapping[str, list[Any]]) -> list[tuple[str, Sequence[Sequence[Any]]]]:
     """Return what writes a batch: values before the entries that name them."""
-    prefetch: dict[str, list[str]] = dict(batch.get("prefetch", ()))
+    prefetch: dict[str, dict[str, str]] = dict(batch.get("prefetch", ()))
     return [
         (_INSERT_VALUE, [_dump_value(value) for value in batch.get("value", ())]),
         (_INSERT_ENTRY, [_dump_entry(entry) for entry in batch.get("entry", ())]),
         (_DELETE_PREFETCH, [(pipeline,) for pipeline in prefetch]),
-        (_INSERT_PREFETCH, [(pipeline, bytes.fromhex(key)) for pipeline, keys in prefetch.items() for key in keys]),
+        (
+            _INSERT_PREFETCH,
+            [(name, path, bytes.fromhex(key)) for name, keys in prefetch.items() for path, key in keys.items()],
+        ),
         (_INSERT_FILE, [_dump_file(*file) for file in batch.get("file", ())]),
     ]
 

@@ -34,6 +34,7 @@ from finestflow.cache.objects import ObjectFile, ObjectFolder
 from finestflow.cache.preview import preview, type_name
 from finestflow.cache.refusal import Refusal, as_error
 from finestflow.cache.rows import Entry
+from finestflow.cache.stream import new_hasher
 from finestflow.errors import CorruptionError, NewerFormatError
 
 __all__ = ["Encoded", "Entry", "MissingValueError", "Problem", "Store", "Usage", "ValueInfo"]
@@ -245,21 +246,30 @@ class Store:
         found = self._entries[key] = [*added, *(entry for entry in read if entry.observed not in taken)]
         return found
 
-    def remember(self, pipeline: str, keys: Iterable[str]) -> None:
-        """Note the keys that a run of a pipeline looked up, for :meth:`prefetch`."""
-        self._batch.put("prefetch", (pipeline, list(dict.fromkeys(keys))))
+    def remember(self, pipeline: str, keys: Mapping[str, str]) -> None:
+        """Note the key that each node of a pipeline's run looked up, by its path, for :meth:`prefetch`."""
+        self._batch.put("prefetch", (pipeline, dict(keys)))
 
-    def prefetch(self, pipeline: str) -> None:
-        """Read the entries and values of a pipeline's last run in one query; call it at the start of a run."""
+    def prefetch(self, pipeline: str) -> dict[str, str]:
+        """Read the entries and values of a pipeline's last run in one query; call it at the start of a run.
+
+        Returns:
+            The key that each node looked up then, by its path: what ``why`` compares with.
+        """
         self._trim()
-        entries: dict[str, list[Entry]] = {}
-        for row in self._database.read(rows.SELECT_PREFETCH, (pipeline,)):
+        keys: dict[str, str] = {}
+        entries: dict[str, dict[tuple[tuple[str, str], ...], Entry]] = {}
+        for path, key, *row in self._database.read(rows.SELECT_PREFETCH, (pipeline,)):
+            keys[path] = key.hex()
+            if row[0] is None:
+                continue
             entry = rows.load_entry(row)
-            entries.setdefault(entry.key, []).append(entry)
+            entries.setdefault(entry.key, {}).setdefault(entry.observed, entry)
             if row[6] is not None and entry.value not in self._values:
                 self._values[entry.value] = rows.load_value(row[6:])
         for key, found in entries.items():
-            self._entries.setdefault(key, found)
+            self._entries.setdefault(key, list(found.values()))
+        return keys
 
     def claims(self) -> Claims:
         """Return the claims of one run."""
