@@ -98,7 +98,7 @@ def _one_nan(numpy: Any, dtype: Any, flat: Any) -> Any:
         return flat
     with numpy.errstate(all="ignore"):
         total = flat.sum()
-    if total == total:
+    if total == total:  # noqa: PLR0124 - neither NaN nor inf - inf
         return flat
     parts = flat.reshape(-1).view(flat.real.dtype) if dtype.kind == "c" else flat
     is_nan = numpy.isnan(parts)

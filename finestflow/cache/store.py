@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
 import warnings
 import weakref
@@ -110,6 +111,7 @@ class Store:
         self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
         self._files = FileDigests(now, self._find_file, lambda *file: self._batch.put("file", file))
         self._claims: weakref.WeakSet[Claims] = weakref.WeakSet()
+        self._guard = threading.Lock()
         self._forget()
         _STORES.add(self)
 
@@ -149,7 +151,9 @@ class Store:
     def add_value(self, encoded: Encoded) -> None:
         """Keep what is known of an encoded value; it can be loaded at once."""
         digest = encoded.digest
-        if self._values.get(digest) != encoded:
+        if self._values.get(digest) == encoded:
+            return
+        with self._guard:
             self._values[digest] = encoded
             self._kept_bytes += encoded.size if encoded.data is not None else 0
             if encoded.data is None or len(encoded.data) <= INLINE:
@@ -223,12 +227,13 @@ class Store:
     def add_entry(self, entry: Entry) -> None:
         """Keep that a call gave a value; an entry with the same key and observed dependencies is replaced."""
         key = entry.key
-        known = self._entries.get(key)
-        if known is None:
-            self._added.setdefault(key, []).insert(0, entry)
-        else:
-            self._entries[key] = [entry, *(other for other in known if other.observed != entry.observed)]
-        self._batch.put("entry", entry)
+        with self._guard:
+            known = self._entries.get(key)
+            if known is None:
+                self._added.setdefault(key, []).insert(0, entry)
+            else:
+                self._entries[key] = [entry, *(other for other in known if other.observed != entry.observed)]
+            self._batch.put("entry", entry)
 
     def find_entries(self, key: str, *, fresh: bool = False) -> list[Entry]:
         """Return the entries of a key, newest first; treat the list as read-only.
@@ -240,7 +245,9 @@ class Store:
         known = self._entries.get(key)
         if known is not None and not fresh:
             return known
-        added = self._added.pop(key, None) or [entry for entry in known or () if entry in self._batch.pending("entry")]
+        if fresh:
+            self.flush()
+        added = self._added.pop(key, None) or []
         taken = {entry.observed for entry in added}
         read = map(rows.load_entry, self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),)))
         found = self._entries[key] = [*added, *(entry for entry in read if entry.observed not in taken)]
@@ -256,6 +263,7 @@ class Store:
         Returns:
             The key that each node looked up then, by its path: what ``why`` compares with.
         """
+        self.flush()
         self._trim()
         keys: dict[str, str] = {}
         entries: dict[str, dict[tuple[tuple[str, str], ...], Entry]] = {}
@@ -350,7 +358,7 @@ class Store:
         gone = ("DELETE FROM entry WHERE value=?", chosen), ("DELETE FROM value WHERE digest=?", chosen)
         if not self._database.write(gone):
             return 0
-        self._forget()
+        self._trim()
         objects = {name: size for read in named for name, size in read if name is not None}
         return sum(size for name, size in objects.items() if self._remove_object(name))
 
@@ -385,14 +393,15 @@ class Store:
 
     def _trim(self) -> None:
         """Forget what the database knows; where it cannot be written, memory is all there is."""
-        if self._database.is_writable:
-            waiting, entries = self._batch.pending("value"), self._batch.pending("entry")
+        if not self._database.is_writable:
+            return
+        with self._guard:
+            waiting = self._batch.pending("value")
             unwritable = [found for found in self._values.values() if found.data is not None and found.size > INLINE]
             self._forget()
-            for found in [*unwritable, *waiting]:
-                self._values[found.digest] = found
-            for entry in reversed(entries):
-                self._added.setdefault(entry.key, []).append(entry)
+            self._values.update((found.digest, found) for found in [*unwritable, *waiting])
+            for entry in self._batch.pending("entry"):
+                self._added.setdefault(entry.key, []).insert(0, entry)
 
     def _forget(self) -> None:
         self._values: dict[str, Encoded] = {}
@@ -412,6 +421,7 @@ class Store:
 
     def abandon(self) -> None:
         """Begin anew in a forked child: rows and claims stay the parent's."""
+        self._guard = threading.Lock()
         self._database.abandon()
         self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
         for claims in self._claims:
