@@ -106,8 +106,9 @@ def expand(walk: Walk, node: Node, cls: type) -> None:
 def _is_derived(cls: type, name: str, value: object) -> bool:
     """Return whether an entry follows from the others, or is no part of what the class does."""
     entries = vars(cls)
-    if isinstance(value, FunctionType):
-        return _is_generated(entries, value)
+    function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+    if isinstance(function, FunctionType):
+        return _is_generated(entries, function)
     if isinstance(value, _DERIVED) or type(value).__name__ == "_tuplegetter":
         return True
     if isinstance(value, classmethod | staticmethod | property):

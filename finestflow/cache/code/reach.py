@@ -519,10 +519,8 @@ def _find_attribute(module: ModuleType, attribute: str) -> Any:
         return found
     try:
         return getattr(module, attribute)
-    except AttributeError:
+    except Exception:  # noqa: BLE001, S110  the project's own `__getattr__` may raise anything
         pass
-    except Exception:  # noqa: BLE001  the project's own `__getattr__` may raise anything
-        return ABSENT
     if getattr(module, "__path__", None) is None:
         return ABSENT
     try:
