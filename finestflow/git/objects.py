@@ -10,7 +10,9 @@ import os
 import re
 import stat
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -122,12 +124,13 @@ class Objects:
         found = self._find(tree, prefix) if prefix else (stat.S_IFDIR, self._tree_id(tree))
         if found is None or not stat.S_ISDIR(found[0]):
             return
-        for entry in iter_tree_contents(self._store, _oid(found[1])):
-            assert entry.path is not None
-            assert entry.mode is not None
-            assert entry.sha is not None
-            path = _text(entry.path)
-            yield f"{prefix}/{path}" if prefix else path, entry.mode, entry.sha.decode()
+        with _damage_named(tree):
+            for entry in iter_tree_contents(self._store, _oid(found[1])):
+                assert entry.path is not None
+                assert entry.mode is not None
+                assert entry.sha is not None
+                path = _text(entry.path)
+                yield f"{prefix}/{path}" if prefix else path, entry.mode, entry.sha.decode()
 
     def graft(self, tree: str | None, name: str, files: Mapping[str, bytes]) -> str:
         """Return a tree with a folder ``name`` at its root that holds just the given files.
@@ -216,8 +219,11 @@ class Objects:
         from dulwich.diff_tree import tree_changes
 
         ignored = f"{ignore_prefix.strip('/')}/" if ignore_prefix else None
+        trees = _oid(self._tree_id(a)), _oid(self._tree_id(b))
+        with _damage_named(f"{a} or {b}"):
+            found = list(tree_changes(self._store, *trees, change_type_same=True))
         changes = []
-        for change in tree_changes(self._store, _oid(self._tree_id(a)), _oid(self._tree_id(b)), change_type_same=True):
+        for change in found:
             entry = change.new or change.old
             assert entry is not None
             assert entry.path is not None
@@ -244,12 +250,8 @@ class Objects:
         self._unsynced.clear()
 
     def _read(self, oid: str) -> ShaFile:
-        try:
+        with _damage_named(oid):
             return self._store[_oid(oid)]
-        except KeyError:
-            raise CorruptionError(f"the object {oid!r} is missing", 'run "git fsck"') from None
-        except (AssertionError, ValueError, OSError) as error:
-            raise CorruptionError(f"the object {oid!r} is damaged: {error}", 'run "git fsck"') from error
 
     def _tree_id(self, oid: str) -> str:
         """Return the tree of a commit; the id of a tree is returned as it is."""
@@ -333,6 +335,29 @@ class Objects:
         else:
             raise LockedError(f"the object {oid!r} is locked by another process", f'if none runs, remove "{path}.lock"')
         return oid
+
+
+@contextmanager
+def _damage_named(oid: str) -> Iterator[None]:
+    """Turn what dulwich raises over a missing or damaged object into an error that names what was read."""
+    from dulwich.errors import ChecksumMismatch, FileFormatException, NotTreeError
+
+    try:
+        yield
+    except KeyError as error:
+        missing = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else oid
+        raise CorruptionError(f"the object {missing!r} is missing", 'run "git fsck"') from None
+    except (
+        ChecksumMismatch,
+        FileFormatException,
+        NotTreeError,
+        AssertionError,
+        EOFError,
+        OSError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise CorruptionError(f"the object {oid!r} is damaged: {error}", 'run "git fsck"') from error
 
 
 def _shared_permission(repo: Repository) -> SharedPerm | None:

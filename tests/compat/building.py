@@ -18,7 +18,13 @@ ENVIRON = {
     "GIT_COMMITTER_NAME": "Ada Test",
     "GIT_COMMITTER_EMAIL": "ada@example.org",
 }
-SETTINGS = ("init.defaultBranch=main", "protocol.file.allow=always", "advice.addEmbeddedRepo=false", "gc.auto=0")
+SETTINGS = (
+    "init.defaultBranch=main",
+    "protocol.file.allow=always",
+    "advice.addEmbeddedRepo=false",
+    "gc.auto=0",
+    "core.safecrlf=false",
+)
 
 
 def try_git(folder: Path, *words: str, data: bytes = b"", **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -83,7 +89,7 @@ class OddRepository:
     """A repository that something is odd about; call it with an empty folder to build it.
 
     ``omitted`` are the paths that a snapshot leaves out with a reason; ``reference`` runs before ``git add --all`` gives
-    the tree to compare with; ``can_run`` says whether a pipeline in it can be run and recorded; ``reason`` to skip it.
+    the tree to compare with; ``can_run`` says whether a pipeline can be run and recorded there; ``skip`` gives a reason where it cannot be built.
     """
 
     build: Callable[[Path], Path]
@@ -91,7 +97,6 @@ class OddRepository:
     before_reference: Callable[[Path], None] | None = None
     can_run: bool = True
     skip: Callable[[], str] | None = None
-    unstable_status: bool = False
 
     @property
     def has_omissions(self) -> bool:

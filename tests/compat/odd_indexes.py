@@ -166,11 +166,6 @@ def hooks_that_fail(folder: Path) -> Path:
     return folder
 
 
-def _drop_hooks(work_tree: Path) -> None:
-    for hook in (work_tree / ".git" / "hooks").iterdir():
-        hook.unlink()
-
-
 @odd()
 def signed_commits_and_no_identity(folder: Path) -> Path:
     committed(folder)

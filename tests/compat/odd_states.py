@@ -265,7 +265,7 @@ def nested_repository_without_commit(folder: Path) -> Path:
     return work_tree
 
 
-@odd(omitted=("src/",), before_reference=lambda work_tree: git(work_tree, "rm", "-r", "--quiet", "--cached", "src"))
+@odd()
 def tracked_folder_became_a_repository(folder: Path) -> Path:
     work_tree = committed(folder)
     shutil.rmtree(work_tree / "src")
@@ -290,7 +290,7 @@ def replaced_commit(folder: Path) -> Path:
     return edited(folder)
 
 
-@odd()
+@odd(before_reference=lambda work_tree: git(work_tree, "rm", "-r", "--quiet", "--cached", ".finestflow"))
 def checked_out_run(folder: Path) -> Path:
     committed(folder)
     write(folder / ".finestflow" / "run.json", "{}\n")
