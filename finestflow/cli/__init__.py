@@ -170,7 +170,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             return shell_complete(cli, {}, "finestflow", COMPLETION_VARIABLE, instruction)
         # Not cli.main(): it would turn a closed pipe into exit code 1.
-        with cli.make_context("finestflow", arguments) as context:
-            return cli.invoke(context)
+        try:
+            with cli.make_context("finestflow", arguments) as context:
+                return cli.invoke(context)
+        finally:
+            for session in _current:
+                session.close()
 
     return guard(action, arguments, lambda: _current[0] if _current else None)

@@ -65,6 +65,11 @@ class Session:
         workspace.refresh()
         return workspace
 
+    def close(self) -> None:
+        """Write what is pending and close files."""
+        if self._workspace is not None:
+            self._workspace.close()
+
     @property
     def state_dir(self) -> Path | None:
         """Where crash reports may go; None when no workspace was opened."""

@@ -10,10 +10,11 @@ import click
 from finestflow.cli._options import dry_run_option, runs_argument
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import one_line
-from finestflow.errors import NotFoundError, UsageError
+from finestflow.errors import LockedError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from finestflow.model import RunSummary
+    from finestflow.workspace import Workspace
 
 
 @click.command("tag")
@@ -75,11 +76,15 @@ def rm(session: Session, runs: Sequence[str], dry_run: bool) -> None:
     Nothing is deleted until "finestflow gc"; "finestflow restore" and "finestflow undo" bring them back.
     """
     workspace = session.history
+    found = [workspace.resolve(run) for run in runs]
     if dry_run:
-        for run in runs:
-            session.out.line(_name(workspace.resolve(run)))
+        session.out.lines(_name(run) for run in found)
         return
-    _say(session, "removed", workspace.annotate(runs, removed=True))
+    live = [run for run in found if not run.commit]
+    if live:
+        raise LockedError(f"run {live[0].name!r} still goes on", "wait for its end")
+    _set_removed(workspace, found, is_removed=True)
+    _say(session, "removed", found)
 
 
 @click.command("restore")
@@ -88,11 +93,12 @@ def rm(session: Session, runs: Sequence[str], dry_run: bool) -> None:
 def restore(session: Session, runs: Sequence[str]) -> None:
     """Bring removed runs back."""
     workspace = session.history
-    found = [workspace.resolve(run) for run in runs]
+    found = [workspace.index.resolve(run, removed=True) for run in runs]
     present = [run for run in found if not run.removed]
     if present:
         raise NotFoundError(f"run {present[0].name!r} is not removed", "finestflow log is:removed lists those that are")
-    _say(session, "restored", workspace.annotate([run.id for run in found], removed=False))
+    _set_removed(workspace, found, is_removed=False)
+    _say(session, "restored", found)
 
 
 @click.command("undo")
@@ -103,6 +109,14 @@ def undo(session: Session) -> None:
     Tags, notes, stars, removals: each change is a commit on refs/finestflow/annotations. A second undo goes one further back.
     """
     session.out.note(f"took back: {one_line(session.history.undo())}")
+
+
+def _set_removed(workspace: Workspace, runs: Sequence[RunSummary], *, is_removed: bool) -> None:
+    from finestflow.journal.annotations import Change
+
+    what = f"{'remove' if is_removed else 'restore'}: {', '.join(run.name for run in runs)}"
+    workspace.annotations.change({run.id: Change(removed=is_removed) for run in runs}, what, now=workspace.clock.time())
+    workspace.refresh()
 
 
 def _say(session: Session, what: str, runs: Iterable[RunSummary]) -> None:

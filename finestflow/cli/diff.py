@@ -12,7 +12,6 @@ from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import Column, Output, Styled, format_table, paint
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import many_lines, number, one_line, value_text
-from finestflow.compare import diff_runs, read_code_patch
 
 if TYPE_CHECKING:
     from finestflow.compare import Change, RunDiff
@@ -40,14 +39,12 @@ def command(session: Session, /, before: str, after: str | None, exit_code: bool
     workspace = session.history
     if after is None:
         before, after = ("@~1", "@") if before == "@" else (before, "@")
-    old, new = workspace.load_run(before), workspace.load_run(after)
-    repository = workspace.require_repository()
-    difference = diff_runs(old, new, repository)
+    difference = workspace.diff(before, after)
     chosen = {name for name, wanted in only.items() if wanted}
     if as_json:
         session.out.json("diff", **_document(difference))
     elif chosen == {"code"}:
-        _show_patch(read_code_patch(old, new, repository), session.out)
+        _show_patch(workspace.code_patch(difference), session.out)
     else:
         session.out.lines(_lines(difference, chosen, session.out), page=True)
     return ExitCode.FAILED if exit_code and _differs(difference, chosen) else ExitCode.DONE

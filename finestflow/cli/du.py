@@ -23,7 +23,7 @@ def command(session: Session, as_json: bool) -> None:
     Records lie in git's own objects, packed with everything else; "git count-objects -vH" shows those.
     """
     workspace = session.history
-    usage = workspace.store.usage()
+    usage = workspace.usage()
     runs = len(workspace.select())
     other = sum(_iter_sizes(workspace.state_dir, skip="store"))
     if as_json:

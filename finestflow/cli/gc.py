@@ -8,7 +8,6 @@ from finestflow.cli._options import dry_run_option, json_option
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import ago, one_line, parse_when, size
 from finestflow.errors import UsageError
-from finestflow.gc import GcRules
 
 
 @click.command("gc")
@@ -28,21 +27,19 @@ def command(
     Without a rule only runs that were removed ("finestflow rm") go. Starred runs always stay. It waits for runs that go on.
     """
     workspace, out = session.history, session.out
-    before = None
+    age = None
     if older_than is not None:
         try:
-            before = parse_when(older_than, session.now)
+            age = session.now - parse_when(older_than, session.now)
         except ValueError:
             raise UsageError(
                 f"--older-than is {older_than!r}", 'expected a span such as "30d" or a date such as 2026-11-01'
             ) from None
-    query = workspace.parse_query(keep) if keep else None
-    if query is not None and query.problems:
-        raise UsageError(f"--keep {keep!r}: {workspace.problems(keep or '')[0]}")
-    plan = workspace.plan_gc(
-        GcRules(keep_last=keep_last, keep=query.matches if query is not None else None, started_before=before)
-    )
-    freed = plan.bytes if dry_run else workspace.collect(plan)
+    problems = workspace.problems(keep) if keep else []
+    if problems:
+        raise UsageError(f"--keep {keep!r}: {problems[0]}")
+    plan = workspace.plan_gc(keep_last=keep_last, keep=keep or "", older_than=age)
+    freed = plan.bytes if dry_run else workspace.gc(plan)
     if as_json:
         runs = [{"id": run.id, "name": run.name} for run in plan.runs]
         out.json("gc", dry_run=dry_run, runs=runs, values=list(plan.values), bytes=freed)

@@ -98,12 +98,20 @@ def _column(name: str, short: dict[str, str], now: float, is_terminal: bool) -> 
     metric = rest if rest and key in {"m", "metrics", "metric"} else name
     if not metric:
         raise UsageError(f"no column {name!r}", nearest_hint(name, known, "columns"))
-    return Column(metric, right=True), lambda run: number(run.metrics.get(metric))
+    return Column(metric, right=True), lambda run: number(_find_metric(run, metric))
 
 
 def _metrics(run: RunSummary) -> str:
     shown = [f"{one_line(name)}={number(value)}" for name, value in list(run.metrics.items())[:_METRICS_SHOWN]]
     return "  ".join(shown)
+
+
+def _find_metric(run: RunSummary, name: str) -> float | None:
+    """Return a metric by its whole name, else the only one of a node with that name."""
+    if name in run.metrics:
+        return run.metrics[name]
+    found = [value for key, value in run.metrics.items() if key.endswith(f"/{name}")]
+    return found[0] if len(found) == 1 else None
 
 
 def _tags(run: RunSummary) -> str:

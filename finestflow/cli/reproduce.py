@@ -41,7 +41,7 @@ def command(
     values = list(iter_settings(given))
     if len(values) > 1:
         raise UsageError("a run is reproduced with one value for each path")
-    preflight = workspace.inspect_run(found)
+    preflight = workspace.inspect(found)
     _warn(session.out, preflight)
     folder = session.folder / into if into else None
     verdict = workspace.reproduce(found, preflight, into=folder, given=values[0], tolerance=tolerance)

@@ -1,0 +1,452 @@
+"""Commands over runs: from ``run`` to ``gc``."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def nodes_of(finestflow, run="@"):
+    return {node["path"]: node for node in finestflow("show", run, "--json").json["run"]["nodes"]}
+
+
+class TestRun:
+    def test_records_a_run_and_says_what_each_task_did(self, project, finestflow):
+        answer = finestflow("run")
+
+        assert [line.split()[:2] for line in answer.err.splitlines()[1:4]] == [
+            ["ok", "load"],
+            ["ok", "scale"],
+            ["ok", "total"],
+        ]
+        assert re.fullmatch(r"[a-z]+-[a-z]+-\d+: ok in \S+, 3 tasks, 0 hits  .*total=12", answer.err.splitlines()[-1])
+        assert answer.out == "loading 4 numbers\n"
+
+    def test_a_second_run_is_all_hits(self, project, finestflow):
+        finestflow("run")
+        finestflow("run")
+
+        assert {node["status"] for node in nodes_of(finestflow).values() if node["kind"] == "task"} == {"hit"}
+
+    def test_params_and_inputs_are_set_by_path(self, project, finestflow):
+        finestflow("run", "-p", "scale.factor=10", "-p", "n=3")
+
+        assert finestflow("get", "@:total").out == "30.0\n"
+
+    def test_a_list_of_values_is_a_sweep(self, project, finestflow):
+        finestflow("run", "-p", "scale.factor=1,2,3")
+
+        assert [run["params"]["scale.factor"] for run in finestflow("log", "--json").json["runs"]] == [3.0, 2.0, 1.0]
+
+    def test_a_misspelled_param_suggests_the_nearest_and_records_nothing(self, project, finestflow):
+        answer = finestflow("run", "-p", "scale.facter=3", code=2)
+
+        assert "scale.factor" in answer.err or "'factor'" in answer.err
+        assert finestflow("log", "--json").json["runs"] == []
+
+    def test_a_failed_task_is_exit_1_and_is_recorded(self, project, finestflow):
+        answer = finestflow("run", "broken", code=1)
+
+        assert "TypeError" in answer.err
+        assert "numbers_pipeline.py" in answer.err
+        assert finestflow("log", "--json").json["runs"][0]["status"] == "failed"
+
+    def test_json_lines_are_events_and_the_run_at_the_end(self, project, finestflow):
+        lines = [json.loads(line) for line in finestflow("run", "--json").out.splitlines()]
+
+        assert {line["schema"] for line in lines} == {1}
+        assert lines[0]["kind"] == "event.run"
+        assert (lines[-1]["kind"], lines[-1]["run"]["status"]) == ("run.end", "ok")
+
+    def test_name_note_and_tags(self, project, finestflow):
+        finestflow("run", "--name", "mine", "-m", "a note", "--tag", "wip", "--tag", "x")
+        run = finestflow("show", "mine", "--json").json["run"]
+
+        assert (run["name"], run["note"], sorted(run["tags"])) == ("mine", "a note", ["wip", "x"])
+
+    def test_force_runs_a_node_that_is_a_hit(self, project, finestflow):
+        finestflow("run")
+        finestflow("run", "--force", "scale")
+        status = {path: node["status"] for path, node in nodes_of(finestflow).items()}
+
+        assert (status["load"], status["scale"]) == ("hit", "ok")
+
+    def test_a_dry_run_records_nothing(self, project, finestflow):
+        answer = finestflow("run", "-n")
+
+        assert "load" in answer.out
+        assert finestflow("log", "--json").json["runs"] == []
+
+    def test_quiet_says_nothing_of_its_own(self, project, finestflow):
+        answer = finestflow("-q", "run")
+
+        assert answer.err == ""
+
+    @pytest.mark.parametrize(
+        ("target", "code"),
+        [("nope", 2), ("numbers_pipeline.py:Nope", 2), ("numbers_pipeline.py:Load", 2), ("nope.py:X", 4)],
+    )
+    def test_a_target_that_is_none_is_an_error_with_a_hint(self, project, finestflow, target, code):
+        answer = finestflow("run", target, code=code)
+
+        assert answer.err.startswith("finestflow: error: ")
+        assert "hint: " in answer.err
+
+    def test_leaves_the_work_tree_alone(self, project, finestflow, git):
+        before = git("status", "--porcelain"), (project / ".git" / "index").read_bytes(), git("rev-parse", "HEAD")
+        finestflow("run")
+
+        assert (
+            git("status", "--porcelain"),
+            (project / ".git" / "index").read_bytes(),
+            git("rev-parse", "HEAD"),
+        ) == before
+
+    def test_git_log_lists_the_runs(self, project, finestflow, git):
+        finestflow("run", "--name", "mine")
+
+        assert "numbers mine: ok" in git("log", "--format=%s", "refs/finestflow")
+
+
+class TestPlan:
+    def test_says_what_would_be_hit(self, project, finestflow):
+        finestflow("run")
+        answer = finestflow("plan", "-p", "scale.factor=3", "--json")
+        status = {node["path"]: node["status"] for node in answer.json["nodes"]}
+
+        assert status["load"] == "hit"
+        assert status["scale"] == "pending"
+
+
+class TestLog:
+    def test_lists_runs_newest_first(self, project, finestflow):
+        finestflow("run", "--name", "one")
+        finestflow("run", "--name", "two")
+        lines = finestflow("log").out.splitlines()
+
+        assert lines[0].split()[:4] == ["id", "status", "name", "pipeline"]
+        assert [line.split()[2] for line in lines[1:]] == ["two", "one"]
+
+    def test_ls_is_log(self, project, finestflow):
+        finestflow("run")
+
+        assert finestflow("ls").out == finestflow("log").out
+
+    def test_a_query_chooses(self, project, finestflow):
+        finestflow("run", "-p", "n=3", "--name", "small")
+        finestflow("run", "-p", "n=9", "--name", "large")
+        finestflow("run", "broken", code=1)
+
+        assert [run["name"] for run in finestflow("log", "total>20", "--json").json["runs"]] == ["large"]
+        assert [run["pipeline"] for run in finestflow("log", "status:failed", "--json").json["runs"]] == ["Broken"]
+
+    def test_a_bad_word_of_a_query_is_pointed_out(self, project, finestflow):
+        finestflow("run")
+
+        assert "finestflow: warning:" in finestflow("log", "status:nope").err
+
+    def test_columns(self, project, finestflow):
+        finestflow("run", "--name", "mine")
+
+        assert finestflow("log", "--columns", "name,p.scale.factor,total").out.split("\n")[1].split() == [
+            "mine",
+            "2.0",
+            "12",
+        ]
+
+    def test_without_runs_says_how_to_make_one(self, project, finestflow):
+        answer = finestflow("log")
+
+        assert (answer.out, answer.err) == ("", 'no runs yet; "finestflow run" makes one\n')
+
+    def test_works_from_the_index_alone(self, project, finestflow):
+        finestflow("run")
+        code = "import sys\nfrom finestflow.cli import main\nmain(['log'])\nprint([n for n in ('git', 'dulwich', 'rich', 'numpy') if n in sys.modules])"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+        assert done.stdout.splitlines()[-1] == "[]"
+
+    def test_a_name_with_escape_sequences_is_shown_without(self, project, finestflow):
+        finestflow("run", "--name", "evil\x1b[31mred\x07")
+
+        assert "\x1b" not in finestflow("log").out
+        assert "\x1b" not in finestflow("show", "@").out
+
+
+class TestShow:
+    def test_a_run(self, project, finestflow):
+        finestflow("run", "-m", "first try")
+        out = finestflow("show").out
+
+        assert all(word in out for word in ("first try", "scale.factor", "total", "numbers_pipeline.py:Numbers"))
+
+    def test_a_node(self, project, finestflow):
+        finestflow("run")
+        out = finestflow("show", "@:scale").out
+
+        assert "factor" in out
+        assert "from load" in out
+
+    def test_a_node_that_is_not_there_suggests_the_nearest(self, project, finestflow):
+        finestflow("run")
+
+        assert "did you mean 'scale'?" in finestflow("show", "@:scael", code=4).err
+
+    def test_a_run_that_is_not_there(self, project, finestflow):
+        finestflow("run")
+
+        assert finestflow("show", "kkkkkkkk", code=4).err.startswith("finestflow: error: ")
+
+    def test_config_is_toml(self, project, finestflow):
+        import tomllib
+
+        finestflow("run")
+
+        assert tomllib.loads(finestflow("show", "@", "--config").out)
+
+    def test_json_has_times_with_zone(self, project, finestflow):
+        finestflow("run")
+
+        assert re.search(r"[+-]\d\d:\d\d$", finestflow("show", "@", "--json").json["run"]["started"])
+
+
+class TestDiffAndWhy:
+    @pytest.fixture
+    def two(self, project, finestflow):
+        finestflow("run")
+        finestflow("run", "-p", "scale.factor=3")
+
+    def test_diff_shows_params_metrics_and_outputs(self, two, finestflow):
+        document = finestflow("diff", "--json").json
+
+        assert document["params"] == [{"name": "scale.factor", "before": 2.0, "after": 3.0, "delta": 1.0}]
+        assert [change["delta"] for change in document["metrics"]] == [6.0]
+        assert [node["path"] for node in document["outputs"]] == ["scale", "total"]
+
+    def test_diff_as_text(self, two, finestflow):
+        out = finestflow("diff").out
+
+        assert re.search(r"scale\.factor +2\.0 +→ +3\.0", out)
+
+    def test_exit_code(self, two, finestflow):
+        finestflow("diff", "--exit-code", code=1)
+        finestflow("diff", "@", "@", "--exit-code")
+        finestflow("diff", "--exit-code", "--code")
+
+    def test_code_is_a_patch(self, project, finestflow):
+        finestflow("run")
+        text = (project / "numbers_pipeline.py").read_text()
+        (project / "numbers_pipeline.py").write_text(text.replace("float(sum(numbers))", "float(sum(numbers)) + 1"))
+        sys.modules.pop("numbers_pipeline")
+        finestflow("run")
+
+        assert "+        total = float(sum(numbers)) + 1" in finestflow("diff", "--code").out
+
+    def test_why_names_the_param_that_changed(self, two, finestflow):
+        assert "factor" in finestflow("why", "@:scale").out
+
+    def test_why_names_the_run_that_a_hit_came_from(self, two, finestflow):
+        name = finestflow("log", "--json").json["runs"][1]["name"]
+
+        assert name in finestflow("why", "@:load").out
+
+    def test_why_of_a_whole_run(self, two, finestflow):
+        document = finestflow("why", "@", "--json").json
+
+        assert [node["path"] for node in document["nodes"]] == ["load", "scale", "total"]
+
+
+class TestGraph:
+    @pytest.fixture(autouse=True)
+    def one(self, project, finestflow):
+        finestflow("run")
+
+    def test_text(self, finestflow):
+        lines = finestflow("graph").out.splitlines()
+
+        assert [line.split()[0] for line in lines] == ["load", "scale", "total"]
+        assert "numbers=load" in lines[1]
+
+    def test_json(self, finestflow):
+        document = finestflow("graph", "--format", "json").json
+
+        assert [(edge["from"], edge["to"]) for edge in document["edges"]] == [("load", "scale"), ("scale", "total")]
+
+    def test_mermaid(self, finestflow):
+        assert 'n0 -- "numbers" --> n1' in finestflow("graph", "--format", "mermaid").out
+
+    def test_dot(self, finestflow):
+        assert '"load" -> "scale" [label="numbers"];' in finestflow("graph", "--format", "dot").out
+
+    def test_of_a_pipeline_that_did_not_run(self, finestflow):
+        assert "scale" in finestflow("graph", "numbers_pipeline.py:Numbers").out
+
+
+class TestOutputs:
+    @pytest.fixture(autouse=True)
+    def one(self, project, finestflow):
+        finestflow("run")
+
+    def test_get_prints_json(self, finestflow):
+        assert json.loads(finestflow("get", "@:scale").out) == [0.0, 2.0, 4.0, 6.0]
+
+    def test_get_a_part(self, finestflow):
+        assert finestflow("get", "@:scale[2]").out == "4.0\n"
+
+    def test_get_by_the_name_of_a_result(self, finestflow):
+        assert finestflow("get", "@:result").out == "12.0\n"
+
+    def test_get_into_a_file(self, project, finestflow):
+        finestflow("get", "@:scale", "-o", "x.csv")
+
+        assert (project / "x.csv").read_text().split() == ["0.0", "2.0", "4.0", "6.0"]
+
+    def test_get_needs_a_node(self, finestflow):
+        assert "names no node" in finestflow("get", "@", code=2).err
+
+    def test_get_in_a_form_that_does_not_fit(self, finestflow):
+        assert ".png" in finestflow("get", "@:scale", "-o", "x.png", code=2).err
+
+    def test_logs_of_a_node(self, finestflow):
+        assert finestflow("logs", "@:load").out == "loading 4 numbers\n"
+
+    def test_logs_of_a_run(self, finestflow):
+        assert "loading 4 numbers" in finestflow("logs").out
+
+    def test_env(self, finestflow):
+        environment = finestflow("env", "--json").json["environment"]
+
+        assert environment["python"].startswith("3.")
+        assert re.search(r"^click==\d", finestflow("env", "--requirements").out, re.MULTILINE)
+
+    def test_checkout_makes_a_work_tree(self, project, finestflow, tmp_path):
+        folder = Path(finestflow("checkout", "@", str(tmp_path / "then")).out.strip())
+
+        assert (folder / "numbers_pipeline.py").exists()
+        finestflow("checkout", "@", str(tmp_path / "then"), code=2)
+
+
+class TestAnnotations:
+    @pytest.fixture(autouse=True)
+    def one(self, project, finestflow):
+        finestflow("run", "--name", "mine")
+
+    def run_of(self, finestflow):
+        return finestflow("show", "@", "--json").json["run"]
+
+    def test_tags_are_added_and_taken_away(self, finestflow):
+        finestflow("tag", "@", "good", "#wip")
+        assert sorted(self.run_of(finestflow)["tags"]) == ["good", "wip"]
+
+        finestflow("tag", "-d", "@", "wip")
+        assert self.run_of(finestflow)["tags"] == ["good"]
+
+    def test_a_tag_is_one_word(self, finestflow):
+        finestflow("tag", "@", "two words", code=2)
+
+    def test_a_note(self, finestflow):
+        finestflow("note", "@", "quite", "good")
+
+        assert finestflow("note", "@").out == "quite good\n"
+
+    def test_a_star(self, finestflow):
+        finestflow("star", "@")
+        assert self.run_of(finestflow)["star"] is True
+
+        finestflow("star", "-d", "@")
+        assert self.run_of(finestflow)["star"] is False
+
+    def test_a_removed_run_is_listed_nowhere_until_it_is_restored(self, finestflow):
+        finestflow("rm", "mine")
+        assert finestflow("log", "--json").json["runs"] == []
+
+        finestflow("restore", "mine")
+        assert len(finestflow("log", "--json").json["runs"]) == 1
+
+    def test_undo_takes_the_last_change_back(self, finestflow):
+        finestflow("rm", "mine")
+        finestflow("undo")
+
+        assert len(finestflow("log", "--json").json["runs"]) == 1
+
+    def test_rm_with_dry_run_removes_nothing(self, finestflow):
+        assert "mine" in finestflow("rm", "-n", "mine").out
+        assert len(finestflow("log", "--json").json["runs"]) == 1
+
+    def test_restore_of_what_is_not_removed(self, finestflow):
+        finestflow("restore", "mine", code=4)
+
+
+class TestHouseKeeping:
+    @pytest.fixture(autouse=True)
+    def two(self, project, finestflow):
+        finestflow("run", "--name", "one")
+        finestflow("run", "--name", "two", "-p", "n=9")
+
+    def test_gc_drops_removed_runs(self, finestflow, git):
+        finestflow("rm", "one")
+        assert "one" in finestflow("gc", "-n").out
+        assert len(git("log", "--format=%s", "refs/finestflow").splitlines()) == 2
+
+        finestflow("gc")
+        assert [line.split(":")[0] for line in git("log", "--format=%s", "refs/finestflow").splitlines()] == [
+            "numbers two"
+        ]
+
+    def test_gc_keeps_what_a_rule_keeps(self, finestflow):
+        finestflow("gc", "--keep-last", "1")
+
+        assert [run["name"] for run in finestflow("log", "--json").json["runs"]] == ["two"]
+
+    def test_gc_refuses_a_query_that_it_does_not_understand(self, finestflow):
+        finestflow("gc", "--keep", "status:nope", code=2)
+
+    def test_gc_refuses_a_span_that_is_none(self, finestflow):
+        finestflow("gc", "--older-than", "soon", code=2)
+
+    def test_du(self, finestflow):
+        document = finestflow("du", "--json").json
+
+        assert document["runs"] == 2
+        assert document["entries"] == 6
+
+    def test_verify_finds_nothing_wrong(self, finestflow):
+        assert finestflow("verify", "--deep", "--json").json["ok"] is True
+
+    def test_verify_finds_a_damaged_record(self, project, finestflow, git):
+        blob = git("rev-parse", "refs/finestflow:.finestflow/run.json")
+        file = project / ".git" / "objects" / blob[:2] / blob[2:]
+        file.chmod(0o644)
+        file.write_bytes(b"damaged")
+
+        assert finestflow("verify", "--json", code=5).json["ok"] is False
+
+
+class TestReproduce:
+    def test_an_unchanged_run_is_identical(self, project, finestflow):
+        finestflow("run")
+        document = finestflow("reproduce", "@", "--json").json
+
+        assert document["identical"] is True
+        assert {node["verdict"] for node in document["nodes"]} == {"identical"}
+        assert finestflow("show", "@", "--json").json["run"]["reproduces"] == document["run"]
+
+    def test_what_depends_on_something_outside_differs(self, project, finestflow, tmp_path):
+        text = (project / "numbers_pipeline.py").read_text()
+        outside = tmp_path / "outside.txt"
+        outside.write_text("1")
+        changed = text.replace(
+            "total = float(sum(numbers))",
+            f"total = float(sum(numbers)) + int(__import__('pathlib').Path({str(outside)!r}).read_text())",
+        )
+        (project / "numbers_pipeline.py").write_text(changed)
+        finestflow("run")
+        outside.write_text("2")
+        document = finestflow("reproduce", "@", "--json", code=3).json
+
+        assert document["first"] == "total"
