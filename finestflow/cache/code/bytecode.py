@@ -21,11 +21,12 @@ __all__ = ["code_digest", "code_names", "iter_codes"]
 # 3.13 marks a docstring; before, the first constant of a function is its docstring or None.
 _HAS_DOCSTRING = 0x4000000
 _MARKS_DOCSTRINGS = sys.version_info >= (3, 13)
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 def code_digest(code: CodeType, hash_: Hash) -> str:
     """Return a digest of what a code object does, the same in every process of one Python version."""
-    return hash_(_form(code).encode("utf-8", "surrogatepass"))
+    return hash_(_form(code))
 
 
 def iter_codes(code: CodeType) -> Iterator[CodeType]:
@@ -36,27 +37,26 @@ def iter_codes(code: CodeType) -> Iterator[CodeType]:
             yield from iter_codes(constant)
 
 
-def _form(code: CodeType) -> str:
+def _form(code: CodeType) -> bytes:
     constants = code.co_consts
-    if constants and type(constants[0]) is str and not code.co_name.startswith("<"):
-        if not _MARKS_DOCSTRINGS or code.co_flags & _HAS_DOCSTRING:
-            constants = (None, *constants[1:])
-    return repr(
-        (
-            code.co_qualname,
-            code.co_code,
-            [_constant(value) for value in constants],
-            code.co_names,
-            code.co_varnames,
-            code.co_freevars,
-            code.co_cellvars,
-            code.co_argcount,
-            code.co_posonlyargcount,
-            code.co_kwonlyargcount,
-            code.co_flags & ~_HAS_DOCSTRING,
-            code.co_exceptiontable,
-        )
+    has_docstring = type(constants[0]) is str if constants and not code.co_name.startswith("<") else False
+    if has_docstring and (not _MARKS_DOCSTRINGS or code.co_flags & _HAS_DOCSTRING):
+        constants = (None, *constants[1:])
+    head = (
+        code.co_qualname,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_flags & ~_HAS_DOCSTRING,
+        len(code.co_code),
+        len(code.co_exceptiontable),
     )
+    values = [value if type(value) in _PLAIN else _constant(value) for value in constants]
+    return b"".join((code.co_code, code.co_exceptiontable, ascii((head, values)).encode()))
 
 
 def _constant(value: object) -> object:

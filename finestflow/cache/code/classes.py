@@ -80,7 +80,7 @@ def expand(walk: Walk, node: Node, cls: type) -> None:
     entries = vars(cls)
     size = len(entries)
     node.own = f"class {cls.__qualname__}"
-    node.checks.append(lambda: len(entries) == size)
+    node.check(lambda: len(entries) == size)
     node.hold(cls, "__bases__", cls.__bases__)
     for index, base in enumerate(cls.__bases__):
         if base is not object:
@@ -174,7 +174,7 @@ def _head(walk: Walk, node: Node, cls: type) -> None:
         node.own += " " + statement.hash
     else:
         node.own += " " + walk.constants.salt
-        node.notes.append(f"the source of `{node.name}` is not what was imported: it counts as new in each process")
+        node.note(f"the source of `{node.name}` is not what was imported: it counts as new in each process")
 
 
 def expand_task(walk: Walk, node: Node, cls: type) -> None:

@@ -7,7 +7,7 @@ process agrees. Called by ``reach``, which makes the nodes, and ``fingerprint``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,11 @@ __all__ = ["ABSENT", "WIRING", "Graph", "Node", "read_graph"]
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 """Stands for a name that is not bound."""
+
+
+_NO_EDGES: dict[str, Any] = {}
+_NOTHING_SEEN: list[Any] = []
+_NONE: frozenset[tuple[str, str]] = frozenset()
 
 
 class Node:
@@ -32,11 +37,10 @@ class Node:
         notes: What about it cannot be seen.
         reads, stores: Attributes of ``self`` that a method reads and sets.
         seen: Bindings that were followed: mapping, key, value.
-        checks: Further conditions under which the node is as it was.
     """
 
     __slots__ = (
-        "_expand", "_held", "checks", "distributions", "edges", "is_fresh_in", "is_shown", "name", "notes", "own",
+        "_checks", "_expand", "_held", "distributions", "edges", "is_fresh_in", "is_shown", "name", "notes", "own",
         "reads", "seen", "shown", "stores",
     )  # fmt: skip
 
@@ -45,15 +49,16 @@ class Node:
         self.own = ""
         self.shown = ""
         self.is_shown = True
-        self.edges: dict[str, Node] = {}
-        self.distributions: set[tuple[str, str]] = set()
-        self.notes: list[str] = []
-        self.reads: set[str] = set()
-        self.stores: set[str] = set()
-        self.seen: list[tuple[Mapping[str, object], str, object]] = []
-        self.checks: list[Callable[[], bool]] = []
+        # Most nodes are constants: what only few have is shared until it is needed.
+        self.edges: dict[str, Node] = {} if expand is not None else _NO_EDGES
+        self.seen: list[tuple[Mapping[str, object], str, object]] = [] if expand is not None else _NOTHING_SEEN
+        self.distributions: frozenset[tuple[str, str]] = _NONE
+        self.notes: tuple[str, ...] = ()
+        self.reads: tuple[str, ...] = ()
+        self.stores: tuple[str, ...] = ()
         self.is_fresh_in = 0
-        self._held: list[tuple[object, str, object]] = []
+        self._checks: tuple[Callable[[], bool], ...] = ()
+        self._held: tuple[tuple[object, str, object], ...] = ()
         self._expand = expand
 
     def expand(self) -> None:
@@ -64,7 +69,19 @@ class Node:
 
     def hold(self, owner: object, attribute: str, value: object) -> None:
         """Remember that an attribute had a value."""
-        self._held.append((owner, attribute, value))
+        self._held = (*self._held, (owner, attribute, value))
+
+    def check(self, is_same: Callable[[], bool]) -> None:
+        """Add a condition under which the node is as it was."""
+        self._checks = (*self._checks, is_same)
+
+    def note(self, text: str) -> None:
+        """Say what of the node cannot be seen."""
+        self.notes = (*self.notes, text)
+
+    def belong(self, versions: Iterable[tuple[str, str]]) -> None:
+        """Add libraries that the node belongs to."""
+        self.distributions = self.distributions.union(versions)
 
     def is_as_it_was(self) -> bool:
         """Return whether all that was followed from this node is still bound to the same things."""
@@ -77,7 +94,7 @@ class Node:
                     return False
         except ValueError:  # an empty cell
             return False
-        return all(check() for check in self.checks)
+        return all(check() for check in self._checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +150,8 @@ def read_graph(root: Node, hash_: Hash, generation: int) -> Graph:
         edges = node.edges
         links = [f"{label}>{numbers[edges[label]]}" for label in sorted(edges)]
         lines.append("\t".join([node.own, *links]))
-        versions |= node.distributions
+        if node.distributions:
+            versions |= node.distributions
     lines += [f"{name} {version}" for name, version in sorted(versions)]
     digest = hash_("\n".join(lines).encode("utf-8", "surrogatepass"))
     notes = dict.fromkeys(note for node in order for note in node.notes)

@@ -160,7 +160,7 @@ class Walk:
         node.own = definition.hash
         node.hold(function, "__code__", code)
         if not definition.from_source:
-            node.notes.append(
+            node.note(
                 f"the source of `{node.name}` is not what runs (edited since its import, or made at run time):"
                 " its bytecode counts"
             )
@@ -172,7 +172,7 @@ class Walk:
         for imported in definition.imports:
             self._follow_import(node, imported, home)
         if definition.computed:
-            node.notes.append(f"`{node.name}` imports a module whose name is computed: it cannot be seen")
+            node.note(f"`{node.name}` imports a module whose name is computed: it cannot be seen")
         if "__wrapped__" in function.__dict__:
             node.edges["__wrapped__"] = self.target(function.__dict__["__wrapped__"], node.name, home, via)
         self._defaults(node, function, home)
@@ -234,7 +234,7 @@ class Walk:
         if value is not ABSENT:
             self.follow(node, chain, value, f"{shown_module(home.get('__name__', ''))}.{root}", home, None)
         elif root in _COMPUTED and root in _BUILTINS:
-            node.notes.append(f"`{node.name}` uses {root}: what it names that way cannot be seen")
+            node.note(f"`{node.name}` uses {root}: what it names that way cannot be seen")
 
     def follow(
         self, node: Node, chain: Chain, value: object, name: str, home: _Namespace, via: type | None = None
@@ -286,7 +286,7 @@ class Walk:
         owner = value if isinstance(value, type | ModuleType | FunctionType) else type(value)
         if self.origin(owner) is Origin.DISTRIBUTION:
             node.own += definition.annotations  # libraries read annotations
-            node.distributions.update(self.versions(owner))
+            node.belong(self.versions(owner))
         elif self.origin(owner) is Origin.PROJECT:
             self._follow_name(node, chain, home, cells)
 
@@ -323,21 +323,21 @@ class Walk:
             if where is Origin.PROJECT:
                 return importlib.import_module(name)
         except Exception as error:  # noqa: BLE001  the project's own import may raise anything
-            node.notes.append(f"`{node.name}` imports `{name}`, which cannot be imported here: {error}")
+            node.note(f"`{node.name}` imports `{name}`, which cannot be imported here: {error}")
             return None
         if where is Origin.DISTRIBUTION:
             path = origin or getattr(loaded, "__file__", None)
-            node.distributions.update(self.distributions.of_file(path) if path else ())
+            node.belong(self.distributions.of_file(path) if path else ())
         elif where is Origin.PYTHON:
-            node.distributions.add(python_version())
+            node.belong([python_version()])
         return None
 
     # Attributes of self
 
     def _follow_self(self, node: Node, definition: Definition, cls: type, method: str) -> None:
-        node.reads.update(definition.attributes)
+        node.reads = definition.attributes
         if method not in _CONSTRUCTORS:
-            node.stores.update(definition.stored)
+            node.stores = definition.stored
         for attribute in definition.attributes:
             if attribute == ESCAPES:
                 node.edges["self"] = self.cls(cls)
@@ -411,7 +411,7 @@ class Walk:
 
     def _file_hashes(self, node: Node, path: object, namespace: _Namespace) -> Iterator[str]:
         if not isinstance(path, str):
-            node.notes.append(f"the source of `{node.name}` is not in a file: this counts as new in each process")
+            node.note(f"the source of `{node.name}` is not in a file: this counts as new in each process")
             yield self.constants.salt
             return
         paths = [Path(path)]
@@ -424,16 +424,16 @@ class Walk:
         if not path.endswith(".py"):
             return self.file(node, path)
         source = self.definitions.of_file(path, namespace)
-        node.checks.append(lambda: self.definitions.of_file(path, namespace) is source)
+        node.check(lambda: self.definitions.of_file(path, namespace) is source)
         if not self.is_what_was_imported(path):
-            node.notes.append(f"`{node.name}` was edited since its import: this counts as new in each process")
+            node.note(f"`{node.name}` was edited since its import: this counts as new in each process")
             return self.constants.salt
         return source.module if source is not None else self.file(node, path)
 
     def file(self, node: Node, path: str) -> str:
         """Return the digest of a file, such as a compiled extension."""
         digest = self.constants.file_digest(path)
-        node.checks.append(lambda: self.constants.file_digest(path) == digest)
+        node.check(lambda: self.constants.file_digest(path) == digest)
         return digest
 
     def is_what_was_imported(self, path: str) -> bool:
@@ -462,7 +462,7 @@ class Walk:
         name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
         node.own = f"foreign {module} {name}"
         node.is_shown = False
-        node.distributions.update(self.versions(value))
+        node.belong(self.versions(value))
         if self.origin(value) is Origin.PROJECT:  # a compiled extension of the project
             path = getattr(value, "__file__", None) or getattr(sys.modules.get(str(module)), "__file__", None)
             node.is_shown = True

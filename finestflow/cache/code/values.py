@@ -72,6 +72,7 @@ class Constants:
         self._roots = tuple(roots)
         self._hash = hash_
         self._known: dict[int, tuple[object, str, tuple[str, ...]]] = {}
+        self._scalars: dict[tuple[type, str], str] = {}
         self._files: dict[str, tuple[tuple[int, ...], str]] = {}
         self._active: set[int] = set()
         self.salt = os.urandom(16).hex()
@@ -106,8 +107,18 @@ class Constants:
     def leaf(self, value: object, name: str, literals: Callable[[], frozenset[str]]) -> Node:
         """Return the node of a scalar."""
         node = Node(name, None)
-        node.own = self._digest_scalar(value)
-        node.shown = shown(value, literals)
+        kind = type(value)
+        if kind not in _SHOWN:
+            node.own = self._digest_scalar(value)
+            node.shown = shown(value, literals)
+            return node
+        text = hex(value) if kind is int else repr(value)  # type: ignore[call-overload]
+        own = self._scalars.get((kind, text))
+        if own is None:
+            own = self._scalars[kind, text] = self._digest_scalar(value)
+        node.own = own
+        if len(text) <= _SHORT:
+            node.shown = repr(value)
         return node
 
     def _digest_scalar(self, value: object) -> str:
@@ -195,7 +206,7 @@ def _expand_known(walk: Walk, node: Node, value: Any, name: str, home: _Namespac
     if wrapped is None:
         return False
     node.own = f"wrapper {cls.__module__} {cls.__qualname__}"
-    node.distributions.update(walk.versions(cls))
+    node.belong(walk.versions(cls))
     node.edges["__wrapped__"] = walk.target(wrapped, name, home)
     return True
 
@@ -228,7 +239,7 @@ def _expand_plain(walk: Walk, node: Node, value: Any, name: str, home: _Namespac
         return False
     node.own = digest
     node.shown = shown(value, lambda: walk.literals(home))
-    node.distributions.update(walk.versions(type(value)))
+    node.belong(walk.versions(type(value)))
     for class_name in names:
         cls = classes.find(class_name)
         if cls is not None:
@@ -240,7 +251,7 @@ def _expand_plain(walk: Walk, node: Node, value: Any, name: str, home: _Namespac
         except Exception:  # noqa: BLE001
             return False
 
-    node.checks.append(is_same)
+    node.check(is_same)
     return True
 
 
@@ -255,7 +266,7 @@ def _expand_container(walk: Walk, node: Node, value: Any, name: str, home: _Name
         now = tuple(part for _, part in _iter_parts(walk, value))
         return len(now) == len(held) and all(map(lambda a, b: a is b, now, held))
 
-    node.checks.append(is_same)
+    node.check(is_same)
 
 
 def _iter_parts(walk: Walk, value: Any) -> Iterator[tuple[str, object]]:
@@ -304,7 +315,7 @@ def _expand_instance(walk: Walk, node: Node, value: Any, name: str, home: _Names
     state = _state(value)
     for key, part in state.items():
         node.edges[f".{key}"] = walk.target(part, f"{name}.{key}", home)
-    node.checks.append(lambda: _is_same_state(_state(value), state))
+    node.check(lambda: _is_same_state(_state(value), state))
 
 
 def _state(value: Any) -> dict[str, object]:
@@ -329,13 +340,13 @@ def _is_same_state(now: Mapping[str, object], before: Mapping[str, object]) -> b
 def _expand_undigestible(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> None:
     kind = type(value)
     node.own = f"undigestible {kind.__module__} {kind.__qualname__} {node.own}"
-    node.distributions.update(walk.versions(kind))
+    node.belong(walk.versions(kind))
     if walk.origins.of_namespace(home) is Origin.PROJECT:
         whole = walk.whole(home)
         node.edges["module"] = whole
-        node.notes.append(f"`{name}` ({kind.__name__}) cannot be digested: the whole of `{whole.name}` counts instead")
+        node.note(f"`{name}` ({kind.__name__}) cannot be digested: the whole of `{whole.name}` counts instead")
     else:
-        node.notes.append(f"`{name}` ({kind.__name__}) cannot be digested: only its library's version counts")
+        node.note(f"`{name}` ({kind.__name__}) cannot be digested: only its library's version counts")
 
 
 def is_harmless(value: object, is_wrapped: bool, origins: Origins) -> bool:
