@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from finestflow.cli._output import SCHEMA, STATUS_STYLE, Output, dump_json, paint
-from finestflow.cli._text import duration, many_lines, number, one_line
+from finestflow.cli._text import duration, headline, many_lines, one_line
 from finestflow.journal.state import RunState
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Follower", "JsonFollower", "LiveFollower", "PlainFollower", "make_follower", "summary_line"]
 
 Event = Mapping[str, Any]
-_METRICS_SHOWN = 4
+_PATH_ROOM = 16
 
 
 class Follower(AbstractContextManager["Follower"], Protocol):
@@ -103,10 +103,9 @@ class PlainFollower(_Fold):
 def _node_line(event: Event, *, color: bool) -> str:
     status = str(event["status"])
     padded = f"{status:<7}"
-    took = duration(event.get("seconds"))
-    reason = event.get("error") or event.get("why") or ""
+    reason = one_line(event.get("error") or event.get("why") or "")
     shown = paint(padded, STATUS_STYLE.get(status, "")) if color else padded
-    return f"  {shown}  {one_line(event['path'])}  {took}  {one_line(reason)}".rstrip()
+    return f"  {shown}  {duration(event.get('seconds')):>6}  {one_line(event['path']):<{_PATH_ROOM}}  {reason}".rstrip()
 
 
 def summary_line(summary: RunSummary, *, color: bool) -> str:
@@ -114,10 +113,8 @@ def summary_line(summary: RunSummary, *, color: bool) -> str:
     status = summary.status.value
     shown = paint(status, STATUS_STYLE[status]) if color else status
     nodes = f"{summary.nodes} task{'s' * (summary.nodes != 1)}, {summary.hits} hit{'s' * (summary.hits != 1)}"
-    metrics = "  ".join(
-        f"{one_line(name)}={number(value)}" for name, value in list(summary.metrics.items())[:_METRICS_SHOWN]
-    )
-    return f"{one_line(summary.name)}: {shown} in {duration(summary.seconds)}, {nodes}  {metrics}".rstrip()
+    text = f"{one_line(summary.name)}: {shown} in {duration(summary.seconds)}, {nodes}  {headline(summary.metrics)}"
+    return text.rstrip()
 
 
 class LiveFollower(_Fold):
@@ -160,7 +157,7 @@ class LiveFollower(_Fold):
         status = str(event["status"])
         line = Text("  ")
         line.append(f"{status:<7}", style=STATUS_STYLE.get(status, ""))
-        line.append(f"  {one_line(event['path'])}  {duration(event.get('seconds'))}  ")
+        line.append(f"  {duration(event.get('seconds')):>6}  {one_line(event['path']):<{_PATH_ROOM}}  ")
         line.append(one_line(event.get("error") or event.get("why") or ""), style="dim")
         line.no_wrap = True
         line.overflow = "ellipsis"
@@ -184,8 +181,7 @@ class LiveFollower(_Fold):
         foot = Text(f"  {duration(time.monotonic() - self._began)}", style="bold")
         for status, count in counts.items():
             foot.append(f"  {count} {status}", style=STATUS_STYLE.get(status, ""))
-        for name, value in list(run.summary.metrics.items())[:_METRICS_SHOWN]:
-            foot.append(f"  {one_line(name)}={number(value)}")
+        foot.append(f"  {headline(run.summary.metrics)}")
         return Group(*lines, foot)
 
     def _running_line(self, node: NodeRecord, progress: tuple[float, float | None] | None) -> Text:
@@ -194,7 +190,7 @@ class LiveFollower(_Fold):
         line = Text("  ")
         line.append("running", style="blue")
         since = time.time() - node.started if node.started is not None else 0.0
-        line.append(f"  {one_line(node.path)}  {duration(max(0.0, since))}  ")
+        line.append(f"  {duration(max(0.0, since)):>6}  {one_line(node.path):<{_PATH_ROOM}}  ")
         if progress is not None:
             line.append(_bar(*progress, since), style="cyan")
         line.no_wrap = True

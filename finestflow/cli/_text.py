@@ -14,6 +14,7 @@ __all__ = [
     "ago",
     "cut",
     "duration",
+    "headline",
     "iso",
     "many_lines",
     "number",
@@ -102,6 +103,21 @@ def number(value: float | None) -> str:
     return text if "e" not in text or abs(value) >= 1e15 or abs(value) < 1e-4 else f"{value:.0f}"
 
 
+def headline(metrics: Mapping[str, float], count: int = 3) -> str:
+    """Return the metrics that say most of a run, as ``f1=0.98  loss=0.2``.
+
+    Those of the pipeline itself come first, then those of its last nodes; a node's name is left out where nobody can mistake it.
+    """
+    names = [name for name in metrics if "/" not in name] + [name for name in reversed(list(metrics)) if "/" in name]
+    short = [name.rsplit("/", 1)[-1] for name in metrics]
+    shown = []
+    for name in names[:count]:
+        last = name.rsplit("/", 1)[-1]
+        label = last if short.count(last) == 1 else name
+        shown.append(f"{one_line(label)}={number(metrics[name])}")
+    return "  ".join(shown)
+
+
 def size(count: int | None) -> str:
     """Return bytes as ``12 B``, ``3.4 kB``, ``20 MB``."""
     if count is None:
@@ -148,13 +164,13 @@ def ago(then: float, now: float) -> str:
     return time.strftime("%Y-%m-%d", time.localtime(then))
 
 
-def iso(seconds: float | None) -> str | None:
+def iso(seconds: float | None, timespec: str = "milliseconds") -> str | None:
     """Return a time in ISO 8601 with the zone of this machine; None stays None."""
     if seconds is None:
         return None
     from datetime import UTC, datetime
 
-    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec=timespec)
 
 
 def parse_when(text: str, now: float) -> float:

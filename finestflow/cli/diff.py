@@ -11,11 +11,12 @@ from finestflow.cli._errors import ExitCode
 from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import Column, Output, Styled, format_table, paint
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import many_lines, number, one_line, value_text
+from finestflow.cli._text import cut, many_lines, number, one_line, value_text
 
 if TYPE_CHECKING:
     from finestflow.compare import Change, RunDiff
 
+_PREVIEW_ROOM = 60
 _MARKS = {"added": "+", "removed": "-", "changed": "~"}
 _PATCH_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -89,7 +90,7 @@ def _lines(difference: RunDiff, chosen: set[str], out: Output) -> Iterator[str]:
 
 
 def _shown(preview: str | None) -> str:
-    return "(absent)" if preview is None else one_line(preview)
+    return "(absent)" if preview is None else cut(one_line(preview), _PREVIEW_ROOM)
 
 
 def _title(title: str, out: Output) -> Iterator[str]:

@@ -11,13 +11,11 @@ from finestflow.cli._documents import summary_document
 from finestflow.cli._options import json_option, query_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Styled
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, duration, iso, number, one_line, value_text
+from finestflow.cli._text import ago, duration, headline, iso, number, one_line, value_text
 from finestflow.errors import UsageError, nearest_hint
 
 if TYPE_CHECKING:
     from finestflow.model import RunSummary
-
-_METRICS_SHOWN = 4
 
 
 @click.command("log")
@@ -77,10 +75,10 @@ def _column(name: str, short: dict[str, str], now: float, is_terminal: bool) -> 
         "pipeline": (Column("pipeline", shrinks=True), lambda run: one_line(run.pipeline)),
         "when": (
             Column("when"),
-            (lambda run: ago(run.started, now)) if is_terminal else (lambda run: iso(run.started) or ""),
+            (lambda run: ago(run.started, now)) if is_terminal else (lambda run: iso(run.started, "seconds") or ""),
         ),
         "took": (Column("took", right=True), lambda run: duration(run.seconds)),
-        "metrics": (Column("metrics", shrinks=True), _metrics),
+        "metrics": (Column("metrics", shrinks=True), lambda run: headline(run.metrics)),
         "params": (Column("params", shrinks=True), lambda run: _pairs(run.params.items())),
         "tags": (Column("tags", shrinks=True, style="magenta"), _tags),
         "note": (Column("note", shrinks=True, style="dim"), lambda run: one_line(run.note or run.error)),
@@ -99,11 +97,6 @@ def _column(name: str, short: dict[str, str], now: float, is_terminal: bool) -> 
     if not metric:
         raise UsageError(f"no column {name!r}", nearest_hint(name, known, "columns"))
     return Column(metric, right=True), lambda run: number(_find_metric(run, metric))
-
-
-def _metrics(run: RunSummary) -> str:
-    shown = [f"{one_line(name)}={number(value)}" for name, value in list(run.metrics.items())[:_METRICS_SHOWN]]
-    return "  ".join(shown)
 
 
 def _find_metric(run: RunSummary, name: str) -> float | None:

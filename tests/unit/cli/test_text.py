@@ -12,6 +12,7 @@ from finestflow.cli._text import (
     ago,
     cut,
     duration,
+    headline,
     iso,
     many_lines,
     number,
@@ -142,3 +143,14 @@ class TestNumbers:
 
 def test_values_are_shown_as_one_would_type_them():
     assert value_text({"a": [1, 1.0, True, None, "x\x1b[1m"]}) == "{a=[1, 1.0, true, null, x]}"
+
+
+class TestHeadline:
+    def test_own_metrics_come_first_then_those_of_the_last_nodes(self):
+        assert headline({"a/x": 1.0, "b/y": 2.0, "loss": 0.5}) == "loss=0.5  y=2  x=1"
+
+    def test_a_name_that_several_nodes_use_keeps_its_node(self):
+        assert headline({"a/x": 1.0, "b/x": 2.0}) == "b/x=2  a/x=1"
+
+    def test_shows_only_a_few(self):
+        assert headline({str(n): float(n) for n in range(9)}, 2) == "0=0  1=1"
