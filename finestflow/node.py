@@ -17,6 +17,7 @@ from finestflow.pipeline.output import Output, Part, handle_of, part_of, part_te
 from finestflow.pipeline.task import signature_of
 
 if TYPE_CHECKING:
+    from finestflow.cache.codec import Encoded
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.pipeline.task import Task
     from finestflow.session import Session
@@ -47,82 +48,41 @@ class Node:
     """One call of a task in a run."""
 
     kind = "task"
-    __slots__ = (
-        "_loaded",
-        "_token",
-        "attempts",
-        "classes",
-        "digest",
-        "error",
-        "hit_of",
-        "identity",
-        "inputs",
-        "key",
-        "notes",
-        "object",
-        "parts",
-        "path",
-        "preview",
-        "problem",
-        "saved",
-        "seconds",
-        "seed",
-        "session",
-        "shared",
-        "size",
-        "started",
-        "status",
-        "task",
-        "type",
-        "why",
-    )
+    status = NodeStatus.PENDING
+    key: Fingerprint | None = None
+    why = ""
+    hit_of: RunId | None = None
+    saved = 0.0
+    seconds = 0.0
+    started: float | None = None
+    seed: int | None = None
+    notes: tuple[str, ...] = ()
+    attempts: tuple[dict[str, Any], ...] = ()
+    error: BaseException | None = None
+    info: Encoded | None = None
+    shared: Any = _NOTHING
+    problem = ""
+    _loaded: Any = _NOTHING
+    _token = ""
 
     def __init__(self, path: str, identity: str, session: Session, task: Task) -> None:
         self.path = path
         self.identity = identity
         self.session = session
         self.task = task
-        self.status = NodeStatus.PENDING
-        self.key: Fingerprint | None = None
-        self.why = ""
-        self.hit_of: RunId | None = None
         self.inputs: dict[str, dict[str, Any]] = {}
-        self.seconds = 0.0
-        self.saved = 0.0
-        self.started: float | None = None
-        self.seed: int | None = None
-        self.notes: list[str] = []
-        self.attempts: list[dict[str, Any]] = []
-        self.error: BaseException | None = None
-        self.digest: Digest | None = None
-        self.size: int | None = None
-        self.object: str | None = None
-        self.type = ""
-        self.preview = ""
-        self.parts: dict[str, Digest] | None = None
-        self.classes: tuple[str, ...] = ()
-        self.shared: Any = _NOTHING
-        self.problem = ""
-        self._loaded: Any = _NOTHING
-        self._token = ""
 
     # -- what the session tells --------------------------------------------------------------------------------------------------------
 
-    def set_info(self, info: Any) -> None:
-        """Take what the store knows of the output."""
-        self.digest = info.digest
-        self.size = info.size
-        self.object = info.object
-        self.type = info.type
-        self.preview = info.preview
-        self.parts = info.parts
-        self.classes = info.classes
+    @property
+    def digest(self) -> Digest | None:
+        """Digest of the output; None while there is none, and where it cannot have one."""
+        return None if self.info is None else Digest(self.info.digest)
 
     def set_shared(self, value: Any, problem: str) -> None:
         """Take an output that cannot be stored: it goes on by reference, within this run."""
         self.shared = value
         self.problem = problem
-        self.type = type(value).__qualname__
 
     def require(self) -> None:
         """Wait; raise when there will be no value."""
@@ -135,22 +95,24 @@ class Node:
 
     def token(self, part: Part) -> tuple[Digest | None, str]:
         """Return the digest of a part, and its token in a key; None when the value cannot be digested."""
-        if self.digest is None:
+        info = self.info
+        if info is None:
             return None, ""
         if not part:
             if not self._token:
-                self._token = self.digest + self.session.lookup.class_tokens(self.classes)
-            return self.digest, self._token
-        known = self.parts.get(part_text(self._locate(part))) if self.parts else None
+                self._token = info.digest + (self.session.lookup.class_tokens(info.classes) if info.classes else "")
+            return info.digest, self._token  # type: ignore[return-value]
+        known = info.parts.get(part_text(self._locate(part))) if info.parts else None
         if known is None:
             return self.session.lookup.value_token(self._part_of_value(part))
-        return known, known + self.session.lookup.class_tokens(self.classes)
+        return known, known + self.session.lookup.class_tokens(info.classes)  # type: ignore[return-value]
 
     def load(self, part: Part) -> Any:
         """Return a private copy of a part of the value, for a task."""
         if self.shared is not _NOTHING:
             return take_part(self.shared, self._locate(part))
-        value = self.session.store.load(self.digest)
+        assert self.info is not None  # only a node that has its result is asked
+        value = self.session.store.load(self.info.digest)
         return take_part(value, self._locate(part)) if part else value
 
     def value(self, part: Part) -> Any:
@@ -176,7 +138,7 @@ class Node:
         names = type(self.task).__finestflow_meta__.outputs
         if not names or not part or part[0][0] != "attribute" or part[0][1] not in names:
             return part
-        if self.type == "dict":
+        if self.info is not None and self.info.type == "dict":
             return (("item", part[0][1]), *part[1:])
         return (("item", names.index(part[0][1])), *part[1:])
 
@@ -189,13 +151,14 @@ class Node:
         if self.status in _OPEN:
             count = _declared_length(self.task)
             return None if count is None else tuple(range(count))
-        if self.parts and all(name == f"[{index}]" for index, name in enumerate(self.parts)):
-            return tuple(range(len(self.parts)))
+        parts = self.info.parts if self.info is not None else None
+        if parts and all(name == f"[{index}]" for index, name in enumerate(parts)):
+            return tuple(range(len(parts)))
         return None
 
     def describe(self) -> str:
         """Return a few words on how it stands."""
-        return self.preview if self.status in {NodeStatus.OK, NodeStatus.HIT} and self.preview else self.status.value
+        return self.info.preview if self.info is not None and self.info.preview else self.status.value
 
     def event(self, now: float) -> dict[str, Any]:
         """Return the event that tells what became of this node."""
@@ -206,15 +169,24 @@ class Node:
             "status": self.status.value,
             "key": self.key,
             "why": self.why,
-            "inputs": self.inputs,
-            "seconds": self.seconds,
             "t": now,
         }
+        if self.inputs:
+            event["inputs"] = self.inputs
+        if self.seconds:
+            event["seconds"] = self.seconds
         if self.hit_of is not None:
             event["hit_of"] = self.hit_of
             event["saved"] = self.saved
-        if self.digest is not None or self.shared is not _NOTHING:
-            event["output"] = self._output()
+        info = self.info
+        if info is not None:
+            output = event["output"] = {"digest": info.digest, "size": info.size, "type": info.type, "preview": info.preview}
+            if info.object:
+                output["object"] = info.object
+            if info.parts:
+                output["parts"] = info.parts
+        elif self.shared is not _NOTHING:
+            event["output"] = {"digest": None, "type": type(self.shared).__qualname__, "note": self.problem}
         if self.error is not None:
             event["error"] = f"{type(self.error).__name__}: {self.error}"
         for name in ("notes", "attempts", "seed"):
@@ -223,26 +195,15 @@ class Node:
                 event[name] = value
         return event
 
-    def _output(self) -> dict[str, Any]:
-        output: dict[str, Any] = {"digest": self.digest, "size": self.size, "type": self.type, "preview": self.preview}
-        if self.object:
-            output["object"] = self.object
-        if self.parts:
-            output["parts"] = self.parts
-        if self.problem:
-            output["note"] = self.problem
-        return output
-
 
 class Structure(Node):
     """One call of a pipeline inside another one: its result is whatever its body returned, with Outputs inside."""
 
     kind = "pipeline"
-    __slots__ = ("result",)
+    result: Any = None
 
     def __init__(self, path: str, session: Session, pipeline: Pipeline) -> None:
         super().__init__(path, type(pipeline).__finestflow_meta__.name or task_identity(type(pipeline)), session, pipeline)
-        self.result: Any = None
 
     def take(self, part: Part) -> Any:
         """Return that part of the result: an Output where the body returned one, or else what is there."""

@@ -120,11 +120,13 @@ class Tracking:
         open_live: Makes the live folder.
         snapshot: Records the files as they are, and keeps them from gc until the run is published.
         publish: Appends a finished run to the journal and removes its live folder.
+        is_alone: Whether no other run is going on here.
     """
 
     open_live: Callable[[RunId], LiveFolder | None]
     snapshot: Callable[[RunId, LiveFolder], Snapshot | None]
     publish: Callable[[Run, LiveFolder], None]
+    is_alone: Callable[[], bool]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -188,7 +190,7 @@ class Runner:
         try:
             if live is not None:
                 self._take_snapshot(request, tracking, live, telling)
-            finished = self._execute(request, telling)
+            finished = self._execute(request, telling, tracking)
         except BaseException:
             if live is not None:
                 live.close()
@@ -207,7 +209,7 @@ class Runner:
         """
         telling = _Telling(None, None, secret_values(request.pipeline))
         telling.emit(self._begin(request))
-        return self._execute(request, telling, is_plan=True)
+        return self._execute(request, telling, None)
 
     # -- the steps ---------------------------------------------------------------------------------------------------------------------
 
@@ -273,7 +275,8 @@ class Runner:
             more = f" and {count - 1} more" if count > 1 else ""
             self._warn(f"not in the snapshot: {first.path} ({first.reason}){more}")
 
-    def _execute(self, request: RunRequest, telling: _Telling, *, is_plan: bool = False) -> Finished:
+    def _execute(self, request: RunRequest, telling: _Telling, tracking: Tracking | None) -> Finished:
+        is_plan = tracking is None
         options, pipeline = request.options, request.pipeline
         self._fingerprinter.refresh()
         earlier = self._store.prefetch(pipeline.task_name)
@@ -286,6 +289,7 @@ class Runner:
             clock=self._clock,
             context=Context(dict(options.context)),
             claims=None if is_plan else self._store.claims(),
+            is_alone=tracking.is_alone if tracking is not None else lambda: True,
             use_cache=options.cache,
             forced=options.forced,
             keep_going=options.keep_going,

@@ -37,6 +37,10 @@ __all__ = ["BodyFrame", "Session", "running"]
 _LONGEST_WAIT = 86_400.0
 """Seconds to wait for another run that computes the same key; a claim ends with its owner, so this is no risk of hanging."""
 
+_dump_effects = json.JSONEncoder(separators=(",", ":")).encode
+_NOTHING_TO_REPLAY = '{"about"'
+"""How the effects of a call begin that did nothing but return: what is replayed comes first."""
+
 Inputs = list[tuple[str, Any]]
 
 
@@ -51,6 +55,7 @@ class Session:
         clock: Where the time comes from.
         context: The run's shared context.
         claims: Which keys other runs are computing; None when nobody else can be.
+        is_alone: Whether no other run is going on, so that nobody waits for what is not in the database yet.
         use_cache: Whether entries are looked up and written.
         forced: Patterns of node paths that run although they are hits.
         keep_going: Whether what does not depend on a failure still runs.
@@ -66,6 +71,7 @@ class Session:
         clock: Clock,
         context: Context,
         claims: Claims | None = None,
+        is_alone: Callable[[], bool] = lambda: True,
         use_cache: bool = True,
         forced: Iterable[str] = (),
         keep_going: bool = False,
@@ -80,6 +86,7 @@ class Session:
         self.nodes: dict[str, Node] = {}
         self.failure: Node | None = None
         self._claims = claims
+        self._is_alone = is_alone
         self._use_cache = use_cache
         self._forced = tuple(forced)
         self._keep_going = keep_going
@@ -123,9 +130,10 @@ class Session:
             if type(handle) is Structure:
                 return self._token(node, name, handle.take(part))
             origin: Node = handle  # type: ignore[assignment]
-            origin.require()
+            if origin.info is None:
+                origin.require()
             digest, token = origin.token(part)
-            node.inputs[name] = {"digest": digest, "from": origin.path + part_text(part)}
+            node.inputs[name] = {"digest": digest, "from": origin.path + part_text(part) if part else origin.path}
             if digest is None:
                 raise FinestflowError(f"the output of {origin.path!r} is shared: {origin.problem}")
             return token
@@ -160,8 +168,7 @@ class Session:
         """Answer a call whose inputs are known: from the cache, or by running it."""
         key = compose_key(static, tokens)
         node.key = key
-        context = self.context.view()
-        why = self._reason_to_run(node, static, problem, context)
+        why = self._reason_to_run(node, static, problem)
         if why is None:
             return
         node.why = why
@@ -170,11 +177,11 @@ class Session:
             self._tell(node, static)
             return
         is_cached = self._use_cache and not problem
-        if is_cached and self._claims is not None and not self._claims.take(key) and self._wait_for_other(node, static, context):
+        if is_cached and self._claims is not None and not self._claims.take(key) and self._wait_for_other(node, static):
             return
-        self._run(node, static, args, kwargs, context, is_cached=is_cached)
+        self._run(node, static, args, kwargs, is_cached=is_cached)
 
-    def _reason_to_run(self, node: Node, static: Static, problem: str, context: Context) -> str | None:
+    def _reason_to_run(self, node: Node, static: Static, problem: str) -> str | None:
         """Return why a call has to run; None when it was a hit and is served."""
         if problem:
             return f"not cached: {problem}"
@@ -182,18 +189,18 @@ class Session:
             return "the cache is off for this run"
         if self._forced and any(fnmatchcase(node.path, pattern) for pattern in self._forced):
             return "forced"
-        verdict = self.lookup.find(node.key, context)  # type: ignore[arg-type]
+        verdict = self.lookup.find(node.key, self.context)  # type: ignore[arg-type]
         if verdict.entry is None:
             return verdict.why or self.lookup.explain_miss(node.path, static, {name: entry["digest"] for name, entry in node.inputs.items()})
         self._hit(node, static, verdict.entry)
         return None
 
-    def _wait_for_other(self, node: Node, static: Static, context: Context) -> bool:
+    def _wait_for_other(self, node: Node, static: Static) -> bool:
         """Wait while another run computes the same key; return whether its result serves."""
         self.emit({"e": "note", "node": node.path, "text": "waiting: another run is computing this"})
         assert self._claims is not None  # noqa: S101 - the caller saw it
         self._claims.take(node.key, wait=_LONGEST_WAIT)  # type: ignore[arg-type]
-        verdict = self.lookup.find(node.key, context, fresh=True)  # type: ignore[arg-type]
+        verdict = self.lookup.find(node.key, self.context, fresh=True)  # type: ignore[arg-type]
         if verdict.entry is None:
             return False
         self._claims.release(node.key)  # type: ignore[arg-type]
@@ -204,11 +211,14 @@ class Session:
 
     def _hit(self, node: Node, static: Static, entry: Any) -> None:
         node.status = NodeStatus.HIT
-        node.set_info(self.store.info(entry.value))
+        node.info = self.store.info(entry.value)
         node.hit_of = entry.run
         node.why = "same code, params and inputs"
         node.saved = entry.seconds
-        effects = json.loads(entry.effects) if entry.effects else {}
+        if entry.effects.startswith(_NOTHING_TO_REPLAY):
+            self._tell(node, static)
+            return
+        effects = json.loads(entry.effects)
         self._replay(node, effects)
         self._tell(node, static, log=effects.get("log"))
 
@@ -220,10 +230,9 @@ class Session:
 
     # -- misses ------------------------------------------------------------------------------------------------------------------------
 
-    def _run(
-        self, node: Node, static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Context, *, is_cached: bool
-    ) -> None:
+    def _run(self, node: Node, static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_cached: bool) -> None:
         assert self.executor is not None  # noqa: S101 - a plan never comes here
+        context = self.context.view()
         node.status = NodeStatus.RUNNING
         key: str = node.key or ""
         node.seed = seed_of(self.lookup.seed, key)
@@ -234,7 +243,7 @@ class Session:
             nonlocal attempts
             attempts -= 1
             if outcome.error is not None and attempts > 0:
-                node.attempts.append(_attempt(outcome))
+                node.attempts = (*node.attempts, _attempt(outcome))
                 self._submit(node, job, done)
                 return
             self._finish(node, static, outcome, context, is_cached=is_cached)
@@ -248,7 +257,7 @@ class Session:
     def _finish(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
         node.seconds = outcome.seconds
         node.started = outcome.started
-        node.notes += [*static.notes, *outcome.notes]
+        node.notes = (*static.notes, *outcome.notes)
         if outcome.error is not None:
             self._fail(node, static, outcome)
         else:
@@ -256,41 +265,45 @@ class Session:
             self._keep(node, static, outcome, context, is_cached=is_cached)
             self._tell(node, static)
         if is_cached and self._claims is not None:
-            self.store.release_when_written(self._claims, node.key)  # type: ignore[arg-type]
+            if self._is_alone():
+                self._claims.release(node.key)  # type: ignore[arg-type]
+            else:
+                self.store.release_when_written(self._claims, node.key)  # type: ignore[arg-type]
 
     def _keep(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
         """Store the output, and the entry when the call may be cached."""
         encoded = outcome.encoded
         if encoded is None:
             node.set_shared(outcome.shared, outcome.problem)
-            node.notes.append(f"not cached: the output cannot be stored: {outcome.problem}")
+            node.notes += (f"not cached: the output cannot be stored: {outcome.problem}",)
             return
         self.store.add_value(encoded)
-        node.set_info(encoded)
+        node.info = encoded
         if not is_cached:
             return
         if context.is_hidden:
-            node.notes.append("not cached: it read a context value that another task of this run wrote")
+            node.notes += ("not cached: it read a context value that another task of this run wrote",)
             return
         try:
             observed = self.lookup.observed(node.key, context, drew_random=outcome.drew_random)  # type: ignore[arg-type]
             effects = self._effects(node, static, outcome.effects)
         except FinestflowError as error:
-            node.notes.append(f"not cached: {error}")
+            node.notes += (f"not cached: {error}",)
             return
         self.store.add_entry(Entry(node.key, observed, encoded.digest, self.run_id, outcome.seconds, effects))  # type: ignore[arg-type]
 
     def _effects(self, node: Node, static: Static, effects: Effects) -> str:
-        kept: dict[str, Any] = {"about": self.lookup.describe(static)}
-        if node.inputs:
-            kept["in"] = {name: entry["digest"] for name, entry in node.inputs.items()}
+        kept: dict[str, Any] = {}
         if effects.metrics:
             kept["metrics"] = effects.metrics
         if effects.text:
             kept["log"] = self._put("".join(effects.text))
         if effects.context:
             kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
-        return json.dumps(kept, separators=(",", ":"))
+        kept["about"] = self.lookup.describe(static)
+        if node.inputs:
+            kept["in"] = {name: entry["digest"] for name, entry in node.inputs.items()}
+        return _dump_effects(kept)
 
     def _put(self, value: Any) -> Digest:
         encoded = self.store.encode(value)
@@ -306,7 +319,7 @@ class Session:
         node.status = NodeStatus.FAILED
         node.error = error
         if node.attempts:
-            node.attempts.append(_attempt(outcome))
+            node.attempts = (*node.attempts, _attempt(outcome))
         error.add_note(f"finestflow: task {node.path!r} failed; see: finestflow logs {self.run_id}:{node.path}")
         self.failure = self.failure or node
         self._tell(node, static)
@@ -353,7 +366,7 @@ class Session:
                 self.emit({"e": "static", "id": static.hash, "params": static.params, "code": dict(static.code)}, lazy=True)
         if log is not None:
             event["log"] = log
-        self.emit(event, lazy=node.status is NodeStatus.HIT)
+        self.emit(event, lazy=node.status not in _TOLD_AT_ONCE)
 
     def metric(self, path: str, name: str, value: float, step: float | None) -> None:
         """Emit one number of a call."""
@@ -446,6 +459,7 @@ def running(frame: BodyFrame) -> Iterator[None]:
         FRAME.reset(token)
 
 
+_TOLD_AT_ONCE = frozenset({NodeStatus.FAILED, NodeStatus.CANCELLED})
 _SHOWN = frozenset({int, float, str, bool, type(None)})
 
 

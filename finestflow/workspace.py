@@ -78,6 +78,7 @@ class Workspace:
         self.config = config
         self.clock = SystemClock()
         self._warned: set[str] = set()
+        self._live_seen = (0, True)
         self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
 
     @classmethod
@@ -619,7 +620,7 @@ class Workspace:
     def _tracking(self) -> Tracking:
         from finestflow.runner import Tracking
 
-        return Tracking(open_live=self._open_live, snapshot=self._snapshot, publish=self._publish)
+        return Tracking(open_live=self._open_live, snapshot=self._snapshot, publish=self._publish, is_alone=self._is_alone)
 
     def _open_live(self, run_id: RunId) -> LiveFolder | None:
         if self.repository is None or self.repository.work_tree is None:
@@ -636,6 +637,17 @@ class Workspace:
                 raise RepositoryError(f"cannot write below {str(self.repository.state_dir)!r}: {error.strerror}", "make it writable") from error
             self.warn(f"this run is not recorded: {error.strerror}: {str(self.repository.state_dir)!r}")
             return None
+
+    def _is_alone(self) -> bool:
+        """Whether no other run is going on here; costs a look at one folder's time."""
+        live = self.state_dir / "live"
+        try:
+            changed = os.stat(live).st_mtime_ns
+            if changed != self._live_seen[0]:
+                self._live_seen = (changed, len(os.listdir(live)) <= 1)
+        except OSError:
+            return True
+        return self._live_seen[1]
 
     def _snapshot(self, run_id: RunId, live: LiveFolder) -> Snapshot | None:
         from finestflow.git.snapshot import take_snapshot

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import threading
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _LAZY_BYTES = 1 << 16
+_LAZY_SECONDS = 0.05
 _OPEN_LOGS = 64
 _encode = json.JSONEncoder(separators=(",", ":"), default=repr, check_circular=False).encode
 _open_folders: weakref.WeakSet[LiveFolder] = weakref.WeakSet()
@@ -55,6 +57,7 @@ class LiveFolder:
         self._pending_size = 0
         self._is_torn = False
         self._lock = threading.Lock()
+        self._flusher: threading.Thread | None = None
         _open_folders.add(self)
 
     @classmethod
@@ -84,7 +87,7 @@ class LiveFolder:
 
         Args:
             event: JSON data; what JSON cannot hold is written as its ``repr``.
-            lazy: Write it together with the next event that is not lazy, or at ``flush``: for metrics and progress.
+            lazy: Write it together with the next event that is not lazy, at ``flush``, or after 50 ms by a thread of its own.
         """
         line = _encode(event) + "\n"
         with self._lock:
@@ -92,9 +95,22 @@ class LiveFolder:
                 self._pending.append(line)
                 self._pending_size += len(line)
                 if self._pending_size < _LAZY_BYTES:
+                    if self._flusher is None:
+                        self._flusher = threading.Thread(target=self._flush_later, name="finestflow-events", daemon=True)
+                        self._flusher.start()
                     return
                 line = ""
             self._write_line(line)
+
+    def _flush_later(self) -> None:
+        """Write lazy events as long as there are any; then the thread ends."""
+        while True:
+            time.sleep(_LAZY_SECONDS)
+            with self._lock:
+                if not self._pending or self._alive < 0:
+                    self._flusher = None
+                    return
+                self._write_line("")
 
     def flush(self) -> None:
         """Write the lazy events."""
@@ -157,6 +173,7 @@ class LiveFolder:
     def _forget(self) -> None:
         """Close the inherited descriptors: a worker that outlives its parent would keep a dead run alive."""
         self._lock = threading.Lock()  # another thread of the parent may have held it at the fork
+        self._flusher = None
         self._pending.clear()
         self._close_files()
 
