@@ -96,7 +96,9 @@ class LiveFolder:
                 self._pending_size += len(line)
                 if self._pending_size < _LAZY_BYTES:
                     if self._flusher is None:
-                        self._flusher = threading.Thread(target=self._flush_later, name="finestflow-events", daemon=True)
+                        self._flusher = threading.Thread(
+                            target=self._flush_later, name="finestflow-events", daemon=True
+                        )
                         self._flusher.start()
                     return
                 line = ""

@@ -15,7 +15,7 @@ from typing import Any
 from finestflow.errors import CorruptionError
 from finestflow.model import FORMAT, Run, RunId, RunStatus, RunSummary
 
-__all__ = ["format_duration", "format_message", "parse_message", "run_id_of", "trailers_of"]
+__all__ = ["format_duration", "format_message", "own_first", "parse_message", "run_id_of", "trailers_of"]
 
 MOST_VALUES = 50
 LONGEST_VALUE = 200
@@ -24,6 +24,7 @@ _SUBJECT_METRICS = 3
 _SUBJECT_WORD = 60
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
 _CONTROLS_BUT_LINES = {code: text for code, text in _CONTROLS.items() if code not in (9, 10)}
+_CONTROLS_IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROLS if code > 31}
 _JSON_STARTS = frozenset('-0123456789"[{tfnNI')
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -135,6 +136,11 @@ def first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
+def own_first(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Order metrics: those of the pipeline before those of its tasks, else as they came."""
+    return sorted(metrics.items(), key=lambda item: "/" in item[0])
+
+
 _REPEATED = frozenset({"Param", "Metric", "Tag"})
 
 
@@ -175,7 +181,7 @@ def _iter_trailers(summary: RunSummary, error: str) -> Iterator[tuple[str, str]]
         if one_line(tag):
             yield "Tag", one_line(tag)
     yield from (("Param", pair) for pair in _pairs(summary.params))
-    yield from (("Metric", pair) for pair in _pairs(summary.metrics))
+    yield from (("Metric", pair) for pair in _pairs(dict(own_first(summary.metrics))))
     yield "Finestflow", str(summary.format)
 
 
@@ -215,12 +221,15 @@ def _format_value(value: object, room: int) -> str:
             text = text.translate(_CONTROLS)[: room - 1] + _CUT
         if text and text == text.translate(_CONTROLS).strip() and _parse_value(text) == text:
             return text
-        return _cut(json.dumps(text, ensure_ascii=False).translate(_CONTROLS), room)
+        return _cut(_dump(text), room)
     try:
-        text = json.dumps(value, ensure_ascii=False, default=repr)
+        return _cut(_dump(value), room)
     except (TypeError, ValueError):
-        text = json.dumps(repr(value), ensure_ascii=False)
-    return _cut(_encodable(text).translate(_CONTROLS), room)
+        return _cut(_dump(repr(value)), room)
+
+
+def _dump(value: object) -> str:
+    return _encodable(json.dumps(value, ensure_ascii=False, default=repr)).translate(_CONTROLS_IN_JSON)
 
 
 def _cut(text: str, room: int) -> str:

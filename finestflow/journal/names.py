@@ -6,7 +6,6 @@ commit id. The runner makes ids and names from random bytes that it passes in; t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 from finestflow.journal.words import ADJECTIVES, ANIMALS
@@ -93,6 +92,8 @@ def quote_name(name: str) -> str:
         for at, byte in enumerate(raw)
     )
     if len(quoted) > _LONGEST_FILE_NAME or not quoted:
+        import hashlib  # 4 ms that a list of runs need not pay
+
         return f"{quoted[:_LONGEST_FILE_NAME]}%~{hashlib.blake2b(raw, digest_size=8).hexdigest()}"
     return quoted
 

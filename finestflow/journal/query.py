@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 from finestflow.errors import nearest_hint
 from finestflow.journal.conditions import AllOf, AnyOf, Condition, Not, Number, State, Tag, Text, Value, Word, fold_text
@@ -93,8 +93,7 @@ def parse(text: str, *, now: float, known: Iterable[str] = (), zone: tzinfo | No
     return _Parser(text, now, frozenset(known), zone).parse()
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     text: str
     position: int

@@ -18,8 +18,8 @@ from finestflow.errors import CorruptionError, NewerFormatError
 from finestflow.journal import series
 from finestflow.journal.encode import dump_json, dump_lines, load_json, short_hash
 from finestflow.journal.logs import dump_logs
+from finestflow.journal.message import own_first
 from finestflow.journal.names import quote_name
-from finestflow.journal.state import own_first
 from finestflow.journal.toml import dump_toml
 from finestflow.model import (
     FORMAT,
@@ -57,6 +57,7 @@ FIXED_FILES = (
 """The files that ``load_record`` asks for in any case; ``listed_files`` tells the rest."""
 
 Fields = dict[str, Any]
+_OTHERS = "the other runs are not affected"
 _is_item = re.compile(r"\[\d+\]$").search
 _is_requirement = re.compile(r"[A-Za-z0-9][\w.-]*==[A-Za-z0-9][\w.+!-]*", re.ASCII).fullmatch
 
@@ -107,15 +108,17 @@ def load_record(read: Callable[[str], bytes | None], *, commit: str = "", with_s
     about = _load(read, "run.json")
     if not about:
         message = f"the record of commit {commit[:12]!r} has no run.json"
-        raise CorruptionError(message, "the other runs are not affected")
-    if about.get("format", 0) > FORMAT:
+        raise CorruptionError(message, _OTHERS)
+    if not isinstance(about.get("format"), int):
+        raise CorruptionError(f"the record of commit {commit[:12]!r} is damaged: its format is no number", _OTHERS)
+    if about["format"] > FORMAT:
         message = f"run {about.get('id', '?')!r} has format {about['format']}, and this finestflow knows {FORMAT}"
         raise NewerFormatError(message, "upgrade finestflow to look inside this run")
     try:
         return _build_run(read, about, commit, with_series=with_series)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         message = f"the record of run {about.get('id', '?')!r} is damaged: {type(error).__name__}: {error}"
-        raise CorruptionError(message, "the other runs are not affected") from error
+        raise CorruptionError(message, _OTHERS) from error
 
 
 def listed_files(files: Mapping[str, bytes], *, with_series: bool = True) -> list[str]:
@@ -130,10 +133,12 @@ def _load(read: Callable[[str], bytes | None], path: str) -> Any:
     if data is None:
         return {}
     try:
-        return load_json(data)
+        fields = load_json(data)
     except ValueError as error:
-        message = f"{path!r} of a record is damaged: {error}"
-        raise CorruptionError(message, "the other runs are not affected") from error
+        raise CorruptionError(f"{path!r} of a record is damaged: {error}", _OTHERS) from error
+    if not isinstance(fields, list if path == "omitted.json" else dict):
+        raise CorruptionError(f"{path!r} of a record holds something else than it should", _OTHERS)
+    return fields
 
 
 def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, *, with_series: bool) -> Run:

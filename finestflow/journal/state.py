@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from finestflow.journal.message import own_first
 from finestflow.model import (
     Attempt,
     Fingerprint,
@@ -191,10 +192,11 @@ class RunState:
         self._changed[path] = None
 
     def _add_value(self, name: str, value: float, step: float | None, time: float | None, goal: str | None) -> None:
+        number = float(value)  # before the series is made: what is no number leaves no trace
         series = self._series.get(name)
         if series is None:
             series = self._series[name] = _Series()
-        series.add(float(value), step, self.last_time if time is None else time, goal)
+        series.add(number, step, self.last_time if time is None else time, goal)
 
     def _build_summary(self, begin: Event, end: Event) -> RunSummary:
         snapshot = self._snapshot or {}
@@ -243,7 +245,7 @@ class RunState:
         if started is None and time is not None:
             started = time - seconds
         key, hit_of, output = get("key"), get("hit_of"), get("output")
-        static = self._statics.get(get("static"), event)
+        static = self._statics.get(get("static") or "", event)
         return NodeRecord(
             path=path,
             task=get("task") or "",
@@ -294,11 +296,6 @@ class _Series:
 
     def build(self, name: str) -> Metric:
         return Metric(name=name, last=self.last, best=self.best, count=len(self.values), values=tuple(self.values))
-
-
-def own_first(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Order metrics: those of the pipeline before those of its tasks, else as they came."""
-    return sorted(metrics.items(), key=lambda item: "/" in item[0])
 
 
 def _settings_of(begin: Event) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Plain data as TOML text.
 
 Invariant: ``tomllib.loads(dump_toml(data)) == data`` for JSON data without nulls. Annotations and the config in a record are
-machine-made: no comments to keep, so nothing is gained by tomlkit, which costs 25 ms to import and 2 ms a file.
+machine-made: no comments to keep, so nothing is gained by tomlkit, which costs 17 ms to import (and 0.2 ms a file against 0.015).
 """
 
 from __future__ import annotations

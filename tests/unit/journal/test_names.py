@@ -1,0 +1,74 @@
+"""Names of runs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finestflow.journal.names import (
+    is_run_id,
+    new_run_id,
+    new_run_name,
+    quote_name,
+    shortest_prefixes,
+    unquote_name,
+)
+from finestflow.journal.words import ADJECTIVES, ANIMALS
+
+
+def test_a_run_id_is_twelve_letters_that_no_commit_id_has() -> None:
+    assert new_run_id(bytes([0x01, 0x23, 0x45, 0x67, 0x89, 0xAB])) == "klmnopqrstuv"
+    assert is_run_id(new_run_id(os.urandom(6)))
+    assert not set(new_run_id(os.urandom(6))) & set("0123456789abcdef")
+
+
+def test_a_run_id_of_too_few_bytes_is_refused() -> None:
+    with pytest.raises(ValueError, match="6 random bytes"):
+        new_run_id(b"12345")
+
+
+def test_a_name_is_adjective_animal_number() -> None:
+    adjective, animal, number = new_run_name(os.urandom(4)).split("-")
+    assert adjective in ADJECTIVES
+    assert animal in ANIMALS
+    assert len(number) == 2
+    assert number.isdecimal()
+
+
+def test_the_words_of_names_are_distinct_lower_case_and_short() -> None:
+    for words in (ADJECTIVES, ANIMALS):
+        assert len(set(words)) == len(words)
+        assert all(word.isascii() and word.isalpha() and word.islower() and len(word) < 11 for word in words)
+
+
+@given(st.lists(st.text("kl", min_size=12, max_size=12), max_size=20))
+def test_prefixes_are_the_shortest_that_are_unique(ids: list[str]) -> None:
+    for each, prefix in shortest_prefixes(ids).items():
+        assert [other for other in set(ids) if other.startswith(prefix)] == [each]
+        assert len(prefix) >= 4
+        if len(prefix) > 4:
+            assert sum(other.startswith(prefix[:-1]) for other in set(ids)) > 1
+
+
+@given(st.text(), st.text())
+def test_file_names_of_two_names_differ_where_case_is_folded(left: str, right: str) -> None:
+    if left != right:
+        assert quote_name(left).casefold() != quote_name(right).casefold()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
+def test_a_short_name_can_be_read_from_its_file_name(name: str) -> None:
+    if len(quote_name(name)) <= 120:
+        assert unquote_name(quote_name(name)) == name
+
+
+@given(st.text(max_size=300))
+def test_a_file_name_is_safe_and_short(name: str) -> None:
+    quoted = quote_name(name)
+    assert 0 < len(quoted) < 150
+    assert not quoted.startswith(".")
+    assert "/" not in quoted
+    assert quoted.isascii()
