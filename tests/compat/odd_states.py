@@ -304,5 +304,5 @@ def checked_out_run(folder: Path) -> Path:
 def folder_called_finestflow(folder: Path) -> Path:
     committed(folder)
     write(folder / "finestflow" / "code.py")
-    write(folder / ".finestflow.toml")
+    write(folder / ".finestflow.toml", 'default-pipeline = "numbers"\n')
     return folder

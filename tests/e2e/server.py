@@ -1,0 +1,98 @@
+"""The program behind ``processes``: imports finestflow once, and forks a process for each command that it is told.
+
+Reads one JSON line a request from its standard input and answers with one on its standard output. A child leaves the
+loop and ends as any Python process does, with its exit handlers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+_LOADED = (
+    "finestflow.cli._session",
+    "finestflow.cli.run",
+    "finestflow.cli.log",
+    "finestflow.cli.show",
+    "finestflow.cli.why",
+    "finestflow.cli.plan",
+    "finestflow.cli.reproduce",
+    "finestflow.workspace",
+    "finestflow.runner",
+    "finestflow.view",
+    "finestflow.target",
+    "finestflow.gc",
+    "finestflow.git.snapshot",
+    "finestflow.git.objects",
+    "finestflow.git.checkout",
+    "finestflow.git.maintenance",
+    "finestflow.git.history",
+    "finestflow.cache.fingerprint",
+    "finestflow.cache.store",
+    "finestflow.journal.journal",
+    "finestflow.journal.index",
+    "finestflow.journal.annotations",
+    "git",
+    "dulwich.object_store",
+    "dulwich.diff_tree",
+    "importlib.metadata",
+    "tomllib",
+)
+
+
+def serve() -> int:
+    """Answer requests until the input ends; in a child, run its command and return the exit code."""
+    for name in _LOADED:
+        importlib.import_module(name)
+    from finestflow import Param, Pipeline, Task  # noqa: F401 - they are loaded when they are looked at
+
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    os.write(answers, b"null\n")
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "wait" in request:
+            answer = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                os.close(answers)
+                return _become(request)
+        os.write(answers, f"{answer}\n".encode())
+    return 0
+
+
+def _become(request: dict[str, Any]) -> int:
+    """Turn this fork into the process that was asked for, and do its work."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for descriptor, name, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+        (2, request["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+    ):
+        opened = os.open(name, flags, 0o644)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.argv = ["finestflow", *request["argv"]]
+    sys.dont_write_bytecode = True
+    if "code" in request:
+        sys.argv = ["-c", *request["argv"]]
+        sys.path.insert(0, request["cwd"])
+        exec(compile(request["code"], "<driver>", "exec"), {"__name__": "driver"})
+        return 0
+    from finestflow.cli import main
+
+    return main(request["argv"])
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.path[0] = os.getcwd()
+    sys.exit(serve())
