@@ -108,7 +108,7 @@ def errors_page() -> str:
         "# Errors",
         "",
         "Every error of finestflow is a `FinestflowError` with a `message`, a `hint` that says what to do next, and an exit code.",
-        "All of them are importable from `finestflow`, survive a pickle round trip, and are shown by the command line as",
+        "All of them live in `finestflow.errors`, survive a pickle round trip, and are shown by the command line as",
         "",
         "```text",
         "finestflow: error: no run matches 'kxqp'",
@@ -139,7 +139,7 @@ def api_page() -> str:
         "",
         "# Python API",
         "",
-        "Everything public is importable from `finestflow`, and nothing else is; importing it loads no third-party module.",
+        "These names are importable from `finestflow`; importing it loads no third-party module.",
         "",
     ]
     names = [name for name in finestflow.__all__ if not name.startswith("__")]

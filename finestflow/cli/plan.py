@@ -47,10 +47,13 @@ def show_plan(session: Session, target: str | None, settings: Sequence[str], *, 
             known_up_to=plan.unknown or None,
         )
         return
-    session.out.lines(node_table(nodes, session.out), page=True)
+    session.out.lines(node_table(nodes, session.out, is_plan=True), page=True)
     if plan.unknown:
         session.out.note(
             f"the body looks at {one_line(plan.unknown)!r}, which has no value yet: what follows is not known"
         )
     counts = Counter(node.status.value for node in nodes if node.kind == "task")
-    session.out.note(", ".join(f"{count} {status}" for status, count in counts.items()) or "no tasks")
+    session.out.note(
+        ", ".join(f"{count} {'run' if status == 'pending' else status}" for status, count in counts.items())
+        or "no tasks"
+    )

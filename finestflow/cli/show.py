@@ -12,11 +12,14 @@ from finestflow.cli._documents import node_document, run_document
 from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Output, Styled
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, duration, iso, many_lines, number, one_line, size, value_text
+from finestflow.cli._text import ago, cut, duration, iso, many_lines, number, one_line, size, value_text
 from finestflow.errors import NotFoundError
 
 if TYPE_CHECKING:
     from finestflow.model import NodeRecord, OutputRecord, Run, RunSummary
+
+_PREVIEW_ROOM = 60
+_DIGEST_LENGTH = 64
 
 
 @click.command("show")
@@ -136,8 +139,8 @@ def _section(title: str, pairs: Iterable[tuple[str, str]], out: Output) -> Itera
     yield from (f"  {key:<{room}}  {value}" for key, value in listed)
 
 
-def node_table(nodes: Iterable[NodeRecord], out: Output) -> Iterator[str]:
-    """Yield the lines of a table of nodes: status, time, why."""
+def node_table(nodes: Iterable[NodeRecord], out: Output, *, is_plan: bool = False) -> Iterator[str]:
+    """Yield the lines of a table of nodes: status, time, why; in a plan what is pending would run."""
     from finestflow.cli._output import format_table
 
     columns = [
@@ -150,9 +153,12 @@ def node_table(nodes: Iterable[NodeRecord], out: Output) -> Iterator[str]:
     rows = [
         [
             one_line(node.path),
-            Styled(node.status.value, STATUS_STYLE[node.status.value]),
-            duration(node.seconds),
-            one_line(node.output.preview) if node.output else "",
+            Styled(
+                "run" if is_plan and node.status.value == "pending" else node.status.value,
+                STATUS_STYLE[node.status.value],
+            ),
+            duration(node.seconds) if node.seconds else "",
+            cut(one_line(node.output.preview), _PREVIEW_ROOM) if node.output else "",
             one_line(node.error or node.why),
         ]
         for node in nodes
@@ -175,13 +181,17 @@ def _node_lines(node: NodeRecord, part: str, out: Output) -> Iterator[str]:
     yield from _section("inputs", inputs, out)
     if node.output is not None:
         yield from _section("output", _output_fields(node.output, part), out)
-    yield from _section(
-        "code", ((key, value if len(value) != 64 else value[:12]) for key, value in node.code.items()), out
-    )
+    yield from _section("code", ((key, _code_value(value)) for key, value in node.code.items()), out)
     if node.error:
         yield ""
         yield from many_lines(node.error).splitlines()
     yield from (f"note: {one_line(note)}" for note in node.notes)
+
+
+def _code_value(value: str) -> str:
+    """Return what a person reads of a component: the constant or version itself, else the beginning of its hash."""
+    digest, _, constant = value.partition(" ")
+    return one_line(constant) or (value if len(value) < _DIGEST_LENGTH else digest[:12])
 
 
 def _node_fields(node: NodeRecord) -> Iterator[tuple[str, str]]:
