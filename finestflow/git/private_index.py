@@ -50,6 +50,7 @@ class PrivateIndex:
         source = repo.git_dir / "index"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            Path(f"{path}.lock").unlink(missing_ok=True)  # of a killed process; nobody else uses this copy
             content = _copy_with_time(source, path)
         except FileNotFoundError:
             path.unlink(missing_ok=True)
@@ -98,7 +99,7 @@ class PrivateIndex:
         Git refuses a list as a whole; the paths that it refuses are found by halving it.
 
         Returns:
-            The paths that cannot be recorded, and git's words on each.
+            The paths that cannot be recorded, and git's first words on each.
         """
         if not paths:
             return []
@@ -111,7 +112,7 @@ class PrivateIndex:
         if not self._can_write(done):
             done.check("cannot record the files")
         if len(paths) == 1:
-            return [(paths[0], done.words)]
+            return [(paths[0], done.words.partition("; ")[0])]
         middle = len(paths) // 2
         return self.add_paths(paths[:middle]) + self.add_paths(paths[middle:])
 
@@ -185,7 +186,7 @@ class PrivateIndex:
 
     def _note_warnings(self, done: Result) -> None:
         for path, reason in _UNOPENED.findall(done.err):
-            self.unopened[path] = reason.decode("utf-8", "replace")
+            self.unopened[path + b"/"] = reason.decode("utf-8", "replace")
         if b"external filter" in done.err or b"cannot run" in done.err or b"cannot fork to run" in done.err:
             self._note("a filter could not run; its files are recorded as they are on disk")
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from finestflow.model import Digest, Omitted
 
-__all__ = ["SnapshotRules", "digest_file", "find_pattern", "leave_out_crowds", "omit", "text_of"]
+__all__ = ["Excluded", "SnapshotRules", "digest_file", "find_pattern", "leave_out_crowds", "omit", "text_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,24 @@ class SnapshotRules:
     leave_out: tuple[str, ...] = ()
 
 
-def find_pattern(path: bytes, patterns: Sequence[str]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """The pattern that a path matches; ``folder`` is the folder above it that does, when the path itself does not."""
+
+    pattern: str
+    folder: bytes | None
+
+
+def find_pattern(path: bytes, patterns: Sequence[str]) -> Excluded | None:
     """Return the first pattern that a path matches, itself or by a folder above it."""
     if not patterns or not _compile(tuple(patterns)).match(path):
         return None
-    return next(pattern for pattern in patterns if _compile((pattern,)).match(path))
+    for pattern in patterns:
+        found = _compile((pattern,)).match(path)
+        if found:
+            folder = found[0].removesuffix(b"/")
+            return Excluded(pattern, folder if folder != path else None)
+    return None
 
 
 def leave_out_crowds(paths: Iterable[bytes], limit: int) -> tuple[list[bytes], dict[bytes, int]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,9 +123,9 @@ class _Recording:
         """Read the status, after what hides files from it is out of the way."""
         private = self._private
         status, flagged = private.read_status_and_flags(untracked=self._rules.untracked)
-        ours = [path for _, path in flagged if path.startswith(_OURS)]
+        ours = {path for _, path in flagged if path.startswith(_OURS)}
         if ours:
-            private.remove_paths(ours)
+            private.remove_paths(sorted(ours))
         assumed = [path for flag, path in flagged if flag.islower() and path not in ours]
         skipped = [path for flag, path in flagged if flag in "sS" and path not in ours and self._is_to_be_seen(path)]
         if assumed:
@@ -187,14 +188,11 @@ class _Recording:
             asked.paths[path] = None
             return None
         asked.add.append(path)
-        asked.paths[path] = found and (
-            found.st_mode,
-            found.st_size,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
-            found.st_ino,
-        )
-        return None if found is None else found.st_mode
+        if found is None:
+            asked.paths[path] = None
+            return None
+        asked.paths[path] = (found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        return found.st_mode
 
     def _is_wanted(self, path: bytes) -> bool:
         """Return whether an untracked path may enter; name it with the reason where it may not."""
@@ -205,16 +203,22 @@ class _Recording:
         if path.endswith(b"/"):
             self._omit(path, self._describe_repository(path))
             return False
-        pattern = find_pattern(path, self._rules.exclude)
+        excluded = find_pattern(path, self._rules.exclude)
+        if excluded is not None and excluded.folder is not None:
+            self._omit_folder(excluded.folder, f'excluded by "{excluded.pattern}"', ())
+            return False
         try:
             found = os.lstat(self._root + path)
         except OSError:
             return False
-        if pattern is not None:
+        if excluded is not None:
             # No digest: such a file may be a secret that is short enough to be guessed.
-            self._omit(path, f'excluded by "{pattern}"', found.st_size)
+            self._omitted[path] = omit(path, f'excluded by "{excluded.pattern}"', found.st_size)
+            self._decided.add(path)
         elif not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
             self._omit(path, f"it is {_kind(found.st_mode)}")
+        elif stat.S_ISREG(found.st_mode) and not os.access(self._root + path, os.R_OK):
+            self._omit(path, "it cannot be read")
         elif found.st_size > self._rules.max_file_size:
             self._omit(path, f"larger than {self._rules.max_file_size} bytes", found.st_size)
         else:
@@ -261,13 +265,13 @@ class _Recording:
 
     def _omit(self, path: bytes, reason: str, size: int | None = None) -> None:
         digest = None
-        if size is not None and not reason.startswith("excluded") and size <= self._digest_budget:
+        if size is not None and size <= self._digest_budget:
             self._digest_budget -= size
             digest = digest_file(os.fsdecode(self._root + path))
         self._decided.add(path)
         self._omitted[path] = omit(path, reason, size, digest)
 
-    def _omit_folder(self, folder: bytes, reason: str, paths: list[bytes]) -> None:
+    def _omit_folder(self, folder: bytes, reason: str, paths: Sequence[bytes]) -> None:
         if folder:
             self._omitted_folders.append(folder + b"/")
         else:

@@ -44,7 +44,7 @@ def written(objects, repo, tree, *parents, message="subject\n\nbody\n", time=1_7
 
 
 def test_a_grafted_folder_lies_beside_the_files_as_git_reads_it(repo, objects):
-    tree = objects.graft("HEAD" and resolve_commit(repo, "HEAD"), ".finestflow", FILES)
+    tree = objects.graft(resolve_commit(repo, "HEAD"), ".finestflow", FILES)
     listed = git(repo.work_tree, "ls-tree", "-r", "--name-only", tree).splitlines()
     assert listed == sorted(
         [*(f".finestflow/{name}" for name in FILES), "a.txt", "b.txt", "src/code.py", "src/deep/more.py"]
