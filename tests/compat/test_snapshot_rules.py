@@ -259,14 +259,18 @@ def test_a_file_that_git_refuses_is_left_out_and_the_others_are_recorded(tmp_pat
     assert snapshot.untracked == 9
 
 
+def give_away(folder: Path, owner: int) -> None:
+    for parent, _, files in os.walk(folder):
+        for path in [parent, *(os.path.join(parent, name) for name in files)]:
+            os.chown(path, owner, owner)
+
+
 def as_nobody(folder: Path, action):
     """Do something as a user whom permissions hold back; root gives the folder away and forks."""
     if os.geteuid() != 0:
         return action()
     action()  # all modules must be loaded, because this interpreter may lie where nobody may read
-    for parent, _, files in os.walk(folder):
-        for path in [parent, *(os.path.join(parent, name) for name in files)]:
-            os.chown(path, 65534, 65534)
+    give_away(folder, 65534)
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
@@ -280,6 +284,7 @@ def as_nobody(folder: Path, action):
             os._exit(0)
     os.close(sender)
     os.waitpid(child, 0)
+    give_away(folder, 0)
     with os.fdopen(receiver, "rb") as file:
         return pickle.load(file)
 
