@@ -26,6 +26,7 @@ from finestflow.cache.code.origin import Origin, Origins, shown_module
 from finestflow.cache.code.reach import Walk
 from finestflow.cache.code.scopes import ESCAPES
 from finestflow.cache.code.values import Constants
+from finestflow.cache.names import qualified_name
 from finestflow.model import Fingerprint
 
 __all__ = [
@@ -248,5 +249,4 @@ def _named(name: str, value: str) -> str:
 
 def task_identity(obj: Any) -> str:
     """Return ``module:qualname`` of a class, a function or an object's class, the same however it was started."""
-    named = obj if hasattr(obj, "__qualname__") else type(obj)
-    return f"{shown_module(named.__module__)}:{named.__qualname__}"
+    return qualified_name(obj if hasattr(obj, "__qualname__") else type(obj))

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-MODULES = 100
+MODULES = 80
 FUNCTIONS = 8
 CLASSES = 3
 REPEATS = 5

@@ -95,7 +95,5 @@ def _provide_task() -> None:
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     _provide_task()
-    import finestflow.cache.digest
-    import finestflow.cache.fingerprint
 
     json.dump([_answer(job) for job in json.load(sys.stdin)], sys.stdout)

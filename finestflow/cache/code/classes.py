@@ -17,13 +17,14 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from finestflow.cache.code import modules
 from finestflow.cache.code.graph import ABSENT, Node
 from finestflow.cache.code.origin import Origin, shown_module
 
 if TYPE_CHECKING:
     from finestflow.cache.code.reach import Walk
 
-__all__ = ["expand", "expand_task", "find", "is_data_of_library", "namespace", "params", "shown_class"]
+__all__ = ["expand", "expand_task", "is_data_of_library", "namespace", "params", "shown_class"]
 
 _ROOTS = (
     "run", "initialize", "__init__", "__new__", "__post_init__", "__init_subclass__", "__call__",
@@ -53,15 +54,6 @@ def namespace(cls: type) -> Mapping[str, Any]:
 def shown_class(cls: type) -> str:
     """Return the readable name of a class."""
     return f"{shown_module(cls.__module__)}.{cls.__qualname__.replace('.<locals>', '')}"
-
-
-def find(name: str) -> type | None:
-    """Return the class with a name such as ``module:Outer.Inner``, where its module is loaded."""
-    module, _, path = name.partition(":")
-    found: object = sys.modules.get(module)
-    for part in path.split("."):
-        found = getattr(found, part, None)
-    return found if isinstance(found, type) else None
 
 
 def is_data_of_library(walk: Walk, cls: type) -> bool:
@@ -170,7 +162,7 @@ def _head(walk: Walk, node: Node, cls: type) -> None:
         return
     annotations = vars(cls).get("__annotations__", {})
     node.own += " " + ascii({name: _ADDRESS.sub("", repr(note)) for name, note in annotations.items()})
-    if statement is not None and isinstance(path, str) and walk.is_what_was_imported(path):
+    if statement is not None and isinstance(path, str) and modules.is_what_was_imported(walk, path):
         node.own += " " + statement.hash
     else:
         node.own += " " + walk.constants.salt

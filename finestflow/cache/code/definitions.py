@@ -9,6 +9,7 @@ what runs. Definitions depend on the content of a file alone and are kept by it,
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import linecache
 import marshal
@@ -65,7 +66,8 @@ class FolderDefinitionCache:
             temporary.write_bytes(data)
             temporary.replace(path)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Definitions:
             return known[1]
         self._first_stat.setdefault(path, stat)
         text = _read_source(path, namespace)
-        source = None if text is None else self._of_text(text)
+        source = None if text is None else self.of_text(text)
         self._by_stat[path] = (stat, source)
         return source
 
@@ -181,9 +183,6 @@ class Definitions:
 
     def of_text(self, text: bytes) -> Source | None:
         """Return what a source text defines; None when it does not parse."""
-        return self._of_text(text)
-
-    def _of_text(self, text: bytes) -> Source | None:
         key = self._hash(b"\0".join([_version(), text]))
         data = None if self._cache is None else self._cache.get(key)
         if data is not None and (source := _load(data, self._hash)) is not None:
@@ -258,8 +257,10 @@ def _define(text: bytes, hash_: Hash) -> Source | None:
     for class_, (name, head) in names.classes.items():
         digest = canonical.classes[class_]
         if name in classes:  # defined twice, as in `if` and `else`: both count
-            digest, head = hash_((classes[name].hash + digest).encode()), head | set(classes[name].head)
-        classes[name] = ClassSource(digest, tuple(sorted(head)))
+            digest = hash_((classes[name].hash + digest).encode())
+            classes[name] = ClassSource(digest, _sorted(head.union(classes[name].head)))
+        else:
+            classes[name] = ClassSource(digest, _sorted(head))
     return Source(module, _sorted(names.own.chains), functions, classes, frozenset(_iter_literals(tree)))
 
 

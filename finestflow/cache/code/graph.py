@@ -129,29 +129,29 @@ def read_graph(root: Node, hash_: Hash, generation: int) -> Graph:
     Nodes are numbered in the order in which a depth-first walk along sorted edges meets them: a rooted graph
     with named edges has exactly one such numbering.
     """
-    numbers: dict[Node, int] = {root: 0}
-    order: list[Node] = [root]
+    numbers: dict[Node, int] = {}
+    labels: list[list[str]] = []
     stack = [root]
-    order.clear()
-    numbers.clear()
     while stack:
         node = stack.pop()
         if node in numbers:
             continue
-        numbers[node] = len(order)
-        order.append(node)
+        numbers[node] = len(numbers)
         node.expand()
         node.is_fresh_in = generation
         edges = node.edges
-        stack.extend([edges[label] for label in sorted(edges, reverse=True) if edges[label] not in numbers])
+        names = sorted(edges)
+        labels.append(names)
+        if names:
+            stack.extend([edges[name] for name in reversed(names)])
     lines = []
     versions: set[tuple[str, str]] = set()
-    for node in order:
+    for node, names in zip(numbers, labels, strict=True):
         edges = node.edges
-        links = [f"{label}>{numbers[edges[label]]}" for label in sorted(edges)]
-        lines.append("\t".join([node.own, *links]))
+        lines.append("\t".join([node.own, *[f"{name}>{numbers[edges[name]]}" for name in names]]))
         if node.distributions:
             versions |= node.distributions
+    order = list(numbers)
     lines += [f"{name} {version}" for name, version in sorted(versions)]
     digest = hash_("\n".join(lines).encode("utf-8", "surrogatepass"))
     notes = dict.fromkeys(note for node in order for note in node.notes)

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from finestflow.cache.names import main_module
+
 __all__ = ["Origin", "Origins", "shown_module"]
 
 _OWN_FOLDER = str(Path(__file__).resolve().parents[2]) + os.sep
@@ -146,11 +148,4 @@ class Origins:
 
 def shown_module(name: str) -> str:
     """Return the name under which a module is known: ``__main__`` is what its file or ``-m`` name says."""
-    if name != "__main__":
-        return name
-    module = sys.modules.get("__main__")
-    spec = getattr(module, "__spec__", None)
-    if spec is not None and isinstance(spec.name, str):
-        return spec.name
-    path = getattr(module, "__file__", None)
-    return Path(path).stem if isinstance(path, str) else name
+    return main_module() if name == "__main__" else name

@@ -12,15 +12,14 @@ import builtins
 import functools
 import importlib
 import importlib.util
-import os
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from finestflow.cache.code import classes, values
+from finestflow.cache.code import classes, modules, values
 from finestflow.cache.code.definitions import Definition, Definitions
 from finestflow.cache.code.distributions import Distributions, python_version
 from finestflow.cache.code.graph import ABSENT, Node
@@ -271,7 +270,7 @@ class Walk:
         if value is ABSENT and isinstance(function := namespace.get("__getattr__"), FunctionType):
             node.edges[f"{name}.__getattr__"] = self.function(function)
         if value is ABSENT:
-            value = _find_attribute(module, attribute)
+            value = modules.find_attribute(module, attribute)
         return value, f"{name}.{attribute}", namespace
 
     def _decorator(
@@ -297,40 +296,12 @@ class Walk:
             full = importlib.util.resolve_name("." * level + module_name, package) if level else module_name
         except ImportError:
             return
-        module = self._load(node, full)
+        module = modules.load(self, node, full)
         if module is None:
             return
         if not is_from:
             module = sys.modules.get(full.partition(".")[0], module)
         self.follow(node, (f"import {full}", *chain), module, full, home)
-
-    def _load(self, node: Node, name: str) -> ModuleType | None:
-        """Return a module that a function imports, importing it only when it is the project's."""
-        module = sys.modules.get(name)
-        if module is not None:
-            return module
-        top = name.partition(".")[0]
-        loaded = sys.modules.get(top)
-        try:
-            spec = None if loaded is not None else importlib.util.find_spec(top)
-            origin = spec.origin if spec is not None else None
-            if loaded is not None:
-                where = self.origins.of_module(loaded)
-            elif spec is None:
-                return None
-            else:
-                where = self.origins.of_path(origin) if origin and os.sep in origin else self.origins.of_name(top)
-            if where is Origin.PROJECT:
-                return importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001  the project's own import may raise anything
-            node.note(f"`{node.name}` imports `{name}`, which cannot be imported here: {error}")
-            return None
-        if where is Origin.DISTRIBUTION:
-            path = origin or getattr(loaded, "__file__", None)
-            node.belong(self.distributions.of_file(path) if path else ())
-        elif where is Origin.PYTHON:
-            node.belong([python_version()])
-        return None
 
     # Attributes of self
 
@@ -392,58 +363,7 @@ class Walk:
     def whole(self, namespace: _Namespace) -> Node:
         """Return the node of all that a module of the project is."""
         name = shown_module(str(namespace.get("__name__", "")))
-        return self._node("module", namespace, None, name, lambda node: self._expand_module(node, namespace))
-
-    def _expand_module(self, node: Node, namespace: _Namespace) -> None:
-        path = namespace.get("__file__")
-        node.own = " ".join(["module", *self._file_hashes(node, path, namespace)])
-        name = namespace.get("__name__")
-        for key in sorted(namespace):
-            value = namespace[key]
-            node.seen.append((namespace, key, value))
-            if isinstance(value, FunctionType | type) and getattr(value, "__module__", None) == name:
-                node.edges[key] = self.target(value, f"{node.name}.{key}", namespace)
-        source = self.definitions.of_file(path, namespace) if isinstance(path, str) else None
-        for chain in source.chains if source is not None else ():
-            value = namespace.get(chain[0], ABSENT)
-            if isinstance(value, FunctionType | type) or (isinstance(value, ModuleType) and len(chain) > 1):
-                self.follow(node, chain, value, f"{node.name}.{chain[0]}", namespace)
-
-    def _file_hashes(self, node: Node, path: object, namespace: _Namespace) -> Iterator[str]:
-        if not isinstance(path, str):
-            node.note(f"the source of `{node.name}` is not in a file: this counts as new in each process")
-            yield self.constants.salt
-            return
-        paths = [Path(path)]
-        if paths[0].stem == "__init__":  # a name that is computed may be that of a sub-module
-            paths = sorted(paths[0].parent.rglob("*.py"))
-        for file in paths:
-            yield self._file_hash(node, str(file), namespace)
-
-    def _file_hash(self, node: Node, path: str, namespace: _Namespace) -> str:
-        if not path.endswith(".py"):
-            return self.file(node, path)
-        source = self.definitions.of_file(path, namespace)
-        node.check(lambda: self.definitions.of_file(path, namespace) is source)
-        if not self.is_what_was_imported(path):
-            node.note(f"`{node.name}` was edited since its import: this counts as new in each process")
-            return self.constants.salt
-        return source.module if source is not None else self.file(node, path)
-
-    def file(self, node: Node, path: str) -> str:
-        """Return the digest of a file, such as a compiled extension."""
-        digest = self.constants.file_digest(path)
-        node.check(lambda: self.constants.file_digest(path) == digest)
-        return digest
-
-    def is_what_was_imported(self, path: str) -> bool:
-        """Return whether a source file may be taken for what this process has loaded from it."""
-        if not self.definitions.is_as_first_seen(path):
-            return False
-        try:
-            return self.started is None or os.stat(path).st_mtime <= self.started
-        except OSError:
-            return False
+        return self._node("module", namespace, None, name, lambda node: modules.expand(self, node, namespace))
 
     # What is not the project's
 
@@ -466,7 +386,7 @@ class Walk:
         if self.origin(value) is Origin.PROJECT:  # a compiled extension of the project
             path = getattr(value, "__file__", None) or getattr(sys.modules.get(str(module)), "__file__", None)
             node.is_shown = True
-            node.own += " " + (self.file(node, path) if path else "")
+            node.own += " " + (modules.file(self, node, path) if path else "")
 
     def versions(self, value: object) -> tuple[tuple[str, str], ...]:
         """Return the distributions that something outside the project belongs to."""
@@ -510,20 +430,3 @@ def _inside(value: Any, attributes: Chain) -> Any:
             break
         value = value.__dict__.get(attribute, ABSENT)
     return value
-
-
-def _find_attribute(module: ModuleType, attribute: str) -> Any:
-    """Return a sub-module that is not bound yet, or what the module's own ``__getattr__`` gives."""
-    found = sys.modules.get(f"{module.__name__}.{attribute}")
-    if found is not None:
-        return found
-    try:
-        return getattr(module, attribute)
-    except Exception:  # noqa: BLE001, S110  the project's own `__getattr__` may raise anything
-        pass
-    if getattr(module, "__path__", None) is None:
-        return ABSENT
-    try:
-        return importlib.import_module(f"{module.__name__}.{attribute}")
-    except Exception:  # noqa: BLE001  the project's own import may raise anything
-        return ABSENT

@@ -141,7 +141,7 @@ class _Reader:
         for name in node._fields:
             value = getattr(node, name, None)
             if value.__class__ is list:
-                for item in value:  # type: ignore[union-attr]
+                for item in value:
                     if isinstance(item, ast.AST):
                         self.read(item)
             elif isinstance(value, ast.AST):

@@ -26,6 +26,7 @@ from finestflow.cache.code import classes
 from finestflow.cache.code.canonical import Hash
 from finestflow.cache.code.graph import ABSENT, Node
 from finestflow.cache.code.origin import Origin, Origins
+from finestflow.cache.names import find_named
 
 if TYPE_CHECKING:
     from finestflow.cache.code.reach import Walk
@@ -112,7 +113,7 @@ class Constants:
             node.own = self._digest_scalar(value)
             node.shown = shown(value, literals)
             return node
-        text = hex(value) if kind is int else repr(value)  # type: ignore[call-overload]
+        text = hex(value) if isinstance(value, int) else repr(value)
         own = self._scalars.get((kind, text))
         if own is None:
             own = self._scalars[kind, text] = self._digest_scalar(value)
@@ -184,11 +185,11 @@ def expand(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> N
     elif isinstance(value, PurePath):
         node.own = "path " + ascii(walk.constants.path_text(value))
     elif isinstance(value, _CONTAINERS) and walk.origins.of_class(type(value)) is not Origin.PROJECT:
-        if not (_is_plain(walk, value, 0) and _expand_plain(walk, node, value, name, home)):
+        if not (_is_plain(walk, value, 0) and _expand_plain(walk, node, value, home)):
             _expand_container(walk, node, value, name, home)
     elif walk.origins.of_class(type(value)) is Origin.PROJECT:
         _expand_instance(walk, node, value, name, home)
-    elif not _expand_known(walk, node, value, name, home) and not _expand_plain(walk, node, value, name, home):
+    elif not _expand_known(walk, node, value, name, home) and not _expand_plain(walk, node, value, home):
         _expand_undigestible(walk, node, value, name, home)
 
 
@@ -231,7 +232,7 @@ def _is_plain(walk: Walk, value: Any, depth: int) -> bool:
     return walk.origins.of_class(kind) is not Origin.PROJECT and not callable(value)
 
 
-def _expand_plain(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> bool:
+def _expand_plain(walk: Walk, node: Node, value: Any, home: _Namespace) -> bool:
     """Fill a node with the digest of its value; say whether there is one."""
     try:
         digest, names = walk.constants.digest(value)
@@ -241,8 +242,8 @@ def _expand_plain(walk: Walk, node: Node, value: Any, name: str, home: _Namespac
     node.shown = shown(value, lambda: walk.literals(home))
     node.belong(walk.versions(type(value)))
     for class_name in names:
-        cls = classes.find(class_name)
-        if cls is not None:
+        cls = find_named(class_name)
+        if isinstance(cls, type):
             node.edges[f"class {class_name}"] = walk.cls(cls)
 
     def is_same() -> bool:
@@ -305,11 +306,11 @@ def _expand_instance(walk: Walk, node: Node, value: Any, name: str, home: _Names
     node.own = "instance"
     node.edges["class"] = walk.cls(cls)
     if hasattr(cls, "__finestflow_digest__"):
-        if not _expand_plain(walk, node, value, name, home):
+        if not _expand_plain(walk, node, value, home):
             _expand_undigestible(walk, node, value, name, home)
         return
     if classes.is_data_of_library(walk, cls) and not classes.params(cls):
-        if not _expand_plain(walk, node, value, name, home):
+        if not _expand_plain(walk, node, value, home):
             _expand_undigestible(walk, node, value, name, home)
         return
     state = _state(value)

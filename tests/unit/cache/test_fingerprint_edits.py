@@ -1,8 +1,8 @@
 """Each edit of a small project is a hit or a miss as it must be, and says why."""
 
 import pytest
-from finestflow.cache.fingerprint import explain
 
+from finestflow.cache.fingerprint import explain
 from tests.cache_edits.fingerprints import fingerprint_projects
 from tests.cache_edits.scenarios import SCENARIOS, Scenario
 

@@ -1,0 +1,129 @@
+"""Modules of the project: as a whole, where code uses one in a way that cannot be followed, and as files.
+
+Owns what of a module's file counts, and when the file may be taken for what this process has loaded from it.
+Invariant: where only the source can tell what a module is, a source that was edited since counts as new in
+every process. Called by ``reach`` and ``classes``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from finestflow.cache.code.distributions import python_version
+from finestflow.cache.code.graph import ABSENT, Node
+from finestflow.cache.code.origin import Origin
+
+if TYPE_CHECKING:
+    from finestflow.cache.code.reach import Walk
+
+__all__ = ["expand", "file", "find_attribute", "is_what_was_imported", "load"]
+
+
+def expand(walk: Walk, node: Node, namespace: Mapping[str, Any]) -> None:
+    """Fill the node of a whole module: its source, and all that its functions and classes reach."""
+    path = namespace.get("__file__")
+    node.own = " ".join(["module", *_file_hashes(walk, node, path, namespace)])
+    name = namespace.get("__name__")
+    for key in sorted(namespace):
+        value = namespace[key]
+        node.seen.append((namespace, key, value))
+        if isinstance(value, FunctionType | type) and getattr(value, "__module__", None) == name:
+            node.edges[key] = walk.target(value, f"{node.name}.{key}", namespace)
+    source = walk.definitions.of_file(path, namespace) if isinstance(path, str) else None
+    for chain in source.chains if source is not None else ():
+        value = namespace.get(chain[0], ABSENT)
+        if isinstance(value, FunctionType | type) or (isinstance(value, ModuleType) and len(chain) > 1):
+            walk.follow(node, chain, value, f"{node.name}.{chain[0]}", namespace)
+
+
+def _file_hashes(walk: Walk, node: Node, path: object, namespace: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(path, str):
+        node.note(f"the source of `{node.name}` is not in a file: this counts as new in each process")
+        yield walk.constants.salt
+        return
+    paths = [Path(path)]
+    if paths[0].stem == "__init__":  # a name that is computed may be that of a sub-module
+        paths = sorted(paths[0].parent.rglob("*.py"))
+    for file in paths:
+        yield _file_hash(walk, node, str(file), namespace)
+
+
+def _file_hash(walk: Walk, node: Node, path: str, namespace: Mapping[str, Any]) -> str:
+    if not path.endswith(".py"):
+        return file(walk, node, path)
+    source = walk.definitions.of_file(path, namespace)
+    node.check(lambda: walk.definitions.of_file(path, namespace) is source)
+    if not is_what_was_imported(walk, path):
+        node.note(f"`{node.name}` was edited since its import: this counts as new in each process")
+        return walk.constants.salt
+    return source.module if source is not None else file(walk, node, path)
+
+
+def file(walk: Walk, node: Node, path: str) -> str:
+    """Return the digest of a file, such as a compiled extension."""
+    digest = walk.constants.file_digest(path)
+    node.check(lambda: walk.constants.file_digest(path) == digest)
+    return digest
+
+
+def is_what_was_imported(walk: Walk, path: str) -> bool:
+    """Return whether a source file may be taken for what this process has loaded from it."""
+    if not walk.definitions.is_as_first_seen(path):
+        return False
+    try:
+        return walk.started is None or os.stat(path).st_mtime <= walk.started
+    except OSError:
+        return False
+
+
+def load(walk: Walk, node: Node, name: str) -> ModuleType | None:
+    """Return a module that a function imports, importing it only when it is the project's."""
+    module = sys.modules.get(name)
+    if module is not None:
+        return module
+    top = name.partition(".")[0]
+    loaded = sys.modules.get(top)
+    try:
+        spec = None if loaded is not None else importlib.util.find_spec(top)
+        origin = spec.origin if spec is not None else None
+        if loaded is not None:
+            where = walk.origins.of_module(loaded)
+        elif spec is None:
+            return None
+        else:
+            where = walk.origins.of_path(origin) if origin and os.sep in origin else walk.origins.of_name(top)
+        if where is Origin.PROJECT:
+            return importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001  the project's own import may raise anything
+        node.note(f"`{node.name}` imports `{name}`, which cannot be imported here: {error}")
+        return None
+    if where is Origin.DISTRIBUTION:
+        path = origin or getattr(loaded, "__file__", None)
+        node.belong(walk.distributions.of_file(path) if path else ())
+    elif where is Origin.PYTHON:
+        node.belong([python_version()])
+    return None
+
+
+def find_attribute(module: ModuleType, attribute: str) -> Any:
+    """Return a sub-module that is not bound yet, or what the module's own ``__getattr__`` gives."""
+    found = sys.modules.get(f"{module.__name__}.{attribute}")
+    if found is not None:
+        return found
+    try:
+        return getattr(module, attribute)
+    except Exception:  # noqa: BLE001  the project's own `__getattr__` may raise anything
+        pass
+    if getattr(module, "__path__", None) is None:
+        return ABSENT
+    try:
+        return importlib.import_module(f"{module.__name__}.{attribute}")
+    except Exception:  # noqa: BLE001  the project's own import may raise anything
+        return ABSENT
