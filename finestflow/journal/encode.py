@@ -5,6 +5,7 @@ Invariant: ``load_json(dump_json(data)) == data`` for JSON data, NaN and infinit
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -15,12 +16,17 @@ from typing import Any
 __all__ = ["dump_json", "dump_lines", "load_json", "short_hash"]
 
 _NUMBER = "$number"
+_number = re.compile(r"(\d+)")
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def dump_json(data: object) -> bytes:
     """Return JSON with sorted keys, one value a line."""
-    return f"{_encode(data, indent=1)}\n".encode()
+    try:
+        text = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
+        return f"{text}\n".encode()
+    except (TypeError, ValueError):  # odd numbers, odd keys, half surrogates
+        return f"{json.dumps(_plain(data), sort_keys=True, allow_nan=False, indent=1)}\n".encode()
 
 
 def dump_lines(
@@ -33,13 +39,24 @@ def dump_lines(
         tables: Fields that are objects themselves; empty ones are left out.
         wide: Says which rows of a table have a line for each of their own fields; none when it is not given.
     """
-    fields = [f" {_key(name)}: {_encode(head[name])}" for name in sorted(head)]
-    for name in tables:
-        rows = tables[name]
+    try:
+        return _dump_lines(head, tables, wide, _encode).encode()
+    except UnicodeEncodeError:  # half surrogates, which only escapes can hold
+        return _dump_lines(head, tables, wide, _escape).encode()
+
+
+def _dump_lines(
+    head: Mapping[str, object],
+    tables: Mapping[str, Mapping[str, Any]],
+    wide: Callable[[str], object] | None,
+    encode: Callable[[object], str],
+) -> str:
+    fields = [f" {encode(name)}: {encode(head[name])}" for name in sorted(head)]
+    for name, rows in tables.items():
         if rows:
-            lines = ",\n".join(_row(key, rows[key], wide) for key in sorted(map(str, rows), key=_natural))
-            fields.append(f" {_key(name)}: {{\n{lines}\n }}")
-    return ("{\n" + ",\n".join(fields) + "\n}\n").encode()
+            lines = ",\n".join([_row(key, rows[key], wide, encode) for key in sorted(rows, key=_natural)])
+            fields.append(f" {encode(name)}: {{\n{lines}\n }}")
+    return "{\n" + ",\n".join(fields) + "\n}\n"
 
 
 def load_json(data: bytes) -> Any:
@@ -53,27 +70,29 @@ def load_json(data: bytes) -> Any:
 
 def short_hash(data: object) -> str:
     """Return 16 hexadecimal digits that stand for JSON data."""
-    return hashlib.blake2b(_encode(data).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(_encode(data).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _row(key: str, value: object, wide: Callable[[str], object] | None) -> str:
+def _row(key: str, value: object, wide: Callable[[str], object] | None, encode: Callable[[object], str]) -> str:
     if wide is not None and wide(key) and isinstance(value, Mapping):
-        inner = ",\n".join(f"   {_key(name)}: {_encode(value[name])}" for name in sorted(value))
-        return f"  {_key(key)}: {{\n{inner}\n  }}"
-    return f"  {_key(key)}: {_encode(value)}"
+        inner = ",\n".join([f"   {encode(name)}: {encode(value[name])}" for name in sorted(value)])
+        return f"  {encode(key)}: {{\n{inner}\n  }}"
+    return f"  {encode(key)}: {encode(value)}"
 
 
-def _key(name: str) -> str:
-    return _encode(name)
+_fast = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False).encode
+_escaping = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
 
 
-def _encode(data: object, indent: int | None = None) -> str:
+def _encode(data: object) -> str:
     try:
-        text = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent)
-        text.encode()
-    except (TypeError, ValueError):  # odd numbers, odd keys, half surrogates
-        text = json.dumps(_plain(data), sort_keys=True, allow_nan=False, indent=indent)
-    return text
+        return _fast(data)
+    except (TypeError, ValueError):  # odd numbers, odd keys
+        return _escape(data)
+
+
+def _escape(data: object) -> str:
+    return _escaping(_plain(data))
 
 
 def _plain(data: object) -> object:
@@ -96,6 +115,7 @@ def _restore(fields: dict[str, Any]) -> Any:
     return fields
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def _natural(text: str) -> list[tuple[int, str]]:
     """Order ``embed[2]`` before ``embed[10]``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _number.split(text)]

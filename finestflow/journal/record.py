@@ -224,7 +224,7 @@ def _dump_run(run: Run, sources: Mapping[str, str]) -> bytes:
         "sources": sources,
     }
     head["snapshot"] = _told(head["snapshot"] or {})
-    times = {path: _told(_times_of(node)) for path, node in run.nodes.items()}
+    times = {path: _times_of(node) for path, node in run.nodes.items()}
     moments = {
         name: series.dump_times(metric, summary.started) for name, metric in run.metrics.items() if metric.values
     }
@@ -232,8 +232,16 @@ def _dump_run(run: Run, sources: Mapping[str, str]) -> bytes:
 
 
 def _times_of(node: NodeRecord) -> Fields:
-    attempts = [[each.started, each.seconds] for each in node.attempts]
-    return {"started": node.started, "seconds": node.seconds, "hit_of": node.hit_of, "attempts": attempts}
+    row: Fields = {}
+    if node.started is not None:
+        row["started"] = node.started
+    if node.seconds:
+        row["seconds"] = node.seconds
+    if node.hit_of is not None:
+        row["hit_of"] = node.hit_of
+    if node.attempts:
+        row["attempts"] = [[each.started, each.seconds] for each in node.attempts]
+    return row
 
 
 def _dump_inputs(run: Run) -> bytes:
@@ -268,14 +276,13 @@ def _load_metrics(read: Callable[[str], bytes | None], about: Fields, *, with_se
 def _dump_graph(run: Run) -> bytes:
     if not run.nodes and not run.outputs:
         return b""
-    nodes = {
-        path: {
-            "task": node.task,
-            "kind": node.kind,
-            "edges": {name: each.source for name, each in node.inputs.items() if each.source is not None},
-        }
-        for path, node in run.nodes.items()
-    }
+    nodes = {}
+    for path, node in run.nodes.items():
+        row: Fields = {"task": node.task, "kind": node.kind}
+        edges = {name: each.source for name, each in node.inputs.items() if each.source is not None}
+        if edges:
+            row["edges"] = edges
+        nodes[path] = row
     return dump_lines({}, {"nodes": nodes, "outputs": run.outputs})
 
 
@@ -291,30 +298,55 @@ def _dump_tasks(nodes: Mapping[str, NodeRecord]) -> bytes:
             name = names.get(id(node.code)) or names.setdefault(id(node.code), short_hash(node.code))
         if name is not None:
             code[name] = node.code
-        rows[path] = _told(_row_of(node, name))
+        rows[path] = _row_of(node, name)
     return dump_lines({}, {"code": code, "nodes": rows}, wide=lambda path: not _is_item(path))
 
 
 def _row_of(node: NodeRecord, code: str | None) -> Fields:
-    inputs = {name: _told({"digest": each.digest, "preview": each.preview}) for name, each in node.inputs.items()}
-    return {
-        "status": node.status.value,
-        "key": node.key,
-        "why": node.why,
-        "params": node.params,
-        "code": code,
-        "inputs": inputs,
-        "output": None if node.output is None else _row_of_output(node.output),
-        "attempts": [[each.status.value, each.error] for each in node.attempts],
-        "error": node.error,
-        "notes": list(node.notes),
-        "seed": node.seed,
-    }
+    row: Fields = {"status": node.status.value}
+    if node.key is not None:
+        row["key"] = node.key
+    if node.why:
+        row["why"] = node.why
+    if node.inputs:
+        row["inputs"] = {name: _row_of_input(each) for name, each in node.inputs.items()}
+    if node.output is not None:
+        row["output"] = _row_of_output(node.output)
+    if code is not None:
+        row["code"] = code
+    if node.params:
+        row["params"] = node.params
+    if node.attempts:
+        row["attempts"] = [[each.status.value, each.error] for each in node.attempts]
+    if node.error:
+        row["error"] = node.error
+    if node.notes:
+        row["notes"] = list(node.notes)
+    if node.seed is not None:
+        row["seed"] = node.seed
+    return row
+
+
+def _row_of_input(each: InputRecord) -> Fields:
+    row: Fields = {}
+    if each.digest is not None:
+        row["digest"] = each.digest
+    if each.preview:
+        row["preview"] = each.preview
+    return row
 
 
 def _row_of_output(output: OutputRecord) -> Fields:
-    told = {name: getattr(output, name) for name in ("size", "object", "type", "preview", "parts", "note")}
-    return {"digest": output.digest, **_told(told)}
+    row: Fields = {"digest": output.digest, "type": output.type, "preview": output.preview}
+    if output.size is not None:
+        row["size"] = output.size
+    if output.object is not None:
+        row["object"] = output.object
+    if output.parts:
+        row["parts"] = output.parts
+    if output.note:
+        row["note"] = output.note
+    return row
 
 
 def _load_nodes(tasks: Fields, graph: Fields, times: Fields) -> dict[str, NodeRecord]:
