@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import platform
 import re
 import sys
@@ -73,8 +74,12 @@ def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
     return fields["Name"], fields["Version"]
 
 
-def _stamp(entry: str) -> tuple[str, int]:
+def _stamp(entry: str) -> tuple[str, object]:
+    """Return what changes when a package is installed in a folder of the path; files of the user's own do not count."""
+    folder = Path(entry or ".")
     try:
-        return entry, Path(entry or ".").stat().st_mtime_ns if "site-packages" in entry or "dist-packages" in entry else 0
+        if folder.name in {"site-packages", "dist-packages"}:
+            return entry, folder.stat().st_mtime_ns
+        return entry, sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))
     except OSError:
         return entry, 0
