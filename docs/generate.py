@@ -22,7 +22,7 @@ def commands_page() -> str:
     from finestflow.cli import COMMANDS, cli
 
     lines = [_NOTICE, "", "# Commands", "", "```text", _help(cli, None, "finestflow"), "```", ""]
-    root = click.Context(cli, info_name="finestflow", **_WIDE)
+    root = click.Context(cli, info_name="finestflow", **{**cli.context_settings, **_WIDE})
     for name in COMMANDS:
         command = cli.get_command(root, name)
         assert command is not None
