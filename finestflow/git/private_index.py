@@ -37,16 +37,19 @@ _UNOPENED = re.compile(rb"warning: could not open directory '(.+?)/?': ([^\n]+)"
 class PrivateIndex:
     """A copy of the user's index at ``path``, with its time: with a fresh one git would trust a file too early.
 
+    A filter such as that of git-lfs keeps large files out of git; without it, files over ``max_raw_size`` are refused.
     ``notes`` gathers what a person should know; ``unopened`` the folders that git could not list, with the reason.
     """
 
-    def __init__(self, repo: Repository, path: Path) -> None:
+    def __init__(self, repo: Repository, path: Path, *, max_raw_size: int) -> None:
         self.repo = repo
         self.path = path
         self.notes: list[str] = []
         self.unopened: dict[bytes, str] = {}
         self._settings = list(_SETTINGS)
         self._submodules = "none"
+        self._max_raw_size = max_raw_size
+        self._off: set[bytes] = set()
         source = repo.git_dir / "index"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,20 +104,24 @@ class PrivateIndex:
         Returns:
             The paths that cannot be recorded, and git's first words on each.
         """
+        refused = self._find_unfiltered(paths)
+        if refused:
+            gone = {path for path, _ in refused}
+            paths = [path for path in paths if path not in gone]
         if not paths:
-            return []
+            return refused
         done = self._run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", data=_lines(paths))
         if done.code == 0:
             self._note_warnings(done)
-            return []
+            return refused
         if self._is_filter_off(done):
-            return self.add_paths(paths)
+            return refused + self.add_paths(paths)
         if not self._can_write(done):
             done.check("cannot record the files")
         if len(paths) == 1:
-            return [(paths[0], done.words.partition("; ")[0])]
+            return [*refused, (paths[0], done.words.partition("; ")[0])]
         middle = len(paths) // 2
-        return self.add_paths(paths[:middle]) + self.add_paths(paths[middle:])
+        return refused + self.add_paths(paths[:middle]) + self.add_paths(paths[middle:])
 
     def write_tree(self) -> str:
         """Write the index as a tree; objects that a partial clone has not fetched may be missing."""
@@ -181,8 +188,27 @@ class PrivateIndex:
         if switches[0] in self._settings:
             return False
         self._settings += switches
+        self._off.add(found[1])
         self._note(f'the filter "{name}" failed; its files are recorded as they are on disk')
         return True
+
+    def _find_unfiltered(self, paths: Sequence[bytes]) -> list[tuple[bytes, str]]:
+        """Return the large files whose filter is off, with the reason to leave them out."""
+        if not self._off:
+            return []
+        large = [path for path in paths if self._size_of(path) > self._max_raw_size]
+        if not large:
+            return []
+        done = self._run("check-attr", "-z", "--stdin", "filter", data=_lines(large))
+        fields = done.check("cannot read the attributes of the files").split(b"\0")
+        reason = f"its filter failed, and it is larger than {self._max_raw_size} bytes"
+        return [(path, reason) for path, value in zip(fields[::3], fields[2::3], strict=False) if value in self._off]
+
+    def _size_of(self, path: bytes) -> int:
+        try:
+            return os.lstat(os.path.join(os.fsencode(self.repo.work_tree or b""), path)).st_size
+        except OSError:
+            return 0
 
     def _note_warnings(self, done: Result) -> None:
         for path, reason in _UNOPENED.findall(done.err):

@@ -6,9 +6,10 @@ Called by ``journal`` and ``workspace``. Reading imports no third-party module; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from finestflow.errors import LockedError, RefMovedError, RepositoryError
+from finestflow.errors import CorruptionError, LockedError, RefMovedError, RepositoryError
 from finestflow.git.command import Result, read_git, run_git
 from finestflow.git.locks import remove_stale_lock
 from finestflow.git.repository import Repository
@@ -22,6 +23,7 @@ __all__ = [
     "delete_ref",
     "list_refs",
     "read_ref",
+    "read_refs",
     "repair_refs",
     "resolve_commit",
     "update_ref",
@@ -35,20 +37,39 @@ REMOTES_PREFIX = "refs/finestflow/remotes/"
 
 _FALLBACK_AUTHOR = ("finestflow", "finestflow@localhost")
 _RENAMED_PREFIX = "refs/finestflow-renamed/"
+_FORMAT = "--format=%(objectname) %(refname)"
+_BROKEN = re.compile(rb"broken ref|reference broken")
 _PATIENCE = ("core.filesRefLockTimeout=3000", "core.packedRefsTimeout=10000")
 
 
 def read_ref(repo: Repository, name: str) -> str | None:
-    """Return the object id that a ref holds, by its full name, or None."""
+    """Return the object id that a ref holds, by its full name, or None where there is no such ref.
+
+    Raises:
+        CorruptionError: The ref is there and holds no id, as after a power loss. To take that for an absent ref would
+            start a second chain beside the first.
+    """
     done = read_git(repo, "rev-parse", "--verify", "--quiet", name)
+    if _BROKEN.search(done.err):
+        raise _damaged(name)
     return done.out.decode().strip() if done.code == 0 else None
 
 
+def read_refs(repo: Repository, *names: str) -> tuple[str | None, ...]:
+    """Return the object ids of several refs, by one process; see ``read_ref``."""
+    done = read_git(repo, "for-each-ref", _FORMAT, *names)
+    if done.code or _BROKEN.search(done.err):
+        return tuple(read_ref(repo, name) for name in names)
+    found = _load_refs(done.out)
+    return tuple(found.get(name) for name in names)
+
+
 def list_refs(repo: Repository, prefix: str) -> dict[str, str]:
-    """Return the refs whose names start with a prefix (of whole folders), sorted by name."""
-    out = read_git(repo, "for-each-ref", "--format=%(objectname) %(refname)", prefix).check("cannot list refs")
-    pairs = (line.partition(" ") for line in out.decode("utf-8", "surrogateescape").splitlines())
-    return {name: oid for oid, _, name in pairs}
+    """Return the refs whose names start with a prefix (of whole folders), sorted by name.
+
+    One that holds no id is left out; one whose object is missing is there, so that it can be deleted.
+    """
+    return _load_refs(read_git(repo, "for-each-ref", _FORMAT, prefix).check("cannot list refs"))
 
 
 def update_ref(repo: Repository, name: str, new: str, old: str | None, *, message: str) -> None:
@@ -72,7 +93,15 @@ def delete_ref(repo: Repository, name: str, old: str | None = None) -> None:
     Args:
         old: What it must hold now; None when that does not matter.
     """
-    _write(repo, name, "update-ref", "-d", name, *([old] if old else []))
+    words = ("update-ref", "-d", name, *([old] if old else []))
+    try:
+        _write(repo, name, *words)
+    except CorruptionError:
+        if not name.startswith(LIVE_PREFIX):
+            raise
+        # Git does not delete what holds no id. A live ref that lost its id has nothing left to keep.
+        (repo.common_dir / name).unlink(missing_ok=True)
+        _write(repo, name, *words[:3])
 
 
 def resolve_commit(repo: Repository, text: str) -> str | None:
@@ -101,9 +130,10 @@ def repair_refs(repo: Repository) -> list[str]:
         A note for each ref that was renamed, for people to read.
     """
     blockers = sorted({parent for name in (JOURNAL_REF, LIVE_PREFIX + "x") for parent in _folders_above(name)})
-    found = list_refs_named(repo, blockers)
     notes = []
-    for name, oid in found.items():
+    for name, oid in zip(blockers, read_refs(repo, *blockers), strict=True):
+        if oid is None:
+            continue
         renamed = f"{_RENAMED_PREFIX}{name.removeprefix('refs/').replace('/', '-')}-{oid[:12]}"
         data = f"create {renamed} {oid}\ndelete {name} {oid}\n".encode()
         run_git(repo, "update-ref", "--stdin", data=data).check(f"cannot rename the ref {name!r}")
@@ -111,11 +141,9 @@ def repair_refs(repo: Repository) -> list[str]:
     return notes
 
 
-def list_refs_named(repo: Repository, names: list[str]) -> dict[str, str]:
-    """Return those of the given full names that exist as refs."""
-    out = read_git(repo, "for-each-ref", "--format=%(objectname) %(refname)", *names).check("cannot list refs")
-    pairs = (line.partition(" ") for line in out.decode("utf-8", "surrogateescape").splitlines())
-    return {name: oid for oid, _, name in pairs if name in names}
+def _load_refs(data: bytes) -> dict[str, str]:
+    pairs = (line.partition(" ") for line in data.decode("utf-8", "surrogateescape").splitlines())
+    return {name: oid for oid, _, name in pairs}
 
 
 def _folders_above(name: str) -> Iterator[str]:
@@ -133,6 +161,8 @@ def _write(repo: Repository, name: str, *words: str) -> None:
         raise LockedError(
             f"the ref {name!r} is locked by another process", f'if none runs, remove "{name}.lock" in .git'
         )
+    if _BROKEN.search(done.err):
+        raise _damaged(name)
     if any(sign in done.err for sign in (b"but expected", b"already exists", b"unable to resolve reference")):
         raise RefMovedError(f"the ref {name!r} does not hold what was expected", done.words)
     raise RepositoryError(f"cannot write the ref {name!r}: git said {done.words!r}", "see whether .git can be written")
@@ -140,3 +170,10 @@ def _write(repo: Repository, name: str, *words: str) -> None:
 
 def _is_locked(done: Result) -> bool:
     return b".lock': File exists" in done.err
+
+
+def _damaged(name: str) -> CorruptionError:
+    return CorruptionError(
+        f"the ref {name!r} is damaged",
+        f'remove ".git/{name}", then run "git update-ref {name} VALUE" with the last value in ".git/logs/{name}"',
+    )

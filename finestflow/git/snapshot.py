@@ -48,7 +48,7 @@ def take_snapshot(repo: Repository, rules: SnapshotRules, *, index: Path) -> Sna
         raise RepositoryError(
             f"the repository {str(repo.git_dir)!r} has no files to record", "run in a work tree of it"
         )
-    private = PrivateIndex(repo, index)
+    private = PrivateIndex(repo, index, max_raw_size=rules.max_file_size)
     try:
         return _Recording(repo, repo.work_tree, rules, private).take()
     finally:
@@ -233,7 +233,7 @@ class _Recording:
         if asked.remove:
             self._private.remove_paths(asked.remove)
         for path, words in self._private.add_paths(asked.add):
-            self._omit(path, f"git cannot record it: {words}")
+            self._omit(path, f"not recorded by git: {words}")
             self._untracked.discard(path)
         self._seen.update(asked.paths)
 

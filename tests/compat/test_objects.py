@@ -187,7 +187,7 @@ def test_others_of_a_shared_repository_can_write_beside_our_objects(tmp_path):
     assert mode & stat.S_IWGRP
 
 
-def test_nothing_is_said_on_stderr_at_exit_when_a_store_was_used(tmp_path):
+def test_nothing_is_said_on_stderr_at_exit_after_snapshots_and_reads(tmp_path):
     committed(tmp_path)
     git(tmp_path, "gc", "--quiet")
     program = (
@@ -195,7 +195,9 @@ def test_nothing_is_said_on_stderr_at_exit_when_a_store_was_used(tmp_path):
         "from finestflow.git.repository import find_repository\n"
         "from finestflow.git.objects import Objects\n"
         "from finestflow.git.refs import resolve_commit\n"
+        "from finestflow.git.snapshot import SnapshotRules, take_snapshot\n"
         f"repo = find_repository(pathlib.Path({str(tmp_path)!r}), dict(os.environ))\n"
+        "take_snapshot(repo, SnapshotRules(), index=repo.state_dir / 'index')\n"
         "with Objects(repo) as objects: print(objects.read_path(resolve_commit(repo, 'HEAD'), 'a.txt'))\n"
     )
     done = subprocess.run(

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from finestflow.errors import LockedError, RefMovedError, RepositoryError
+from finestflow.errors import CorruptionError, LockedError, RefMovedError, RepositoryError
 from finestflow.git import refs
 from finestflow.git.refs import (
     ANNOTATIONS_REF,
@@ -16,6 +16,7 @@ from finestflow.git.refs import (
     delete_ref,
     list_refs,
     read_ref,
+    read_refs,
     repair_refs,
     resolve_commit,
     update_ref,
@@ -89,6 +90,40 @@ def test_refs_are_found_packed_as_well(repo):
     assert read_ref(repo, JOURNAL_REF) == resolve_commit(repo, "HEAD")
     update_ref(repo, JOURNAL_REF, resolve_commit(repo, "HEAD~1"), resolve_commit(repo, "HEAD"), message="x")
     assert read_ref(repo, JOURNAL_REF) == resolve_commit(repo, "HEAD~1")
+
+
+def test_several_refs_are_read_at_once(repo):
+    head = resolve_commit(repo, "HEAD")
+    update_ref(repo, ANNOTATIONS_REF, head, None, message="x")
+    assert read_refs(repo, JOURNAL_REF, ANNOTATIONS_REF) == (None, head)
+    assert read_refs(repo, "refs/finestflow") == (None,)
+
+
+@pytest.mark.parametrize("content", ["", "\0" * 41, "garbage\n"])
+def test_a_damaged_ref_is_corruption_not_absence(repo, content):
+    """After a power loss a ref may be empty; a new chain beside the old one would hide every run."""
+    head = resolve_commit(repo, "HEAD")
+    update_ref(repo, JOURNAL_REF, head, None, message="x")
+    (repo.common_dir / JOURNAL_REF).write_text(content)
+    for action in (
+        lambda: read_ref(repo, JOURNAL_REF),
+        lambda: read_refs(repo, ANNOTATIONS_REF, JOURNAL_REF),
+        lambda: update_ref(repo, JOURNAL_REF, head, None, message="x"),
+    ):
+        with pytest.raises(CorruptionError, match="damaged") as caught:
+            action()
+        assert f".git/logs/{JOURNAL_REF}" in caught.value.hint
+
+
+def test_damaged_refs_do_not_hide_the_others_and_can_be_deleted(repo):
+    head = resolve_commit(repo, "HEAD")
+    update_ref(repo, LIVE_PREFIX + "good", head, None, message="x")
+    write(repo.common_dir / LIVE_PREFIX / "hollow", "")
+    write(repo.common_dir / LIVE_PREFIX / "lost", "1" * len(head) + "\n")
+    assert list_refs(repo, LIVE_PREFIX) == {LIVE_PREFIX + "good": head, LIVE_PREFIX + "lost": "1" * len(head)}
+    delete_ref(repo, LIVE_PREFIX + "lost")
+    delete_ref(repo, LIVE_PREFIX + "hollow")
+    assert read_refs(repo, LIVE_PREFIX + "good", JOURNAL_REF) == (head, None)
 
 
 def test_words_of_the_user_become_commits(repo):

@@ -150,6 +150,20 @@ def test_conflicts_submodules_and_filters_are_noted(tmp_path):
     assert notes("dirty") == ""
 
 
+def test_a_large_file_whose_filter_is_missing_does_not_swell_the_repository(tmp_path):
+    """Without git-lfs its files would enter as they are: small ones do, large ones are left out, tracked ones as well."""
+    work_tree = REPOSITORIES["missing_required_filter"](tmp_path)
+    write(work_tree / "old.toy", "x" * 2000)
+    write(work_tree / "new.toy", "small\n")
+    write(work_tree / "a.txt", "y" * 2000)
+    snapshot = taken(work_tree, max_file_size=1000)
+    assert reasons(snapshot) == {"old.toy": "not recorded by git: its filter failed, and it is larger than 1000 bytes"}
+    with Objects(find_repository(work_tree, ENVIRON)) as objects:
+        assert objects.read_path(snapshot.tree, "old.toy") == b"OLD\n"
+        assert objects.read_path(snapshot.tree, "new.toy") == b"small\n"
+        assert objects.read_path(snapshot.tree, "a.txt") == b"y" * 2000
+
+
 def test_conflict_markers_are_recorded(tmp_path):
     work_tree = REPOSITORIES["mid_merge_with_conflicts"](tmp_path)
     with Objects(find_repository(work_tree, ENVIRON)) as objects:
@@ -300,7 +314,7 @@ def test_what_cannot_be_read_is_left_out():
         (work_tree / "shut").chmod(0)
         snapshot = as_nobody(work_tree, lambda: taken(work_tree))
         assert reasons(snapshot) == {
-            "b.txt": 'git cannot record it: open("b.txt"): Permission denied',
+            "b.txt": 'not recorded by git: open("b.txt"): Permission denied',
             "closed.txt": "it cannot be read",
             "shut/": "permission denied",
         }
