@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -587,7 +590,8 @@ class Workspace:
 
         request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv)
         request.reproduces, request.judge = reproduces, judge
-        return self.runner.run(request, self._tracking(), listener)
+        with _polite_end():
+            return self.runner.run(request, self._tracking(), listener)
 
     def plan(self, pipeline: Pipeline, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Finished:
         """Find out what would be hit, run or skipped, and why; nothing runs."""
@@ -714,6 +718,24 @@ def _parse_part(text: str) -> tuple[tuple[str, Any], ...]:
             except (ValueError, SyntaxError):
                 part.append(("item", match["key"]))
     return tuple(part)
+
+
+@contextmanager
+def _polite_end() -> Iterator[None]:
+    """Let a run that is asked to end (SIGTERM) be recorded as cancelled first; a handler of the program's own stays."""
+    is_ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not is_ours:
+        yield
+        return
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 _workspaces: dict[Path, Workspace] = {}

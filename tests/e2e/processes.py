@@ -97,6 +97,11 @@ class _Server:
         self._folder.cleanup()
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of the test, for fresh interpreters."""
+    return dict(os.environ)
+
+
 @cache
 def _server() -> _Server:
     return _Server()
