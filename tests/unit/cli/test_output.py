@@ -111,3 +111,31 @@ class TestNotes:
         output.detail("more")
 
         assert not output.err.getvalue()
+
+
+class TestPager:
+    @pytest.fixture(autouse=True)
+    def small_terminal(self, monkeypatch):
+        monkeypatch.setenv("LINES", "5")
+        monkeypatch.setenv("COLUMNS", "40")
+
+    def page(self, lines, pager):
+        stream = Terminal()
+        make(stream, environ={"TERM": "xterm", "PAGER": pager, "PATH": "/usr/bin:/bin"}).lines(lines, page=True)
+        return stream.getvalue()
+
+    def test_takes_what_does_not_fit(self, capfd):
+        assert self.page([str(n) for n in range(9)], "sed s/^/paged:/") == ""
+        assert capfd.readouterr().out.startswith("paged:0\npaged:1\n")
+
+    def test_is_not_started_for_what_fits(self):
+        assert self.page(["1", "2"], "sed s/^/paged:/") == "1\n2\n"
+
+    @pytest.mark.parametrize("pager", ["", "cat", "no-such-pager", "'unbalanced"])
+    def test_is_not_needed(self, pager):
+        assert self.page(["x"] * 9, pager) == "x\n" * 9
+
+    def test_that_ends_early_is_no_error(self, capfd):
+        self.page(["x" * 100] * 10_000, "head -n 1")
+
+        assert capfd.readouterr().out == "x" * 100 + "\n"
