@@ -1117,6 +1117,152 @@ _edit(
     "changed `tasks.Fit.__getattr__`",
 )
 
+# Methods that do not look like methods
+
+for _name, _above, _line in [
+    ("a decorator of the project", "def deco(f):\n    return lambda *a: f(*a)", "@deco"),
+    (
+        "a decorator that is a class",
+        """
+        class deco:
+            def __init__(self, f):
+                self.f = f
+            def __get__(self, obj, owner):
+                return lambda *a: self.f(obj, *a)
+        """,
+        "@deco",
+    ),
+    ("lru_cache", "from functools import lru_cache", "@lru_cache"),
+    ("contextmanager", "from contextlib import contextmanager as deco", "@deco"),
+    ("singledispatchmethod", "from functools import singledispatchmethod", "@singledispatchmethod"),
+]:
+    _edit(
+        f"constant behind a method under {_name}",
+        {
+            "tasks.py": _task(
+                "return self.h(x)", above=_above, inside=f"K = 1\n{_line}\ndef h(self, x):\n    return x + self.K"
+            )
+        },
+        "K = 1",
+        "K = 2",
+        "`tasks.Fit.K` 1 -> 2",
+    )
+_edit(
+    "constant behind a partialmethod",
+    {
+        "tasks.py": _task(
+            "return self.twice(x)",
+            above="from functools import partialmethod",
+            inside="K = 1\ndef h(self, n, x):\n    return n * x * self.K\ntwice = partialmethod(h, 2)",
+        )
+    },
+    "K = 1",
+    "K = 2",
+    "`tasks.Fit.K` 1 -> 2",
+)
+_edit(
+    "function that is assigned as run",
+    {
+        "tasks.py": "from finestflow import Task\ndef go(self, x):\n    return x * self.K\n"
+        "class Fit(Task):\n    K = 1\n    run = go\n"
+    },
+    "K = 1",
+    "K = 2",
+    "`tasks.Fit.K` 1 -> 2",
+)
+_edit(
+    "run under a decorator",
+    {
+        "tasks.py": "import functools\nfrom finestflow import Task\ndef deco(f):\n    @functools.wraps(f)\n"
+        "    def go(self, x):\n        return f(self, x)\n    return go\n"
+        "class Fit(Task):\n    K = 1\n    @deco\n    def run(self, x):\n        return x * self.K\n"
+    },
+    "K = 1",
+    "K = 2",
+    "`tasks.Fit.K` 1 -> 2",
+)
+_edit(
+    "default factory of a defaultdict",
+    {"tasks.py": _task("return D[x]", above="from collections import defaultdict\nD = defaultdict(lambda: 5, f=len)")},
+    "lambda: 5",
+    "lambda: 6",
+    "changed `tasks.D`",
+)
+_edit(
+    "attribute of a namespace",
+    {
+        "tasks.py": _task(
+            "return N.f(x)", above="from types import SimpleNamespace\nN = SimpleNamespace(f=lambda v: v + 1)"
+        )
+    },
+    "v + 1",
+    "v + 2",
+    "changed `tasks.N`",
+)
+_edit(
+    "another task that is called inside",
+    {
+        "tasks.py": _task(
+            "return Other(k=2)(x)",
+            above="class Other(Task):\n    k: int = 1\n    def run(self, x):\n        return x + self.k",
+        )
+    },
+    "x + self.k",
+    "x - self.k",
+    "changed `tasks.Other.run`",
+)
+_edit(
+    "param of another task that is called inside",
+    {
+        "tasks.py": _task(
+            "return OTHER(x)",
+            above="class Other(Task):\n    k: int = 1\n"
+            "    def run(self, x):\n        return x + self.k\nOTHER = Other(k=2)",
+        )
+    },
+    "k=2",
+    "k=3",
+    "`tasks.OTHER.k` 2 -> 3",
+)
+_edit(
+    "annotation that a decorator of the project reads",
+    {
+        "tasks.py": _task(
+            "return h(x)",
+            above="""
+        def convert(f):
+            kind = f.__annotations__["x"]
+            return lambda x: f(eval(str(kind)) if isinstance(kind, str) else kind(x))
+        @convert
+        def h(x: int):
+            return x
+        """,
+        )
+    },
+    "x: int",
+    "x: str",
+    "tasks",
+    note="uses eval",
+)
+_edit(
+    "annotation that a base class reads",
+    {
+        "tasks.py": _task(
+            "return M.names",
+            above="""
+        class Base:
+            def __init_subclass__(cls):
+                cls.names = sorted(map(str, cls.__annotations__.values()))
+        class M(Base):
+            a: int
+        """,
+        )
+    },
+    "a: int",
+    "a: str",
+    "tasks.M",
+)
+
 # Modules as a whole, and libraries
 
 _WHOLE = {
@@ -1156,6 +1302,33 @@ _LIBRARY = {
     "site-packages/vendored/__init__.py": "def f(x):\n    return x\n",
     "site-packages/vendored-1.0.dist-info/METADATA": "Name: vendored\nVersion: 1.0\n",
 }
+_edit(
+    "annotation that a library reads",
+    {
+        **_LIBRARY,
+        "tasks.py": _task("return str(M().x)", above="import vendored\nclass M(vendored.Model):\n    x: int"),
+        "site-packages/vendored/__init__.py": "class Model:\n    x = 1\n",
+    },
+    "x: int",
+    "x: float",
+    "changed `tasks.M`",
+    paths=("site-packages",),
+)
+_edit(
+    "module through its __dict__",
+    {"tasks.py": _task("return ops.__dict__['f'](x)", above="import ops"), "ops.py": "def f(x):\n    return 0\n"},
+    "return 0",
+    "return 1",
+    "changed `ops",
+)
+_edit(
+    "module through sys.modules",
+    {"tasks.py": _task("return x + len(sys.modules['ops'].__name__)", above="import sys, ops"), "ops.py": "A = 1\n"},
+    "A = 1",
+    "A = 2",
+    None,
+    note="uses sys.modules",
+)
 SCENARIOS.append(
     Scenario(
         name="version of a library",

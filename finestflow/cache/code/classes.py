@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import linecache
 import re
 import sys
@@ -24,7 +25,7 @@ from finestflow.cache.code.origin import Origin, shown_module
 if TYPE_CHECKING:
     from finestflow.cache.code.reach import Walk
 
-__all__ = ["expand", "expand_task", "is_data_of_library", "namespace", "params", "shown_class"]
+__all__ = ["expand", "expand_task", "is_data_of_library", "may_hold_method", "namespace", "params", "shown_class"]
 
 _ROOTS = (
     "run", "initialize", "__init__", "__new__", "__post_init__", "__init_subclass__", "__call__",
@@ -120,6 +121,13 @@ def _is_generated(entries: Mapping[str, object], function: FunctionType) -> bool
     return path.startswith("<attrs ") or not linecache.getlines(path)
 
 
+def may_hold_method(value: object) -> bool:
+    """Return whether an entry of a class may be a method in a wrapper that hides what its ``self`` is."""
+    if isinstance(value, FunctionType | type | property | classmethod | staticmethod | functools.cached_property):
+        return False
+    return callable(value) or hasattr(type(value), "__get__")
+
+
 def _members(cls: type) -> Mapping[str, enum.Enum]:
     return cls.__members__ if issubclass(cls, enum.Enum) else {}
 
@@ -149,14 +157,13 @@ def _head(walk: Walk, node: Node, cls: type) -> None:
     path = home.get("__file__")
     source = walk.definitions.of_file(path, home) if isinstance(path, str) else None
     statement = source.classes.get(cls.__qualname__) if source is not None else None
-    is_read = any(
-        walk.origins.of_class(base) is Origin.DISTRIBUTION for base in [*cls.__mro__, *type(cls).mro(type(cls))]
-    )
+    is_read = _reads_annotations(walk, cls)
     for chain in statement.head if statement is not None else ():
         value = home.get(chain[0], ABSENT)
         node.seen.append((home, chain[0], value))
         if isinstance(value, type | FunctionType | types.ModuleType):
-            is_read = is_read or walk.origin(value) is Origin.DISTRIBUTION
+            named = modules.inside(value, chain[1:])
+            is_read = is_read or (walk.origin(named) is not Origin.PYTHON and named not in cls.__bases__)
             walk.follow(node, chain, value, f"{node.name}.{chain[0]}", home)
     if not is_read:
         return
@@ -167,6 +174,16 @@ def _head(walk: Walk, node: Node, cls: type) -> None:
     else:
         node.own += " " + walk.constants.salt
         node.note(f"the source of `{node.name}` is not what was imported: it counts as new in each process")
+
+
+def _reads_annotations(walk: Walk, cls: type) -> bool:
+    """Return whether code that makes a class may read its annotations: a library's, or a hook of the project's."""
+    if any(walk.origins.of_class(base) is Origin.DISTRIBUTION for base in (*cls.__mro__, type(cls))):
+        return True
+    if walk.origins.of_class(type(cls)) is Origin.PROJECT:
+        return True
+    hooks = (base for base in cls.__mro__[1:] if "__init_subclass__" in vars(base))
+    return any(walk.origins.of_class(base) is Origin.PROJECT for base in hooks)
 
 
 def expand_task(walk: Walk, node: Node, cls: type) -> None:

@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from finestflow.cache.code.origin import Origin
 if TYPE_CHECKING:
     from finestflow.cache.code.reach import Walk
 
-__all__ = ["expand", "file", "find_attribute", "is_what_was_imported", "load"]
+__all__ = ["expand", "file", "find_attribute", "inside", "is_what_was_imported", "load"]
 
 
 def expand(walk: Walk, node: Node, namespace: Mapping[str, Any]) -> None:
@@ -127,3 +127,12 @@ def find_attribute(module: ModuleType, attribute: str) -> Any:
         return importlib.import_module(f"{module.__name__}.{attribute}")
     except Exception:  # noqa: BLE001  the project's own import may raise anything
         return ABSENT
+
+
+def inside(value: Any, attributes: Sequence[str]) -> Any:
+    """Return what attributes of modules lead to, without running any code to find it."""
+    for attribute in attributes:
+        if not isinstance(value, ModuleType):
+            break
+        value = value.__dict__.get(attribute, ABSENT)
+    return value

@@ -102,8 +102,8 @@ class Walk:
             return lambda node: self._expand_parts(node, "property", parts, name, home, via)
         if isinstance(value, functools.cached_property):
             return lambda node: self._expand_parts(node, "cached", {"func": value.func}, name, home, via)
-        if isinstance(value, types.GenericAlias | types.UnionType) or hasattr(value, "__origin__"):
-            parts = {"origin": getattr(value, "__origin__", None), "args": getattr(value, "__args__", ())}
+        if isinstance(value, types.GenericAlias | types.UnionType) or _kind_module(value) == "typing":
+            parts = {part: getattr(value, part, None) for part in ("__origin__", "__args__", "__name__", "__bound__")}
             return lambda node: self._expand_parts(node, "alias", parts, name, home, None)
         if isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType | types.WrapperDescriptorType):
             return lambda node: self._expand_builtin(node, value, name, home)
@@ -149,7 +149,9 @@ class Walk:
     def function(self, function: FunctionType, name: str = "", via: type | None = None) -> Node:
         """Return the node of a function that is written in Python."""
         if self.origins.of_function(function) is not Origin.PROJECT:
-            return self._node("foreign", function, None, name, lambda node: self._expand_foreign(node, function, name))
+            return self._node(
+                "foreign", function, via, name, lambda node: self._expand_foreign(node, function, name, via)
+            )
         shown = _shown_function(function, name)
         return self._node("function", function, via, shown, lambda node: self._expand_function(node, function, via))
 
@@ -188,13 +190,13 @@ class Walk:
         for name, value in found.items():
             node.edges[f"default {name}"] = self.target(value, f"{node.name}.{name}", home)
 
-    def _expand_foreign(self, node: Node, function: FunctionType, name: str) -> None:
+    def _expand_foreign(self, node: Node, function: FunctionType, name: str, via: type | None) -> None:
         """Fill the node of a function of a library: its version, and the project's code that it wraps."""
         self.foreign(node, function)
         home = self._home_of(function)
         wrapped = function.__dict__.get("__wrapped__")
         if wrapped is not None:
-            node.edges["__wrapped__"] = self.target(wrapped, name, home)
+            node.edges["__wrapped__"] = self.target(wrapped, name, home, via)
         for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
             value = _cell(cell)
             if value is ABSENT:
@@ -202,7 +204,7 @@ class Walk:
             node.hold(cell, "cell_contents", value)
             if values.is_harmless(value, wrapped is not None, self.origins):
                 continue
-            node.edges[f"cell {variable}"] = self.target(value, f"{name}.{variable}", home)
+            node.edges[f"cell {variable}"] = self.target(value, f"{name}.{variable}", home, via)
 
     def _home_of(self, function: FunctionType) -> _Namespace:
         """Return the globals of the innermost wrapped function, or of the function itself."""
@@ -230,6 +232,8 @@ class Walk:
             return
         value = home.get(root, ABSENT)
         node.seen.append((home, root, value))
+        if chain[:2] == ("sys", "modules"):
+            node.note(f"`{node.name}` uses sys.modules: what it names that way cannot be seen")
         if value is not ABSENT:
             self.follow(node, chain, value, f"{shown_module(home.get('__name__', ''))}.{root}", home, None)
         elif root in _COMPUTED and root in _BUILTINS:
@@ -243,12 +247,12 @@ class Walk:
         while isinstance(value, ModuleType):
             if self.origins.of_module(value) is not Origin.PROJECT:
                 node.edges[".".join(chain[:step])] = self.module(value)
-                value = _inside(value, chain[step:])
+                value = modules.inside(value, chain[step:])
                 if not (isinstance(value, FunctionType) and self.origins.of_function(value) is Origin.PROJECT):
                     return
                 step = len(chain)
                 break
-            if step == len(chain):
+            if step == len(chain) or chain[step] == "__dict__":
                 break
             value, name, home = self._attribute_of_module(node, value, chain[step])
             step += 1
@@ -279,15 +283,18 @@ class Walk:
         """Add a decorator. Its arguments stand in the function's source, so of a library's object only the version."""
         cell = cells.get(chain[0])
         value = _cell(cell) if cell is not None else home.get(chain[0], ABSENT)
-        value = _inside(value, chain[1:])
+        value = modules.inside(value, chain[1:])
         if value is ABSENT:
             return
         owner = value if isinstance(value, type | ModuleType | FunctionType) else type(value)
-        if self.origin(owner) is Origin.DISTRIBUTION:
-            node.own += definition.annotations  # libraries read annotations
-            node.belong(self.versions(owner))
-        elif self.origin(owner) is Origin.PROJECT:
+        origin = self.origin(owner)
+        if origin is Origin.PYTHON:
+            return
+        node.own += " " + definition.annotations  # a decorator may read them
+        if origin is Origin.PROJECT:
             self._follow_name(node, chain, home, cells)
+        else:
+            node.belong(self.versions(owner))
 
     def _follow_import(self, node: Node, imported: ImportRef, home: _Namespace) -> None:
         module_name, level, is_from, chain = imported
@@ -334,6 +341,8 @@ class Walk:
             if value is not ABSENT:
                 if self.origins.of_class(owner) is Origin.PROJECT:
                     node.edges[f"self.{attribute}"] = self.member(owner, attribute, value, cls)
+                    if classes.may_hold_method(value):
+                        node.edges["self"] = self.cls(cls)
                 return
 
     def member(self, owner: type, attribute: str, value: object, via: type | None) -> Node:
@@ -416,17 +425,13 @@ def _shown_function(function: FunctionType, name: str) -> str:
     return f"{shown_module(str(function.__globals__.get('__name__', '')))}.{code_name}"
 
 
+def _kind_module(value: object) -> str:
+    """Return the module of an object's class."""
+    return type(value).__module__
+
+
 def _cell(cell: CellType | None) -> Any:
     try:
         return ABSENT if cell is None else cell.cell_contents
     except ValueError:
         return ABSENT
-
-
-def _inside(value: Any, attributes: Chain) -> Any:
-    """Return what attributes of modules lead to, without running any code to find it."""
-    for attribute in attributes:
-        if not isinstance(value, ModuleType):
-            break
-        value = value.__dict__.get(attribute, ABSENT)
-    return value

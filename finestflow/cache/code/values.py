@@ -31,7 +31,7 @@ from finestflow.cache.names import find_named
 if TYPE_CHECKING:
     from finestflow.cache.code.reach import Walk
 
-__all__ = ["SCALARS", "Constants", "expand", "is_harmless"]
+__all__ = ["SCALARS", "Constants", "expand", "is_harmless", "static_attribute"]
 
 SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented)})
 _SHOWN = frozenset({type(None), bool, int, float, complex})
@@ -184,7 +184,7 @@ def expand(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> N
         node.edges["class"] = walk.cls(type(value))
     elif isinstance(value, PurePath):
         node.own = "path " + ascii(walk.constants.path_text(value))
-    elif isinstance(value, _CONTAINERS) and walk.origins.of_class(type(value)) is not Origin.PROJECT:
+    elif type(value) in _CONTAINERS:
         if not (_is_plain(walk, value, 0) and _expand_plain(walk, node, value, home)):
             _expand_container(walk, node, value, name, home)
     elif walk.origins.of_class(type(value)) is Origin.PROJECT:
@@ -203,13 +203,29 @@ def _expand_known(walk: Walk, node: Node, value: Any, name: str, home: _Namespac
     if owner is not None and getattr(owner, "__dict__", {}).get(name.rpartition(".")[2]) is value:
         walk.foreign(node, cls)  # such as `from os import environ`
         return True
-    wrapped = getattr(value, "__wrapped__", None) if callable(value) else None
+    wrapped = static_attribute(value, "__wrapped__") if callable(value) else None
     if wrapped is None:
         return False
-    node.own = f"wrapper {cls.__module__} {cls.__qualname__}"
-    node.belong(walk.versions(cls))
+    if not _expand_plain(walk, node, value, home):
+        node.own = ""
+        node.belong(walk.versions(cls))
+        for key, part in vars(value).items() if hasattr(value, "__dict__") else ():
+            if type(part) in SCALARS:
+                node.edges[f".{key}"] = walk.target(part, f"{name}.{key}", home)
+    node.own = f"wrapper {cls.__module__} {cls.__qualname__} {node.own}"
+    node.shown = ""
     node.edges["__wrapped__"] = walk.target(wrapped, name, home)
     return True
+
+
+def static_attribute(value: object, name: str) -> Any:
+    """Return an attribute that an object or its class really has, or None; no ``__getattr__`` is asked."""
+    state = getattr(value, "__dict__", None)
+    if isinstance(state, Mapping) and name in state:
+        return state[name]
+    if any(name in vars(owner) for owner in type(value).__mro__):
+        return getattr(value, name, None)
+    return None
 
 
 def _is_plain(walk: Walk, value: Any, depth: int) -> bool:
@@ -257,7 +273,7 @@ def _expand_plain(walk: Walk, node: Node, value: Any, home: _Namespace) -> bool:
 
 
 def _expand_container(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> None:
-    node.own = f"{type(value).__name__} {len(value)}"
+    node.own = f"{type(value).__name__} {len(value)} {getattr(value, 'maxlen', '')}"
     parts = tuple(_iter_parts(walk, value))
     for label, part in parts:
         node.edges[label] = walk.target(part, name + label, home)
@@ -309,7 +325,7 @@ def _expand_instance(walk: Walk, node: Node, value: Any, name: str, home: _Names
         if not _expand_plain(walk, node, value, home):
             _expand_undigestible(walk, node, value, name, home)
         return
-    if classes.is_data_of_library(walk, cls) and not classes.params(cls):
+    if classes.is_data_of_library(walk, cls) and not hasattr(cls, "__finestflow_params__"):
         if not _expand_plain(walk, node, value, home):
             _expand_undigestible(walk, node, value, name, home)
         return
@@ -320,9 +336,9 @@ def _expand_instance(walk: Walk, node: Node, value: Any, name: str, home: _Names
 
 
 def _state(value: Any) -> dict[str, object]:
-    params = classes.params(type(value))
-    if params:  # of a task the rest is the runner's
-        return {key: getattr(value, key, ABSENT) for key in params}
+    if hasattr(type(value), "__finestflow_params__"):  # of a task the rest is the runner's
+        params = {key: value.__dict__.get(key, ABSENT) for key in classes.params(type(value))}
+        return {key: part for key, part in params.items() if part is not ABSENT}
     state = dict(getattr(value, "__dict__", {}))
     for owner in type(value).__mro__:
         for slot, member in vars(owner).items():
