@@ -74,7 +74,9 @@ docs: $(DEV)  ## build the documentation; a warning is an error
 	@echo "docs/_build/html/index.html"
 
 bench: $(DEV)  ## run the benchmarks
-	@set -e; for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in tests/bench/[!_]*.py; do \
+	  name=$$(basename $$script .py); echo "== $$name"; $(BIN)/python -m tests.bench.$$name; \
+	done
 
 wheel: $(DEV)  ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
