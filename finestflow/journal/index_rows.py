@@ -233,6 +233,7 @@ def distinct_keys(table: str) -> str:
 
 
 def _tables_of(name: str) -> list[tuple[str, str]]:
+    name = name.encode("utf-8", "backslashreplace").decode()  # as messages have half surrogates
     kind, _, rest = name.partition(".")
     if rest and kind in ("m", "p", "metrics", "params"):
         return [("metrics" if kind.startswith("m") else "params", rest)]

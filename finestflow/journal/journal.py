@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
-from finestflow.errors import CorruptionError, FinestflowError, NotFoundError, RefMovedError
+from finestflow.errors import CorruptionError, FinestflowError, NotFoundError, RefMovedError, RepositoryError
 from finestflow.git.history import iter_commits, read_blobs
 from finestflow.git.objects import Objects
 from finestflow.git.refs import JOURNAL_REF, LIVE_PREFIX, author_identity, delete_ref, list_refs, read_ref, update_ref
@@ -36,6 +37,7 @@ from finestflow.model import Run, RunId, RunSummary
 __all__ = ["Journal", "fold"]
 
 _TRIES = 50
+_TRIES_WITH_GC = 5
 _LEFTOVER_SECONDS = 3600
 
 
@@ -104,12 +106,26 @@ class Journal:
         self._fault("begun")
         files = dump_record(run, logs, config=config)
         author = author_identity(self._repo)
-        with Objects(self._repo) as objects:
-            tree = objects.graft(run.snapshot.tree if run.snapshot else None, FOLDER, files)
-            self._fault("tree")
-            with hold_lock(self._repo.state_dir):
-                self._fault("locked")
-                return self._advance(objects, run, tree, author)
+        for tries_left in reversed(range(_TRIES_WITH_GC)):
+            try:
+                with Objects(self._repo) as objects:
+                    return self._write(objects, run, files, author)
+            except (CorruptionError, RepositoryError):
+                # "gc --prune=now" takes objects that no ref reaches yet, and packs others while they are looked for
+                if not tries_left:
+                    raise
+        raise AssertionError
+
+    def _write(self, objects: Objects, run: Run, files: Mapping[str, bytes], author: tuple[str, str]) -> str:
+        snapshot = run.snapshot.tree if run.snapshot else None
+        tree = objects.graft(snapshot, FOLDER, files)
+        self._fault("tree")
+        with hold_lock(self._repo.state_dir):
+            self._fault("locked")
+            commit = self._advance(objects, run, tree, author)
+        # What "gc --prune=now" has taken in between is written again; looking costs little when all is there.
+        objects.graft(snapshot, FOLDER, files)
+        return commit
 
     def _advance(self, objects: Objects, run: Run, tree: str, author: tuple[str, str]) -> str:
         summary, message = run.summary, format_message(run)
@@ -120,7 +136,8 @@ class Journal:
             if known is not None:
                 return known
             before = objects.read_commit(tip).commit_time if tip else 0
-            commit = objects.write_commit(
+            write_commit = partial(
+                objects.write_commit,
                 tree=tree,
                 parents=[tip] if tip else [],
                 message=message,
@@ -128,14 +145,18 @@ class Journal:
                 author_time=started,
                 commit_time=max(started, int(run.ended or 0), before),
             )
+            commit = write_commit()
             self._fault("commit")
             try:
                 update_ref(self._repo, JOURNAL_REF, commit, tip, message=f"run {summary.id}: {summary.status}")
             except RefMovedError:  # plain git, or a finestflow that does not see our lock
                 continue
+            write_commit()  # again, as the files in _write
             return commit
-        message = f"{JOURNAL_REF!r} moved {_TRIES} times while run {summary.id!r} was appended"
-        raise RefMovedError(message, "the run is kept in its live folder; any finestflow command appends it")
+        raise RefMovedError(
+            f"{JOURNAL_REF!r} moved {_TRIES} times while run {summary.id!r} was appended",
+            "the run is kept in its live folder; any finestflow command appends it",
+        )
 
     def find(self, run_id: RunId, *, started: float = 0.0) -> str | None:
         """Return the commit of a run, or None.

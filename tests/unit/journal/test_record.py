@@ -150,7 +150,7 @@ def test_a_newer_record_is_not_interpreted() -> None:
 @pytest.mark.parametrize("damage", [b"{", b"7", b"\xff\xfe", b'{"nodes": 1, "fit/loss": 2, "format": "x"}'])
 def test_a_damaged_file_is_told(path: str, damage: bytes) -> None:
     files = {**dump_record(make_rich_run()), path: damage}
-    with pytest.raises(CorruptionError, match="damaged|something else"):
+    with pytest.raises(CorruptionError, match=r"damaged|something else"):
         load_record(files.get)
 
 

@@ -1,0 +1,180 @@
+"""SQL and Python agree on every query, and no query fails."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finestflow.journal import index_rows
+from finestflow.journal.annotations import Annotation
+from finestflow.journal.conditions import fold_text
+from finestflow.journal.query import parse
+from finestflow.model import RunId, RunStatus, RunSummary
+
+NOW = 1_795_339_000.0
+words = st.sampled_from(["rbf", "Größe", "a b", "ok", "1", "true", "x\ny", "%", "_", "'", 'q"', "0.5", "ß", "SS"])
+numbers = st.one_of(st.sampled_from([0.0, 0.5, 1.0, -1.0, 1e-3, 10_000.0]), st.floats())
+keys = st.sampled_from(["f1", "lr", "fit/f1", "fit.lr", "a/f1", "a.b.lr", "x y", "status", "m.f1"])
+values = st.one_of(numbers, words, st.booleans(), st.none(), st.integers(), st.lists(st.integers(), max_size=2))
+texts = st.one_of(words, st.text(st.characters(exclude_categories=["Cs"]), max_size=8))
+summaries = st.builds(
+    RunSummary,
+    id=st.text("klm", min_size=12, max_size=12).map(RunId),
+    name=texts,
+    pipeline=st.one_of(st.sampled_from(["digits", "rag"]), texts),
+    status=st.sampled_from(RunStatus),
+    started=st.floats(NOW - 1e6, NOW),
+    seconds=st.floats(0, 1e5),
+    commit=st.text("abc1", max_size=4),
+    base=st.none() | st.text("abc1", max_size=4),
+    branch=st.none() | texts,
+    code=st.text("abc1", max_size=4),
+    dirty=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    params=st.dictionaries(keys, values, max_size=4),
+    metrics=st.dictionaries(keys, numbers, max_size=4),
+    tags=st.lists(texts.filter(lambda tag: "\n" not in tag), max_size=3).map(tuple),
+    note=texts,
+    star=st.booleans(),
+    removed=st.booleans(),
+    error=texts,
+    origin=st.none() | texts,
+    hits=st.integers(0, 6),
+    nodes=st.integers(0, 6),
+)
+operators = st.sampled_from([":", "=", "!=", ">", ">=", "<", "<="])
+names = st.sampled_from(
+    [
+        "f1",
+        "lr",
+        "fit/f1",
+        "p.lr",
+        "m.f1",
+        "p.x",
+        "status",
+        "is",
+        "pipeline",
+        "name",
+        "note",
+        "tag",
+        "dur",
+        "cached",
+        "nodes",
+        "since",
+        "before",
+        "commit",
+        "base",
+        "branch",
+        "from",
+        "error",
+    ]
+)
+operands = st.one_of(
+    st.sampled_from(
+        [
+            "0.5",
+            "1",
+            "1e-3",
+            "10k",
+            "2GB",
+            "nan",
+            "inf",
+            "ok",
+            "failed",
+            "live",
+            "star",
+            "dirty",
+            "removed",
+            "2d",
+            "10m",
+            "2026-11-20",
+            "rbf",
+            "main",
+        ]
+    ),
+    words.map(lambda word: '"' + word.replace('"', "") + '"'),
+)
+terms = st.one_of(
+    st.builds("{}{}{}".format, names, operators, operands),
+    words.map(lambda word: '"' + word.replace('"', "") + '"'),
+    st.sampled_from(["digits", "#ok", "#Größe", "is:star", "-is:ok", "task:x"]),
+)
+queries = st.recursive(
+    terms,
+    lambda inner: st.one_of(
+        st.builds("{} {}".format, inner, inner),
+        st.builds("{} or {}".format, inner, inner),
+        inner.map("-({})".format),
+        inner.map("({})".format),
+    ),
+    max_leaves=6,
+)
+
+
+def database_of(runs: list[RunSummary]) -> sqlite3.Connection:
+    """An index of these runs, made as the index makes it: what is said of a run comes as an annotation."""
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    database.create_function("fold", 1, fold_text, deterministic=True)
+    for statement in index_rows.SCHEMA:
+        database.execute(statement)
+    index_rows.insert(database, runs)
+    said = {run.id: Annotation(star=run.star, removed=run.removed) for run in runs}
+    index_rows.annotate(database, said, everything=True)
+    return database
+
+
+def chosen_by_sql(database: sqlite3.Connection, text: str) -> set[str]:
+    sql, bound = parse(text, now=NOW).to_sql()
+    rows = database.execute(f"SELECT id, ({sql}) FROM runs", bound).fetchall()
+    assert {value for _, value in rows} <= {0, 1}
+    return {run_id for run_id, value in rows if value}
+
+
+unique_runs = st.lists(summaries, max_size=6, unique_by=lambda run: run.id)
+
+
+@given(unique_runs, queries)
+@settings(max_examples=300, deadline=None)
+def test_sql_and_python_choose_the_same_runs(runs: list[RunSummary], text: str) -> None:
+    database = database_of(runs)
+    query = parse(text, now=NOW)
+    assert chosen_by_sql(database, text) == {run.id for run in runs if query.matches(run)}
+
+
+@given(unique_runs)
+@settings(deadline=None)
+def test_rows_give_the_summaries_back(runs: list[RunSummary]) -> None:
+    rows = database_of(runs).execute(f"SELECT {index_rows.SUMMARY_COLUMNS} FROM runs").fetchall()
+    assert {run.id: repr(run) for run in map(index_rows.load_summary, rows)} == {
+        run.id: repr(index_rows_normal(run)) for run in runs
+    }
+
+
+def index_rows_normal(run: RunSummary) -> RunSummary:
+    """Annotations sort the tags of a run."""
+    from dataclasses import replace
+
+    return replace(run, tags=tuple(sorted(set(run.tags))))
+
+
+@given(st.text(max_size=30), summaries)
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_a_query_that_both_sides_can_answer(text: str, run: RunSummary) -> None:
+    query = parse(text, now=NOW)
+    assert all(0 <= problem.position <= len(text) for problem in query.problems)
+    assert chosen_by_sql(database_of([run]), text) == ({run.id} if query.matches(run) else set())
+
+
+@given(queries, summaries, st.data())
+@settings(deadline=None)
+def test_every_prefix_of_a_query_is_a_query(text: str, run: RunSummary, data: st.DataObject) -> None:
+    end = data.draw(st.integers(0, len(text)))
+    query = parse(text[:end], now=NOW)
+    assert chosen_by_sql(database_of([run]), text[:end]) == ({run.id} if query.matches(run) else set())
+
+
+@given(st.text('()"-: or#a=', max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_any_heap_of_signs_is_parsed(text: str) -> None:
+    parse(text, now=NOW).to_sql()

@@ -1,0 +1,400 @@
+"""The index: listing, querying, naming; freshness, damage."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from finestflow.errors import NotFoundError
+from finestflow.git.objects import Objects
+from finestflow.git.refs import JOURNAL_REF, update_ref
+from finestflow.journal.annotations import Annotations, Change
+from finestflow.journal.index import Index
+from finestflow.journal.journal import Journal
+from finestflow.journal.query import parse
+from finestflow.model import RunStatus
+
+from .made import NOW, make_run, new_id, open_repository
+
+
+@pytest.fixture
+def repo(repository):
+    return open_repository(repository)
+
+
+@pytest.fixture
+def journal(repo):
+    return Journal(repo)
+
+
+@pytest.fixture
+def index(repo):
+    index = Index(repo.state_dir / "index.sqlite")
+    yield index
+    index.close()
+
+
+def append(journal, count: int = 3, **fields):
+    """Append runs that started 100 s after each other; return their ids."""
+    runs = [make_run(started=NOW - 1000 + 100 * at, **fields) for at in range(count)]
+    for run in runs:
+        journal.append(run)
+    return [run.summary.id for run in runs]
+
+
+def ids_of(index, text: str | None = None, **more) -> list[str]:
+    return [run.id for run in index.summaries(None if text is None else parse(text, now=NOW), **more)]
+
+
+def test_an_empty_repository_has_no_runs(index, repo) -> None:
+    assert not index.refresh(repo)
+    assert index.summaries() == []
+    assert index.count() == 0
+    with pytest.raises(NotFoundError, match="no runs yet"):
+        index.resolve("@")
+
+
+def test_runs_are_listed_newest_first_and_whole(index, repo, journal) -> None:
+    run = make_run(
+        started=NOW,
+        params={"svm.C": 1.0, "svm.kind": "rbf"},
+        metrics={"f1": 0.9, "fit/loss": math.inf},
+        tags=("wip",),
+        note="n",
+        error="e",
+        status=RunStatus.FAILED,
+        dirty=(1, 2),
+        hits=1,
+        nodes=3,
+    )
+    older = append(journal)
+    journal.append(run)
+    assert index.refresh(repo)
+    assert not index.refresh(repo)
+    newest, *others = index.summaries()
+    assert [each.id for each in others] == older[::-1]
+    from dataclasses import replace
+
+    assert replace(newest, commit="") == run.summary
+    assert newest.commit == journal.tip()
+
+
+def test_new_runs_are_added_to_what_is_there(index, repo, journal) -> None:
+    first = append(journal, 2)
+    index.refresh(repo)
+    second = append(journal, 2)
+    index.refresh(repo)
+    assert sorted(ids_of(index)) == sorted(first + second)
+
+
+def test_a_rewritten_chain_is_read_again(index, repo, journal, git) -> None:
+    ids = append(journal, 4)
+    index.refresh(repo)
+    git("update-ref", JOURNAL_REF, f"{JOURNAL_REF}~2")
+    index.refresh(repo)
+    assert sorted(ids_of(index)) == sorted(ids[:2])
+    more = append(journal, 1)
+    index.refresh(repo)
+    assert sorted(ids_of(index)) == sorted(ids[:2] + more)
+
+
+def test_a_chain_that_is_gone_leaves_no_runs(index, repo, journal, git) -> None:
+    append(journal, 2)
+    index.refresh(repo)
+    git("update-ref", "-d", JOURNAL_REF)
+    index.refresh(repo)
+    assert index.summaries() == []
+
+
+def test_a_tip_that_gc_has_taken_is_no_obstacle(index, repo, journal, git) -> None:
+    ids = append(journal, 3)
+    index.refresh(repo)
+    git("update-ref", JOURNAL_REF, f"{JOURNAL_REF}~1")
+    git("reflog", "expire", "--expire=now", "--all")
+    git("gc", "--quiet", "--prune=now")
+    index.refresh(repo)
+    assert sorted(ids_of(index)) == sorted(ids[:2])
+
+
+def test_commits_that_are_no_runs_are_told_and_the_rest_is_listed(index, repo, journal, git) -> None:
+    append(journal, 1)
+    with Objects(repo) as objects:
+        tip = journal.tip()
+        commit = objects.write_commit(
+            tree=tip and objects.read_commit(tip).tree,
+            parents=[tip],
+            message="hello\n",
+            author=("a", "b"),
+            author_time=1,
+            commit_time=1,
+        )
+    update_ref(repo, JOURNAL_REF, commit, tip, message="x")
+    append(journal, 1)
+    index.refresh(repo)
+    assert len(index.summaries()) == 2
+    assert commit[:12] in index.messages[0]
+
+
+def test_a_run_that_is_in_the_chain_twice_is_listed_once(index, repo, journal) -> None:
+    append(journal, 1)
+    with Objects(repo) as objects:
+        tip = journal.tip()
+        data = objects.read_commit(tip)
+        commit = objects.write_commit(
+            tree=data.tree,
+            parents=[tip],
+            message=data.message,
+            author=("a", "b"),
+            author_time=1,
+            commit_time=data.commit_time,
+        )
+    update_ref(repo, JOURNAL_REF, commit, tip, message="x")
+    index.refresh(repo)
+    assert index.count() == 1
+
+
+def test_annotations_are_seen_whenever_they_come(index, repo, journal) -> None:
+    annotations = Annotations(repo)
+    early, (late, other) = new_id(), append(journal, 2, tags=("own",))
+    annotations.change({early: Change(star=True, name="mine")}, "before it is published", now=NOW)
+    index.refresh(repo)
+    journal.append(make_run(id=early, started=NOW))
+    annotations.change({late: Change(add_tags=("new",), note="n")}, "after", now=NOW)
+    index.refresh(repo)
+    assert ids_of(index, "is:star") == [early]
+    assert ids_of(index, "#own #new n") == [late]
+    assert index.resolve("mine").id == early
+    annotations.undo(now=NOW)
+    index.refresh(repo)
+    assert ids_of(index, "#new") == []
+    assert sorted(ids_of(index, "#own")) == sorted([late, other])
+
+
+def test_annotations_survive_a_rewritten_chain(index, repo, journal, git) -> None:
+    ids = append(journal, 3)
+    Annotations(repo).change({ids[0]: Change(star=True)}, "star", now=NOW)
+    index.refresh(repo)
+    git("update-ref", JOURNAL_REF, f"{JOURNAL_REF}~1")
+    index.refresh(repo)
+    assert ids_of(index, "is:star") == [ids[0]]
+
+
+def test_removed_runs_are_hidden_until_asked_for(index, repo, journal) -> None:
+    ids = append(journal, 2)
+    annotations = Annotations(repo)
+    annotations.change({ids[0]: Change(removed=True)}, "rm", now=NOW)
+    index.refresh(repo)
+    assert ids_of(index) == [ids[1]]
+    assert ids_of(index, "digits") == [ids[1]]
+    assert ids_of(index, "is:removed") == [ids[0]]
+    with pytest.raises(NotFoundError, match="was removed") as caught:
+        index.resolve(ids[0])
+    assert "restore" in caught.value.hint
+    assert index.resolve(ids[0], removed=True).id == ids[0]
+    annotations.undo(now=NOW)
+    index.refresh(repo)
+    assert index.count() == 2
+
+
+def test_sorting_puts_runs_without_the_value_last(index, repo, journal) -> None:
+    ids = [append(journal, 1, metrics=metrics)[0] for metrics in ({"f1": 0.5}, {}, {"f1": 0.9}, {"fit/f1": 0.7})]
+    index.refresh(repo)
+    assert ids_of(index, sort="-f1") == [ids[2], ids[3], ids[0], ids[1]]
+    assert ids_of(index, sort="m.f1") == [ids[0], ids[3], ids[2], ids[1]]
+    assert ids_of(index, sort="-f1", limit=1) == [ids[2]]
+
+
+def test_rows_are_plain_tuples_of_the_columns(index, repo, journal) -> None:
+    append(journal, 1, params={"svm.C": 1.0, "svm.kind": "rbf"}, metrics={"f1": 0.9}, dirty=(2, 1))
+    index.refresh(repo)
+    columns = ["name", "status", "C", "p.svm.kind", "m.f1", "f1", "dirty", "none", "commit"]
+    row = ("brisk-lynx-41", "ok", 1.0, "rbf", 0.9, 0.9, 3, None, journal.tip())
+    assert index.rows(columns) == [row]
+
+
+def test_hostile_names_of_columns_are_names(index, repo, journal) -> None:
+    name = "x') FROM runs; DROP TABLE runs; --"
+    append(journal, 1, metrics={name: 1.0})
+    index.refresh(repo)
+    assert index.rows([name, f"m.{name}"], sort=name) == [(1.0, 1.0)]
+    assert index.count() == 1
+
+
+def test_names_of_values_and_pipelines_are_told(index, repo, journal) -> None:
+    append(journal, 2, params={"svm.C": 1}, metrics={"fit/loss": 1.0})
+    append(journal, 1, pipeline="rag")
+    index.refresh(repo)
+    assert index.known_names() == ({"fit/loss", "loss"}, {"svm.C", "C"})
+    assert index.pipelines() == [("digits", 2), ("rag", 1)]
+
+
+def test_a_run_is_named_in_many_ways(index, repo, journal) -> None:
+    ids = append(journal, 3)
+    rag = make_run(pipeline="rag", name="odd-owl-01", started=NOW)
+    commit = journal.append(rag)
+    index.refresh(repo)
+    assert index.resolve("@").id == rag.summary.id
+    assert index.resolve("@~1").id == index.resolve("@~").id == ids[2]
+    assert index.resolve("@{digits}").id == ids[2]
+    assert index.resolve("@{digits}~2").id == ids[0]
+    assert index.resolve("odd-owl-01").id == rag.summary.id
+    assert index.resolve(commit).id == index.resolve(commit[:8].upper()).id == rag.summary.id
+    for run_id, prefix in index.prefixes(ids).items():
+        assert index.resolve(prefix).id == index.resolve(run_id).id == run_id
+
+
+def test_an_ambiguous_name_lists_the_candidates(index, repo, journal) -> None:
+    ids = append(journal, 2)
+    index.refresh(repo)
+    with pytest.raises(NotFoundError, match="more than one") as caught:
+        index.resolve("brisk-lynx-41")
+    assert all(run_id in caught.value.hint for run_id in ids)
+
+
+def test_an_ambiguous_prefix_lists_the_candidates(index, repo, journal) -> None:
+    for ending in "kl":
+        journal.append(make_run(id="nnnnnnnnnnn" + ending, name=ending))
+    index.refresh(repo)
+    with pytest.raises(NotFoundError, match="more than one"):
+        index.resolve("nnnn")
+    assert index.prefixes(["nnnnnnnnnnnk"]) == {"nnnnnnnnnnnk": "nnnnnnnnnnnk"}
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("brisk-lynx-42", "brisk-lynx-41"),
+        ("@{digit}", "digits"),
+        ("@~9", "log"),
+        ("kl", "4 letters"),
+        ("\udcff", "log"),
+    ],
+)
+def test_what_names_no_run_gets_a_hint(index, repo, journal, text, hint) -> None:
+    append(journal, 1)
+    index.refresh(repo)
+    with pytest.raises(NotFoundError) as caught:
+        index.resolve(text)
+    assert hint in caught.value.hint
+
+
+def test_prefixes_of_many_runs_agree_with_those_of_few(index, repo, journal) -> None:
+    ids = append(journal, 3)
+    index.refresh(repo)
+    many = [*ids, *(new_id() for _ in range(150))]
+    assert {each: index.prefixes([each])[each] for each in ids} == index.prefixes(ids)
+    assert index.prefixes(many).keys() == set(many)
+
+
+@pytest.mark.parametrize("damage", [b"not a database", b"", b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_damaged_file_is_made_again(repo, journal, damage) -> None:
+    ids = append(journal, 2)
+    path = repo.state_dir / "index.sqlite"
+    path.write_bytes(damage)
+    index = Index(path)
+    index.refresh(repo)
+    assert sorted(ids_of(index)) == sorted(ids)
+    assert bool(index.messages) == bool(damage)
+    index.close()
+
+
+def test_damage_that_shows_when_reading_is_put_right(repo, journal) -> None:
+    ids = append(journal, 30, params={f"p{at}": "x" * 50 for at in range(8)})
+    path = repo.state_dir / "index.sqlite"
+    index = Index(path)
+    index.refresh(repo)
+    index.close()
+    data = bytearray(path.read_bytes())
+    data[8192:] = b"\xff" * (len(data) - 8192)
+    path.write_bytes(data)
+    index = Index(path)
+    index.refresh(repo)
+    assert sorted(ids_of(index)) == sorted(ids)
+    assert "set aside" in index.messages[0]
+    index.close()
+
+
+def test_an_index_of_another_version_is_made_again(repo, journal) -> None:
+    append(journal, 1)
+    path = repo.state_dir / "index.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    index = Index(path)
+    index.refresh(repo)
+    assert index.count() == 1
+    index.close()
+
+
+def test_where_the_folder_cannot_be_written_it_is_kept_in_memory(repo, journal, tmp_path) -> None:
+    append(journal, 2)
+    (tmp_path / "file").write_text("in the way")
+    index = Index(tmp_path / "file" / "index.sqlite")
+    index.refresh(repo)
+    assert index.count() == 2
+    assert "in memory" in index.messages[0]
+
+
+def test_a_read_only_file_is_copied_to_memory_and_brought_forward(repo, journal, monkeypatch) -> None:
+    append(journal, 2)
+    path = repo.state_dir / "index.sqlite"
+    index = Index(path)
+    index.refresh(repo)
+    index.close()
+    append(journal, 1)
+    from finestflow.journal import index as index_module
+
+    real = index_module._connect
+
+    def read_only(path: str) -> sqlite3.Connection:
+        database = real(path)
+        if path != ":memory:":
+            database.execute("PRAGMA query_only = ON")
+        return database
+
+    monkeypatch.setattr(index_module, "_connect", read_only)
+    index = Index(path)
+    index.refresh(repo)
+    assert index.count() == 3
+    assert "in memory" in index.messages[0]
+
+
+def test_several_processes_refresh_at_once(repo, journal) -> None:
+    append(journal, 5)
+    path = repo.state_dir / "index.sqlite"
+
+    def refresh(_: int) -> int:
+        index = Index(path)
+        index.refresh(repo)
+        try:
+            return index.count()
+        finally:
+            index.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(refresh, range(16))) == [5] * 16
+
+
+def test_the_version_changes_when_another_has_written(index, repo, journal) -> None:
+    index.refresh(repo)
+    before = index.version()
+    assert index.version() == before
+    append(journal, 1)
+    other = Index(repo.state_dir / "index.sqlite")
+    other.refresh(repo)
+    other.close()
+    assert index.version() != before
+
+
+def test_the_index_imports_nothing_but_the_standard_library() -> None:
+    code = (
+        "import sys; import finestflow.journal.index, finestflow.journal.query\n"
+        "print({name.partition('.')[0] for name in sys.modules} & {'git', 'dulwich', 'tomlkit', 'click', 'textual', 'blake3'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
