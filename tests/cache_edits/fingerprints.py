@@ -85,15 +85,16 @@ def _answer(job: _JOB) -> dict[str, Any]:
     return json.loads(text)
 
 
-def _provide_task() -> None:
-    """Load the base class of tasks once."""
+def _load_once() -> None:
+    """Load before the first fork what every job needs."""
     import finestflow
 
     _ = finestflow.Task
+    for name in ("logging", "finestflow.cache.digest", "finestflow.cache.fingerprint"):
+        importlib.import_module(name)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    _provide_task()
-
+    _load_once()
     json.dump([_answer(job) for job in json.load(sys.stdin)], sys.stdout)
