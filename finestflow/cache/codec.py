@@ -2,7 +2,7 @@
 
 Layout (little-endian), specified in ``docs/reference/store-format.md``::
 
-    header   magic, format, flags, crc of table and pickle, total size, length of the pickle, numbers of
+    header   magic, format, flags, crc of all up to the end of the pickle, total size, length of the pickle, numbers of
              buffers and of those that are files
     table    offset and length of each buffer
     pickle   protocol 5
@@ -40,6 +40,7 @@ INLINE = 32 << 10
 FORMAT = 1
 MAGIC = b"\x93ffval\r\n"
 _HEADER = Struct("<8sHHIQQII")
+_START, _CRC, _REST = Struct("<8sHH"), Struct("<I"), Struct("<QQII")
 _ENTRY = Struct("<QQ")
 _ALIGNMENT = 64
 _OUT_OF_BAND = 1024
@@ -162,19 +163,23 @@ def pack(value: object, *, opaque: bool, in_main: bool, artifacts: dict[str, Art
 def _assemble(data: bytes, buffers: list[Any], files: list[_SourceFile], flags: int) -> Packed:
     """Lay out a container: the files of artifacts come before the buffers of the pickle."""
     count = len(buffers) + len(files)
-    if not count:
-        size = _HEADER.size + len(data)
-        return Packed([_HEADER.pack(MAGIC, FORMAT, flags, zlib.crc32(data), size, len(data), 0, 0), data], size, True)
     end = _HEADER.size + count * _ENTRY.size + len(data)
+    if not count:
+        return Packed([_seal(flags, end, data, 0, 0, b""), data], end, True)
     table, tail = b"", []
     for piece, length in [*((file, file.entry.size) for file in files), *((raw, raw.nbytes) for raw in buffers)]:
         start = -(-end // _ALIGNMENT) * _ALIGNMENT
         table += _ENTRY.pack(start, length)
         tail += [_PADDING[: start - end], piece]
         end = start + length
-    crc = zlib.crc32(data, zlib.crc32(table))
-    header = _HEADER.pack(MAGIC, FORMAT, flags, crc, end, len(data), count, len(files))
-    return Packed([header + table, data, *tail], end, not files)
+    return Packed([_seal(flags, end, data, count, len(files), table), data, *tail], end, not files)
+
+
+def _seal(flags: int, size: int, data: bytes, count: int, files: int, table: bytes) -> bytes:
+    """Return header and table, with the crc of everything up to the end of the pickle."""
+    start = _START.pack(MAGIC, FORMAT, flags)
+    rest = _REST.pack(size, len(data), count, files) + table
+    return start + _CRC.pack(zlib.crc32(data, zlib.crc32(rest, zlib.crc32(start)))) + rest
 
 
 class _Pickler(pickle.Pickler):
@@ -218,7 +223,7 @@ def _find_unnamed(value: object) -> object | None:
 
 
 def check(data: Any, size: int | None = None) -> tuple[int, int, int, int]:
-    """Check the header of a container and the crc of its table and pickle.
+    """Check the header of a container, and the crc of all up to the end of its pickle.
 
     Returns:
         Start and end of the pickle, the flags, and the number of files.
@@ -241,7 +246,8 @@ def check(data: Any, size: int | None = None) -> tuple[int, int, int, int]:
     if total != len(data) or size not in {None, total} or start + length > total:
         msg = f"a stored value has {len(data)} bytes instead of {total if size is None else size}"
         raise CorruptionError(msg)
-    if zlib.crc32(memoryview(data)[_HEADER.size : start + length]) != crc:
+    view = memoryview(data)
+    if zlib.crc32(view[_START.size + _CRC.size : start + length], zlib.crc32(view[: _START.size])) != crc:
         msg = "the head of a stored value is damaged"
         raise CorruptionError(msg)
     return start, start + length, flags, files

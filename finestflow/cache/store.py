@@ -247,10 +247,11 @@ class Store:
             return known
         if fresh:
             self.flush()
-        added = self._added.pop(key, None) or []
-        taken = {entry.observed for entry in added}
         read = map(rows.load_entry, self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),)))
-        found = self._entries[key] = [*added, *(entry for entry in read if entry.observed not in taken)]
+        newest: dict[tuple[tuple[str, str], ...], Entry] = {}
+        for entry in (*self._added.pop(key, ()), *read):
+            newest.setdefault(entry.observed, entry)
+        found = self._entries[key] = list(newest.values())
         return found
 
     def remember(self, pipeline: str, keys: Mapping[str, str]) -> None:

@@ -119,7 +119,10 @@ def _encode_arrow(walk: Walk, arrow: Any, array: Any) -> bytes:
     """Encode length, missing elements, and those that are there by type."""
     from pyarrow import compute
 
-    types, kind = arrow.types, array.type
+    types = arrow.types
+    if types.is_string_view(array.type) or types.is_binary_view(array.type):
+        array = array.cast(arrow.large_string() if types.is_string_view(array.type) else arrow.large_binary())
+    kind = array.type
     start = head(b"a", len(array))
     if array.null_count and not types.is_null(kind):
         start += _encode_arrow_bytes(array.is_null().cast(arrow.uint8()))
