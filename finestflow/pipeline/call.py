@@ -19,7 +19,10 @@ __all__ = ["FRAME", "SCOPE", "Frame", "Scope", "get_launcher", "set_launcher"]
 
 
 class Frame(Protocol):
-    """The body of a pipeline that is being run."""
+    """The body of a pipeline that is being run.
+
+    One that has a ``context`` shares it with the body, as ``self.context``.
+    """
 
     def call(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None) -> Any:
         """Make the call a node of the graph and return its Output."""

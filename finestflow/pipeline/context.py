@@ -1,8 +1,8 @@
 """The context: a mapping that the tasks of one run share, for tracing and for values given at the start.
 
 Owns which reads and writes of a call are seen. Invariant: a value given at the start that a task reads becomes an observed dependency of the
-call; a write is an effect that a hit replays; reading what another task of the same run wrote is a hidden input and makes the call
-uncached. The runner reads ``reads``, ``writes`` and ``is_hidden`` after each call.
+call; a write is an effect that a hit replays; what else a call finds out (a value that another task of the same run wrote, which names there
+are) is a hidden input and makes the call uncached. The runner reads ``reads``, ``writes`` and ``is_hidden`` after each call.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import contextlib
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+from finestflow.pipeline.param import own_copy
+
 __all__ = ["Context"]
 
 
 class Context(MutableMapping[str, Any]):
     """A mapping with names as keys, shared by the tasks of a run.
+
+    A container that is read is a copy, as in a worker: assign it to change it for others.
 
     Args:
         given: Values given at the start of the run.
@@ -35,34 +39,52 @@ class Context(MutableMapping[str, Any]):
         """Return a view of the same values for one call, with reads and writes of its own."""
         return Context(self._given, self._written, self._prefix)
 
+    def replay(self, name: str, value: Any) -> None:
+        """Write what a hit wrote, under its full name whatever the scope is."""
+        self._written[name] = value
+
     def __getitem__(self, key: str) -> Any:
         name = self._prefix + key
         if name in self.writes:
             return self.writes[name]
         if name in self._written:
             self.is_hidden = True
-            return self._written[name]
+            return own_copy(self._written[name])
         self.reads[name] = self._given.get(name)  # a missing value is an observation too
-        return self._given[name]
+        if name not in self._given:
+            raise KeyError(key)
+        return own_copy(self._given[name])
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.writes[self._prefix + key] = value
-        self._written[self._prefix + key] = value
+        name = self._prefix + key
+        self.writes[name] = value
+        self._written[name] = value
 
     def __delitem__(self, key: str) -> None:
+        """Delete what a task wrote; a value given at the start stays.
+
+        Raises:
+            KeyError: No task wrote it.
+        """
         name = self._prefix + key
         if name not in self._written:
             raise KeyError(key)
-        self.writes.pop(name, None)
+        if name in self.writes:
+            del self.writes[name]
+        else:
+            self.is_hidden = True  # nothing that a hit could replay
         del self._written[name]
 
     def __iter__(self) -> Iterator[str]:
-        self.is_hidden = self.is_hidden or bool(self._written.keys() - self.writes.keys())
+        self.is_hidden = True
         size = len(self._prefix)
         return iter([name[size:] for name in {**self._given, **self._written} if name.startswith(self._prefix)])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<Context {self._prefix!r}>" if self._prefix else "<Context>"
 
     @contextlib.contextmanager
     def scope(self, name: str) -> Iterator[None]:

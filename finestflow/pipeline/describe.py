@@ -8,47 +8,88 @@ The runner writes descriptions, ``reproduce`` reads them.
 from __future__ import annotations
 
 import enum
+import math
+import sys
+import types
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from finestflow.errors import FinestflowError, NotFoundError, ValueNotStorableError
+from finestflow.errors import FinestflowError, NotFoundError, UsageError, ValueNotStorableError
+from finestflow.pipeline.param import parse_text
 from finestflow.pipeline.pipeline import Pipeline, import_target
 from finestflow.pipeline.task import FunctionTask, Task
 
-__all__ = ["dump_task", "dump_value", "flat_params", "is_complete", "load_task", "load_value"]
+__all__ = ["dump_task", "dump_value", "flat_params", "is_complete", "load_task", "load_value", "secret_values"]
 
 Put = Callable[[Any], str]
 Get = Callable[[str], Any]
+Identity = Callable[[Any], str]
 
 _SCALARS = (str, int, float, bool, type(None))
+_IMPORTED = (types.FunctionType, types.BuiltinFunctionType, type)
+_SEQUENCES: Mapping[str, Callable[[Any], Any]] = {"$tuple": tuple, "$set": set, "$frozenset": frozenset, "$dict": dict}
 
 
-def dump_value(value: Any, put: Put | None = None) -> Any:
+# -- values ----------------------------------------------------------------------------------------------------------------------------
+
+
+def dump_value(value: Any, put: Put | None = None, identity: Identity | None = None) -> Any:
     """Return the value as JSON data; what JSON lacks is a table with one key that starts with ``$``.
 
     Args:
         value: Anything.
         put: Stores a value and returns its digest; without it such a value becomes ``{"$unknown": repr}``.
+        identity: Names a class or function as ``module:Qualified.Name``.
     """
     kind = type(value)
+    if kind is float and not math.isfinite(value):
+        return {"$float": repr(value)}
     if kind in _SCALARS:
         return value
-    if isinstance(value, PurePath):
-        return {"$path": str(value)}
-    if isinstance(value, enum.Enum):
-        return {"$enum": f"{kind.__module__}:{kind.__qualname__}", "name": value.name}
     if kind in {list, tuple, set, frozenset}:
-        items = [dump_value(item, put) for item in (sorted(value, key=repr) if kind in {set, frozenset} else value)]
+        items = [
+            dump_value(item, put, identity) for item in (sorted(value, key=repr) if kind in {set, frozenset} else value)
+        ]
         return items if kind is list else {f"${kind.__name__}": items}
-    if kind is dict and all(type(key) is str and not key.startswith("$") for key in value):
-        return {key: dump_value(item, put) for key, item in value.items()}
+    if kind is dict:
+        return _dump_dict(value, put, identity)
+    if isinstance(value, Path):
+        return {"$path": str(value)}
+    if isinstance(value, enum.Enum) and _is_importable(kind):
+        name = value.name
+        rest = {"name": name} if name in kind.__members__ else {"value": dump_value(value.value, put, identity)}
+        return {"$enum": _named(kind, identity), **rest}
+    if isinstance(value, _IMPORTED) and _is_importable(value):
+        return {"$import": _named(value, identity)}
     if put is not None:
         try:
-            return {"$digest": put(value), "preview": f"{kind.__qualname__}"}
+            return {"$digest": put(value), "preview": kind.__qualname__}
         except ValueNotStorableError:
             pass
     return {"$unknown": f"{value!r:.200}"}
+
+
+def _dump_dict(value: dict[Any, Any], put: Put | None, identity: Identity | None) -> Any:
+    if all(type(key) is str and not key.startswith("$") for key in value):
+        return {key: dump_value(item, put, identity) for key, item in value.items()}
+    return {"$dict": [[dump_value(key, put, identity), dump_value(item, put, identity)] for key, item in value.items()]}
+
+
+def _named(thing: Any, identity: Identity | None) -> str:
+    if identity is not None:
+        return identity(thing)
+    from finestflow.cache.fingerprint import task_identity
+
+    return task_identity(thing)
+
+
+def _is_importable(thing: Any) -> bool:
+    """Whether a class or function is found where it says it was defined; not one made in a function, wrapped or renamed."""
+    found: Any = sys.modules.get(getattr(thing, "__module__", None) or "")
+    for part in getattr(thing, "__qualname__", "<none>").split("."):
+        found = getattr(found, part, None)
+    return found is thing
 
 
 def load_value(data: Any, get: Get | None = None) -> Any:
@@ -67,22 +108,39 @@ def load_value(data: Any, get: Get | None = None) -> Any:
     content = data[marker]
     if marker == "$path":
         return Path(content)
-    if marker == "$enum":
-        return import_target(content)[data["name"]]
-    if marker in {"$tuple", "$set", "$frozenset"}:
-        kinds: dict[str, type] = {"$tuple": tuple, "$set": set, "$frozenset": frozenset}
-        return kinds[marker](load_value(item, get) for item in content)
+    if marker == "$float":
+        return float(content)
+    if marker in {"$enum", "$import"}:
+        return _load_imported(data, content, get)
+    if marker in _SEQUENCES:
+        return _SEQUENCES[marker]([load_value(item, get) for item in content])
     if marker == "$digest" and get is not None:
         try:
             return get(content)
         except FinestflowError as error:
             message = f"a value of type {data.get('preview', '?')} is not in this store: {content[:12]}"
-            raise NotFoundError(message, "give it again with -p NAME=VALUE, or copy the store of the clone that made the run") from error
+            hint = "give it again with -p NAME=VALUE, or copy the store of the clone that made the run"
+            raise NotFoundError(message, hint) from error
     raise NotFoundError(f"a value of the run was not kept: {str(content)[:80]}", "give it again with -p NAME=VALUE")
 
 
-def dump_task(task: Task, identity: Callable[[Any], str], put: Put | None = None) -> dict[str, Any]:
-    """Return the description of a task: what to import, its params, its children.
+def _load_imported(data: Mapping[str, Any], name: str, get: Get | None) -> Any:
+    try:
+        found = import_target(name)
+        if "name" in data:
+            return found[data["name"]]
+        return found(load_value(data["value"], get)) if "value" in data else found
+    except (UsageError, KeyError, ValueError) as error:
+        raise NotFoundError(
+            f"{name!r} has no {data.get('name', 'such value')!r} any more", "give it again with -p NAME=VALUE"
+        ) from error
+
+
+# -- tasks -----------------------------------------------------------------------------------------------------------------------------
+
+
+def dump_task(task: Task, identity: Identity, put: Put | None = None) -> dict[str, Any]:
+    """Return the description of a task: what to import, its params, its children; a secret is only named, unless it is the default.
 
     Args:
         task: A task or pipeline.
@@ -90,64 +148,92 @@ def dump_task(task: Task, identity: Callable[[Any], str], put: Put | None = None
         put: Stores values that JSON cannot hold.
     """
     if isinstance(task, FunctionTask):
-        name = identity(task.function)
-        return {"use": name if "<" not in name else None, "function": task.task_name}
-    described: dict[str, Any] = {"use": identity(type(task))}
-    if "<" in described["use"]:  # a class made inside a function cannot be imported
-        described["use"] = None
+        function = task.function
+        is_known = isinstance(function, _IMPORTED) and _is_importable(function)
+        return {"use": identity(function) if is_known else None, "$function": task.task_name}
+    use = identity(type(task))
+    described: dict[str, Any] = {
+        "use": None if "<" in use else use
+    }  # a class made inside a function cannot be imported
     for name, spec in type(task).__finestflow_params__.items():
-        if spec.secret:
+        value = task.__dict__.get(name)
+        if not spec.secret:
+            described[name] = dump_value(value, put, identity)
+        elif value is not spec.default:
             described.setdefault("$secrets", []).append(name)
-        else:
-            described[name] = dump_value(task.__dict__.get(name), put)
     if isinstance(task, Pipeline):
-        for name, child in task.children.items():
-            described[name] = {"$task": dump_task(child, identity, put)}
+        children = task.children
+        for name in type(task).__finestflow_children__:
+            described[name] = {"$task": dump_task(children[name], identity, put)} if name in children else None
     return described
 
 
-def is_complete(description: Any) -> bool:
-    """Whether a description holds all that is needed to make the task again."""
-    if isinstance(description, list):
-        return all(is_complete(item) for item in description)
-    if not isinstance(description, Mapping):
-        return True
-    if "$unknown" in description or ("use" in description and description["use"] is None) or description.get("$secrets"):
+def is_complete(description: Mapping[str, Any]) -> bool:
+    """Whether the description of a task holds all that is needed to make the task again."""
+    if description["use"] is None or description.get("$secrets"):
         return False
-    return all(is_complete(item) for item in description.values())
+    return all(_is_known(value) for name, value in description.items() if name != "use")
 
 
-def load_task(description: Mapping[str, Any], find: Callable[[str], Any], get: Get | None = None, given: Mapping[str, Any] | None = None) -> Task:
+def _is_known(data: Any) -> bool:
+    if isinstance(data, list):
+        return all(map(_is_known, data))
+    if not isinstance(data, Mapping):
+        return True
+    if "$task" in data:
+        return is_complete(data["$task"])
+    return "$unknown" not in data and all(map(_is_known, data.values()))
+
+
+def load_task(
+    description: Mapping[str, Any],
+    find: Callable[[str], Any],
+    get: Get | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> Task:
     """Make the task that a description tells of.
 
     Args:
         description: From ``dump_task``.
         find: Imports ``module:Qualified.Name``.
         get: Loads a value by digest.
-        given: Values by path (``svm.token``) that replace or complete the described ones, such as secrets.
+        given: Values by path (``svm.token``) that replace or complete the described ones, such as secrets; a text is converted to the
+            declared type. Paths of nothing in this task, such as inputs, are left alone.
 
     Raises:
         NotFoundError: Something in it cannot be imported or loaded.
+        ParamError: A value does not fit.
     """
-    given = given or {}
+    given = {path.removeprefix("."): value for path, value in (given or {}).items()}
     use = description.get("use")
     if use is None:
-        what = description.get("function", "a class")
-        raise NotFoundError(f"{what!r} was made inside a function and cannot be imported again", "define it at the top of a module")
+        what = description.get("$function", "a class")
+        raise NotFoundError(
+            f"{what!r} was made inside a function and cannot be imported again", "define it at the top of a module"
+        )
     target = find(use)
     if not (isinstance(target, type) and issubclass(target, Task)):
         return Task.of(target)
     settings: dict[str, Any] = {}
     for name, value in description.items():
-        if name in {"use", "$secrets", "function"} or name in given:
+        if name in given or name == "use" or name.startswith("$"):
             continue
         if isinstance(value, Mapping) and "$task" in value:
             below = {path[len(name) + 1 :]: item for path, item in given.items() if path.startswith(f"{name}.")}
             settings[name] = load_task(value["$task"], find, get, below)
         else:
             settings[name] = load_value(value, get)
-    settings.update({path: item for path, item in given.items() if "." not in path})
+    for name, spec in target.__finestflow_params__.items():
+        if name in given:
+            settings[name] = _converted(given[name], spec.type)
     return target(**settings)
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    try:
+        return parse_text(value, kind) if isinstance(value, str) else value
+    except (TypeError, ValueError):
+        return value  # the class refuses it, with all that a person wants to know
 
 
 def flat_params(task: Task, prefix: str = "") -> dict[str, Any]:
@@ -158,9 +244,27 @@ def flat_params(task: Task, prefix: str = "") -> dict[str, Any]:
         if spec.secret:
             value = "***"
         elif type(value) not in _SCALARS:
-            value = str(value) if isinstance(value, PurePath) else value.name if isinstance(value, enum.Enum) else f"{value!r:.200}"
+            value = (
+                str(value)
+                if isinstance(value, PurePath)
+                else value.name
+                if isinstance(value, enum.Enum)
+                else f"{value!r:.200}"
+            )
         found[prefix + name] = value
     if isinstance(task, Pipeline):
         for name, child in task.children.items():
             found.update(flat_params(child, f"{prefix}{name}."))
     return found
+
+
+def secret_values(task: Task) -> tuple[str, ...]:
+    """Return the texts of all secret params of a task and those below it, the longest first."""
+    found: set[str] = set()
+    for name, spec in type(task).__finestflow_params__.items():
+        if spec.secret and task.__dict__.get(name) not in (None, "", True, False):
+            found.add(str(task.__dict__[name]))
+    if isinstance(task, Pipeline):
+        for child in task.children.values():
+            found.update(secret_values(child))
+    return tuple(sorted(found, key=len, reverse=True))

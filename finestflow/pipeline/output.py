@@ -8,9 +8,12 @@ faked. The runner supplies the ``Handle`` that knows the node.
 
 from __future__ import annotations
 
+import copy
+import math
 import operator
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, final
 
 from finestflow.errors import UsageError
 
@@ -35,6 +38,7 @@ class Handle(Protocol):
         """Return a few words on how it stands; never wait."""
 
 
+@final
 class Output:
     """The value that a task will return, or has returned.
 
@@ -62,11 +66,13 @@ class Output:
     # -- parts are Outputs too -------------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Output:
+        if type(key) is slice:
+            key = slice(resolve(key.start), resolve(key.stop), resolve(key.step))
         return Output(self._finestflow_handle, (*self._finestflow_part, ("item", resolve(key))))
 
     def __getattr__(self, name: str) -> Output:
         if name.startswith("_"):  # protocols ask for private names; they must not be fooled
-            raise AttributeError(name)
+            raise AttributeError(f"an Output has no {name!r}: take it from the value, y.value.{name}")
         return Output(self._finestflow_handle, (*self._finestflow_part, ("attribute", name)))
 
     def __iter__(self) -> Iterator[Any]:
@@ -91,10 +97,12 @@ class Output:
 
     def _refusal(self, what: str) -> UsageError:
         message = f"the output of {self._finestflow_handle.path!r} cannot be changed in the body of a pipeline: {what}"
-        return UsageError(message, "other tasks have the same output; change a copy: x = y.value, or do it inside a task")
+        return UsageError(
+            message, "other tasks have the same output; change a copy: x = y.value, or do it inside a task"
+        )
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"an Output cannot be pickled: {self!r}; use y.value")
+        raise TypeError(f"an Output cannot be pickled or copied: {self!r}; use y.value")
 
     # -- looks -----------------------------------------------------------------------------------------------------------------------
 
@@ -109,7 +117,13 @@ class Output:
         return resolve(item) in self.value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.value(*args, **kwargs)
+        """Call the value; a method that would change what it belongs to is refused."""
+        part = self._finestflow_part
+        if part and part[-1][0] == "attribute":
+            owner = type(self._finestflow_handle.value(part[:-1]))
+            if part[-1][1] in _WRITING.get(owner.__name__, ()):
+                raise self._refusal(f".{part[-1][1]}(...)")
+        return self.value(*resolve(args), **resolve(kwargs))
 
     def __str__(self) -> str:
         return str(self.value)
@@ -136,8 +150,6 @@ class Output:
         return operator.index(self.value)
 
     def __fspath__(self) -> str | bytes:
-        import os  # noqa: PLC0415 - rarely needed
-
         path: str | bytes = os.fspath(self.value)
         return path
 
@@ -152,21 +164,61 @@ class Output:
         return items
 
     def __round__(self, digits: int | None = None) -> Any:
-        return round(self.value, digits) if digits is not None else round(self.value)
+        return round(self.value, resolve(digits)) if digits is not None else round(self.value)
 
     def __trunc__(self) -> Any:
-        return self.value.__trunc__()
+        return math.trunc(self.value)
 
     def __floor__(self) -> Any:
-        return self.value.__floor__()
+        return math.floor(self.value)
 
     def __ceil__(self) -> Any:
-        return self.value.__ceil__()
+        return math.ceil(self.value)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: FBT001 - numpy's protocol
-        import numpy as np  # noqa: PLC0415 - only when numpy itself asks
+    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        return pow(self.value, resolve(other), resolve(modulo))
+
+    # -- numpy -----------------------------------------------------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Return the value as an array."""
+        import numpy as np  # only when numpy itself asks
 
         return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Apply a ufunc to the values, whichever side the Output is on; the class of the value decides, as for pandas."""
+        if any(type(target) is Output for target in options.get("out", ())):
+            raise self._refusal(f"numpy.{function.__name__}(..., out=...)")
+        return getattr(function, method)(*resolve(inputs), **resolve(options))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Apply any other function of numpy to the values."""
+        return function(*resolve(args), **resolve(kwargs))
+
+
+_LIST = frozenset({"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"})
+_WRITING = {
+    "list": _LIST,
+    "bytearray": _LIST,
+    "deque": _LIST | {"appendleft", "extendleft", "popleft", "rotate"},
+    "dict": frozenset({"clear", "pop", "popitem", "setdefault", "update"}),
+    "set": frozenset(
+        {
+            "add",
+            "clear",
+            "difference_update",
+            "discard",
+            "intersection_update",
+            "pop",
+            "remove",
+            "symmetric_difference_update",
+            "update",
+        }
+    ),
+    "ndarray": frozenset({"fill", "itemset", "partition", "put", "resize", "setfield", "setflags", "sort"}),
+}
+"""Methods that change the object itself, by the name of its class: nobody else would see the change."""
 
 
 def _binary(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -190,7 +242,7 @@ def _unary(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return look
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"):
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "and", "or", "xor", "lshift", "rshift"):
     _function = getattr(operator, f"{_name}_" if _name in {"and", "or"} else _name)
     setattr(Output, f"__{_name}__", _binary(_function))
     setattr(Output, f"__r{_name}__", _reflected(_function))
@@ -198,7 +250,8 @@ for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Output, f"__{_name}__", _binary(getattr(operator, _name)))
 for _name in ("neg", "pos", "abs", "invert"):
     setattr(Output, f"__{_name}__", _unary(getattr(operator, _name)))
-setattr(Output, "__divmod__", _binary(divmod))  # noqa: B010 - as the others
+setattr(Output, "__rpow__", _reflected(pow))  # noqa: B010 - as the others
+setattr(Output, "__divmod__", _binary(divmod))  # noqa: B010
 setattr(Output, "__rdivmod__", _reflected(divmod))  # noqa: B010
 
 
@@ -209,7 +262,7 @@ def handle_of(output: Output) -> Handle:
 
 def part_of(output: Output) -> Part:
     """Return which part of its node's value an Output stands for."""
-    return output._finestflow_part  # noqa: SLF001
+    return output._finestflow_part  # noqa: SLF001 - see above
 
 
 def part_text(part: Part) -> str:
@@ -228,19 +281,45 @@ _PLAIN = frozenset({int, float, str, bool, bytes, type(None), complex})
 
 
 def holds_output(value: Any) -> bool:
-    """Whether the value is an Output, or a list, tuple, dict or dataclass with one inside."""
+    """Whether the value is an Output, or a list, tuple, dict or dataclass with one inside.
+
+    Raises:
+        UsageError: A set or the keys of a dict hold one: there it was looked at, and stands for a value that should be there itself.
+    """
     kind = type(value)
     if kind is Output:
         return True
-    if kind in _PLAIN:
+    return kind not in _PLAIN and _holds_output(value, set())
+
+
+def _holds_output(value: Any, seen: set[int]) -> bool:
+    """Look inside a container once; a million plain items cost 20 ms."""
+    kinds = set(map(type, _items(value)))
+    if Output in kinds:
+        return True
+    if kinds <= _PLAIN or id(value) in seen:
         return False
+    seen.add(id(value))
+    return any(type(item) not in _PLAIN and _holds_output(item, seen) for item in _items(value))
+
+
+def _items(value: Any) -> Iterable[Any]:
+    """Return what a container holds; nothing for any other value."""
     if isinstance(value, (list, tuple)):
-        return any(type(item) not in _PLAIN and holds_output(item) for item in value)
+        return value
     if isinstance(value, dict):
-        return any(type(item) not in _PLAIN and holds_output(item) for item in value.values())
-    if hasattr(kind, "__dataclass_fields__"):
-        return any(holds_output(getattr(value, name, None)) for name in kind.__dataclass_fields__)
-    return False
+        _refuse_outputs(value)
+        return value.values()
+    if isinstance(value, (set, frozenset)):
+        _refuse_outputs(value)
+        return ()
+    fields = getattr(type(value), "__dataclass_fields__", ())
+    return [getattr(value, name, None) for name in fields]
+
+
+def _refuse_outputs(keys: Iterable[Any]) -> None:
+    if Output in set(map(type, keys)):
+        raise UsageError("an Output is in a set or a key of a dict", "put its value there: y.value")
 
 
 def resolve(value: Any, load: Callable[[Output], Any] | None = None) -> Any:
@@ -256,12 +335,15 @@ def resolve(value: Any, load: Callable[[Output], Any] | None = None) -> Any:
         return value
     if isinstance(value, tuple):
         items = [resolve(item, load) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+        return value._make(items) if hasattr(value, "_make") else type(value)(items)
+    twin = copy.copy(value)  # keeps the class, and what else the object knows
     if isinstance(value, list):
-        return [resolve(item, load) for item in value]
-    if isinstance(value, dict):
-        return {key: resolve(item, load) for key, item in value.items()}
-    import dataclasses  # noqa: PLC0415 - rarely needed
-
-    changes = {field.name: resolve(getattr(value, field.name), load) for field in dataclasses.fields(value) if field.init}
-    return dataclasses.replace(value, **changes)
+        twin[:] = [resolve(item, load) for item in value]
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            twin[key] = resolve(item, load)
+    else:
+        for name in type(value).__dataclass_fields__:
+            if hasattr(value, name):
+                object.__setattr__(twin, name, resolve(getattr(value, name), load))  # frozen ones as well
+    return twin

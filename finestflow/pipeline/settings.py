@@ -6,6 +6,7 @@ Owns which path means what. Invariant: a path that names nothing, or two things,
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -23,29 +24,40 @@ def apply_settings(pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inpu
 
     Args:
         pipeline: Changed in place.
-        settings: (path, value); a text is converted to the declared type, ``:name`` is an input and ``.name`` a param where a name is both.
+        settings: (path, value); a text is converted to the declared type. ``:name`` is an input and ``.name`` a param where a name is both.
+            The path of a child takes what stands there: a dotted name or a table of params, as JSON when it is a text.
         inputs: Inputs so far.
 
     Raises:
         ParamError: A path names nothing or two things, or the value does not fit.
     """
     signature = signature_of(pipeline)
-    parameters = signature.parameters if signature is not None else {}
+    declared = list(signature.parameters.values()) if signature is not None else []
+    parameters = {p.name: p for p in declared if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}}
+    is_open = any(p.kind is p.VAR_KEYWORD for p in declared)
     found = dict(inputs)
     for path, value in settings:
-        name = path.lstrip(":.")
-        is_param = _find(pipeline, name) is not None
-        is_input = name in parameters
-        if is_param and is_input and path == name:
-            raise ParamError(f"{name!r} is both a param and an input of {pipeline.task_name!r}", f"write .{name}= for the param, :{name}= for the input")
-        if is_input and not path.startswith("."):
+        name = path[1:] if path.startswith((":", ".")) else path
+        place = _find(pipeline, name)
+        if place is not None and name in parameters and path == name:
+            message = f"{name!r} is both a param and an input of {pipeline.task_name!r}"
+            raise ParamError(message, f"write .{name}= for the param, :{name}= for the input")
+        if name in parameters and not path.startswith("."):
             found[name] = _input(parameters[name], name, value, pipeline)
-        elif is_param and not path.startswith(":"):
-            _set(pipeline, name, value)
+        elif place is not None and not path.startswith(":"):
+            _set(*place, name, value)
+        elif is_open and "." not in path:
+            found[name] = value
         else:
             known = [*iter_param_paths(pipeline), *parameters]
-            raise ParamError(f"{pipeline.task_name!r} has no param or input {name!r}", nearest_hint(name, known, "params and inputs"))
+            raise ParamError(f"{pipeline.task_name!r} has no param or input {name!r}", _hint(name, known))
     return found
+
+
+def _hint(name: str, known: list[str]) -> str:
+    """Name the nearest path; a param that is only missing the task before it is the nearest."""
+    below = [path for path in known if path.endswith(f".{name}")]
+    return f"did you mean {below[0]!r}?" if below else nearest_hint(name, known, "params and inputs")
 
 
 def iter_param_paths(task: Task, prefix: str = "") -> Iterator[str]:
@@ -58,25 +70,34 @@ def iter_param_paths(task: Task, prefix: str = "") -> Iterator[str]:
 
 
 def _find(task: Task, path: str) -> tuple[Task, str] | None:
+    """Return the task that a path leads to, and the name of its param or child there."""
     name, dot, rest = path.partition(".")
     if dot:
         child = task.children.get(name) if isinstance(task, Pipeline) else None
         return _find(child, rest) if child is not None else None
-    return (task, name) if name in type(task).__finestflow_params__ else None
+    is_child = isinstance(task, Pipeline) and name in type(task).__finestflow_children__
+    return (task, name) if is_child or name in type(task).__finestflow_params__ else None
 
 
-def _set(pipeline: Pipeline, path: str, value: Any) -> None:
-    place = _find(pipeline, path)
-    assert place is not None
-    task, name = place
-    spec = type(task).__finestflow_params__[name]
-    if isinstance(value, str):
+def _set(task: Task, name: str, path: str, value: Any) -> None:
+    spec = type(task).__finestflow_params__.get(name)
+    if isinstance(value, str) and spec is None:
+        value = _task_text(value)
+    elif isinstance(value, str) and spec is not None:
         try:
             value = parse_text(value, spec.type)
         except (TypeError, ValueError):
             shown = "that value" if spec.secret else repr(value)
             raise ParamError(f"{path!r} takes no {shown}: expected {type_name(spec.type)}", "") from None
     setattr(task, name, value)
+
+
+def _task_text(text: str) -> Any:
+    """Return what a text says of a child: JSON (a table, null), or else a dotted name."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _input(parameter: inspect.Parameter, name: str, value: Any, pipeline: Pipeline) -> Any:

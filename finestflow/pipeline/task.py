@@ -9,18 +9,57 @@ from __future__ import annotations
 import functools
 import inspect
 import random
-import sys
+import typing
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Self
 
 from finestflow.errors import ParamError, UsageError, nearest_hint
 from finestflow.pipeline.call import FRAME, SCOPE
 from finestflow.pipeline.context import Context
-from finestflow.pipeline.declare import TaskMeta, read_annotations, read_meta, read_params
-from finestflow.pipeline.param import MISSING, ParamSpec, type_name
+from finestflow.pipeline.declare import TaskMeta, check_label, local_names, read_annotations, read_meta, read_params
+from finestflow.pipeline.output import Output
+from finestflow.pipeline.param import MISSING, ParamSpec, own_copy, type_name
 
-__all__ = ["FunctionTask", "Task", "signature_of"]
+__all__ = ["FunctionTask", "Task", "shown_params", "signature_of"]
+
+
+_MAY_BE_WRITTEN = frozenset(
+    {"Meta", "context", "initialize", "log", "on_failure", "on_success", "progress", "rng", "run", "seed"}
+)
+"""Public names of a task that a subclass may define; the others are what finestflow itself calls."""
+_MAY_BE_PARAMS = frozenset({"context", "rng", "seed"})
+"""What a task has that nobody but its own code asks for: a param of that name takes its place."""
+
+
+def _is_own(thing: Any) -> bool:
+    """Whether a class or function is of this package; everything else is the user's."""
+    module: str = getattr(thing, "__module__", None) or ""
+    return module.startswith("finestflow.pipeline.")
+
+
+def _check_form(cls: type[Task]) -> None:
+    """Refuse what would silently not work: state that no key knows of, calls that no run sees, names that are taken."""
+    name, method = cls.__qualname__, cls.__finestflow_method__
+    if not _is_own(cls.__init__):
+        hint = "declare params as annotated attributes, and do the set-up in initialize()"
+        raise UsageError(f"{name!r} has an __init__ of its own: what it sets would be no part of a cache key", hint)
+    if cls.__dict__.get("__slots__"):
+        raise UsageError(f"{name!r} has __slots__", "leave them out: params are kept in __dict__")
+    if method == "run" and not _is_own(cls.__call__):
+        raise UsageError(
+            f"{name!r} has a __call__ of its own", "call it run: __call__ makes the call a node of the graph"
+        )
+    for part in ("initialize", method):
+        function = inspect.unwrap(getattr(cls, part))
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise UsageError(f"{name!r} has an async {part}", "use asyncio.run(...) inside it")
+        if part == "__call__" and inspect.isgeneratorfunction(function):
+            raise UsageError(f"{name!r} has a __call__ with yield", "return the outputs in a list")
+    taken = {n for base in cls.__mro__ if _is_own(base) for n in vars(base) if not n.startswith("_")}
+    declared = {n for n in inspect.get_annotations(cls) if n not in _MAY_BE_PARAMS}
+    for known in sorted((taken & declared) | ((taken - _MAY_BE_WRITTEN) & vars(cls).keys()) | ({"use"} & declared)):
+        raise UsageError(f"{name!r} cannot have a {known!r} of its own: finestflow uses that name", f"call it {known}_")
 
 
 class Task:
@@ -34,29 +73,40 @@ class Task:
     """
 
     __finestflow_params__: ClassVar[dict[str, ParamSpec]] = {}
+    __finestflow_declared__: ClassVar[dict[str, ParamSpec]] = {}
     __finestflow_meta__: ClassVar[TaskMeta] = TaskMeta()
+    __finestflow_method__: ClassVar[str] = "run"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        caller = sys._getframe(1)  # noqa: SLF001 - the place of definition, for annotations kept as text
-        names = caller.f_locals if caller.f_code.co_name != "<module>" else {}
-        cls._declare(read_annotations(cls, names))
+        if not _is_own(cls):
+            _check_form(cls)
+            cls.__finestflow_declare__(read_annotations(cls, local_names(1)))
 
     @classmethod
-    def _declare(cls, annotations: Mapping[str, Any]) -> None:
-        """Read params and Meta of a new class; the bases' come first."""
+    def __finestflow_declare__(cls, annotations: Mapping[str, Any], children: Collection[str] = ()) -> None:
+        """Read params and Meta of a new class; the bases' come first, and the nearest base wins."""
         cls.__finestflow_meta__ = read_meta(cls)
         params: dict[str, ParamSpec] = {}
         for base in reversed(cls.__mro__[1:]):
-            params.update(base.__dict__.get("__finestflow_params__", {}))
-        params.update(read_params(cls, annotations))
-        for name in list(params):
-            override = cls.__dict__.get(name, MISSING)
-            if name not in annotations and override is not MISSING and not callable(override):
-                params[name] = _with_default(params[name], override)
-            if isinstance(override, ParamSpec):
-                delattr(cls, name)
-        cls.__finestflow_params__ = params
+            params.update(base.__dict__.get("__finestflow_declared__", {}))
+        declared = read_params(cls, annotations, params, children)
+        for name, spec in declared.items():
+            if spec.default is not MISSING:
+                setattr(cls, name, spec.default)
+            elif name in cls.__dict__ or hasattr(Task, name):
+                setattr(cls, name, None)  # neither a declaration nor a property of Task may stand before the value
+        cls.__finestflow_declared__ = declared
+        cls.__finestflow_params__ = {**params, **declared}
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Refuse a class that was made a dataclass: its ``__init__`` would pass by the checks of params."""
+        if "__dataclass_fields__" in cls.__dict__:
+            raise UsageError(
+                f"{cls.__qualname__!r} is a dataclass as well",
+                "leave out @dataclass: params are declared like its fields",
+            )
+        return super().__new__(cls)
 
     def __init__(self, **params: Any) -> None:
         specs = self.__finestflow_params__
@@ -67,22 +117,38 @@ class Task:
                 raise ParamError(f"{owner!r} has no param {name!r}", hint)
         values = self.__dict__
         for name, spec in specs.items():
-            value = params.get(name, spec.default)
-            if value is MISSING:
+            if name in params:
+                values[name] = spec.check(params[name], owner)
+            elif spec.default is not MISSING:
+                values[name] = own_copy(spec.default)
+            else:
                 message = f"{owner!r} needs the param {name!r} of type {type_name(spec.type)}"
-                raise ParamError(message, f"pass it by name: {owner}({name}=...)")
-            values[name] = spec.check(value, owner)
+                raise ParamError(message, _how_to_give(spec, owner))
 
     def __setattr__(self, name: str, value: Any) -> None:
         spec = self.__finestflow_params__.get(name)
-        object.__setattr__(self, name, value if spec is None else spec.check(value, type(self).__name__))
+        if spec is not None:
+            value = spec.check(value, type(self).__name__)
+            self.__dict__.pop(
+                "_finestflow_initialized", None
+            )  # what was set up for another value must not serve this one
+        self.__dict__.pop("_static", None)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in self.__finestflow_params__:
+            raise ParamError(
+                f"the param {name!r} of {type(self).__name__!r} cannot be deleted", "set it to another value"
+            )
+        object.__delattr__(self, name)
 
     def __repr__(self) -> str:
-        given = []
-        for name, spec in self.__finestflow_params__.items():
-            if name in self.__dict__ and self.__dict__[name] is not spec.default:
-                given.append(f"{name}={'***' if spec.secret else repr(self.__dict__[name])}")
-        return f"{type(self).__name__}({', '.join(given)})"
+        return f"{type(self).__name__}({', '.join(shown_params(self))})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what makes this task this one: its params and what was set from outside, nothing that ``initialize`` made."""
+        made = self.__dict__.get("_finestflow_initialized", ())
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_") and name not in made}
 
     # -- what users write ------------------------------------------------------------------------------------------------------------
 
@@ -106,13 +172,9 @@ class Task:
         frame = FRAME.get()
         if frame is not None:
             return frame.call(self, args, kwargs, None)
-        return self._compute(args, kwargs)
-
-    def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not self.__dict__.get("_is_initialized"):
-            self.initialize()
-            self.__dict__["_is_initialized"] = True
+        self.__dict__.pop("_finestflow_rng", None)
         try:
+            self.initialize_once()
             output = self.run(*args, **kwargs)
         except Exception as error:
             self.call_hook("on_failure", error)
@@ -120,39 +182,53 @@ class Task:
         self.call_hook("on_success", output)
         return output
 
+    def initialize_once(self) -> None:
+        """Call ``initialize`` if that has not been done for the params as they are."""
+        if "_finestflow_initialized" in self.__dict__:
+            return
+        before = {*self.__dict__}
+        self.initialize()
+        self.__dict__["_finestflow_initialized"] = frozenset(self.__dict__.keys() - before)
+
     def named(self, name: str) -> Callable[..., Any]:
         """Give the next call a name of its own: ``self.fit.named("final")(x)``.
 
         Raises:
-            UsageError: The name is empty or holds a slash or brackets.
+            UsageError: The name cannot be part of a path: empty, or with a slash, colon, wildcard or brackets.
         """
-        if not name or any(character in name for character in "/[]"):
-            raise UsageError(f"a call cannot be named {name!r}", "use a name without slash and brackets")
+        check_label(name, "a call")
         frame = FRAME.get()
         if frame is None:
             return self.__call__
         return lambda *args, **kwargs: frame.call(self, args, kwargs, name)
 
-    def log(self, values: Mapping[str, float] | None = None, *, step: float | None = None, **metrics: float) -> None:
+    def log(self, values: Mapping[str, float] | None = None, /, *, step: float | None = None, **metrics: float) -> None:
         """Report metrics of this call, with or without a step; outside a run nothing happens."""
         scope = SCOPE.get()
-        if scope is not None:
-            scope.log({**(values or {}), **metrics}, step)
+        if scope is None:
+            return
+        if values is not None and not isinstance(values, Mapping):
+            warnings.warn(f"log() of {self.task_name!r} takes names and numbers, not {values!r:.80}", stacklevel=2)
+            values = None
+        scope.log({**(values or {}), **metrics}, step)
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Report how far this call is, in any unit; outside a run nothing happens."""
         scope = SCOPE.get()
-        if scope is not None:
-            scope.progress(done, total)
+        if scope is None:
+            return
+        try:
+            scope.progress(_number(done), None if total is None else _number(total))
+        except (TypeError, ValueError):
+            warnings.warn(f"progress() of {self.task_name!r} takes numbers, not {done!r:.80}", stacklevel=2)
 
     @property
     def context(self) -> Context:
         """A mapping that the tasks of one run share; outside a run it belongs to this object."""
-        scope = SCOPE.get()
-        if scope is not None:
-            shared: Context = scope.context
+        shared: Context | None = getattr(SCOPE.get() or FRAME.get(), "context", None)
+        if shared is not None:
             return shared
-        own: Context = self.__dict__.setdefault("_context", Context({}))
+        own: Context = self.__dict__.setdefault("_finestflow_context", Context({}))
         return own
 
     @property
@@ -163,12 +239,12 @@ class Task:
 
     @property
     def rng(self) -> random.Random:
-        """A random number generator of this call's own, seeded with ``seed``."""
+        """A random number generator of this call's own, seeded with the seed of the call."""
         scope = SCOPE.get()
-        key = (id(scope), self.seed)
-        kept = self.__dict__.get("_rng")
-        if kept is None or kept[0] != key:
-            kept = self.__dict__["_rng"] = (key, random.Random(self.seed))  # noqa: S311 - experiments, not secrets
+        seed = 0 if scope is None else scope.seed
+        kept = self.__dict__.get("_finestflow_rng")
+        if kept is None or kept[0] is not scope:
+            kept = self.__dict__["_finestflow_rng"] = (scope, random.Random(seed))  # noqa: S311 - experiments, not secrets
         generator: random.Random = kept[1]
         return generator
 
@@ -179,7 +255,7 @@ class Task:
             return target
         if isinstance(target, type) and issubclass(target, Task):
             return target()
-        if not callable(target):
+        if not callable(target) or isinstance(target, Output):
             raise UsageError(f"{target!r:.80} is no task", "pass a task, a function, a class or a callable object")
         return FunctionTask(target)
 
@@ -193,10 +269,11 @@ class Task:
             warnings.warn(f"{type(self).__name__}.{hook} raised {type(error).__name__}: {error}", stacklevel=2)
 
     def copy(self) -> Self:
-        """Return a new task with the same params; nothing that was initialised is shared."""
+        """Return a new task with the same params; neither containers nor anything that was initialised are shared."""
         cls = type(self)
         other = cls.__new__(cls)
-        other.__dict__.update({name: self.__dict__[name] for name in self.__finestflow_params__ if name in self.__dict__})
+        for name, value in self.__getstate__().items():
+            other.__dict__[name] = value.copy() if isinstance(value, Task) else own_copy(value)
         return other
 
     @property
@@ -229,7 +306,7 @@ class FunctionTask(Task):
         return f"Task.of({self.task_name})"
 
     def copy(self) -> Self:
-        """Return another task of the same function."""
+        """Return another task of the same function; the function itself is shared."""
         return type(self)(self.function)
 
     @property
@@ -238,8 +315,8 @@ class FunctionTask(Task):
         function = self.function
         while isinstance(function, functools.partial):
             function = function.func
-        name: str = getattr(function, "__name__", type(function).__name__)
-        return name.replace("<lambda>", "lambda")
+        name = getattr(function, "__name__", None)
+        return type(function).__name__ if not isinstance(name, str) else name.replace("<lambda>", "lambda")
 
     @property
     def code(self) -> Any:
@@ -247,29 +324,54 @@ class FunctionTask(Task):
         return self.function
 
 
-def _with_default(spec: ParamSpec, default: Any) -> ParamSpec:
-    if isinstance(default, ParamSpec):
-        default.name, default.type = spec.name, spec.type
-        return default
-    changed = ParamSpec(default, help=spec.help, secret=spec.secret, digest=spec.digest, choices=spec.choices)
-    changed.name, changed.type = spec.name, spec.type
-    return changed
+def shown_params(task: Task) -> list[str]:
+    """Return the params that are not at their default, as they are written in a call."""
+    values = task.__dict__
+    specs = [spec for name, spec in task.__finestflow_params__.items() if name in values]
+    changed = [spec for spec in specs if not _is_same(values[spec.name], spec.default)]
+    return [f"{spec.name}={'***' if spec.secret else repr(values[spec.name])}" for spec in changed]
 
 
-@functools.lru_cache(maxsize=4096)
-def _signature(function: Callable[..., Any], skip: int) -> inspect.Signature | None:
+def _how_to_give(spec: ParamSpec, owner: str) -> str:
+    if isinstance(spec.type, (str, typing.ForwardRef)):
+        return f"its annotation {spec.type!r} is not known where {owner!r} is defined: define or import it before, if it is a task"
+    return f"pass it by name: {owner}({spec.name}=...)"
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    if value is default:
+        return True
     try:
-        signature = inspect.signature(function)
+        return type(value) is type(default) and bool(value == default)
+    except Exception:  # noqa: BLE001 - arrays, and whatever else has no yes or no
+        return False
+
+
+def _number(value: Any) -> float:
+    """Return a plain number; an integer stays one."""
+    return value if type(value) in {int, float} else float(value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature_of_class(cls: Any) -> inspect.Signature | None:
+    """Return the signature of the method that a call reaches; bound, so that static methods and decorators are right."""
+    task = cls.__new__(cls)
+    return _signature(getattr(task, "__finestflow_body__", None) or task.run)
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
     except (TypeError, ValueError):  # some builtins tell nothing
         return None
-    return signature.replace(parameters=list(signature.parameters.values())[skip:])
 
 
 def signature_of(task: Task) -> inspect.Signature | None:
     """Return the signature of a call of the task, without ``self``; None where Python cannot tell."""
-    if isinstance(task, FunctionTask):
-        try:
-            return _signature(task.function, 0)
-        except TypeError:  # an unhashable callable
-            return None
-    return _signature(getattr(type(task), "__finestflow_body__", type(task).run), 1)
+    if not isinstance(task, FunctionTask):
+        kind: Any = type(task)
+        return _signature_of_class(kind)
+    if "_finestflow_signature" not in task.__dict__:
+        task.__dict__["_finestflow_signature"] = _signature(task.function)
+    found: inspect.Signature | None = task.__dict__["_finestflow_signature"]
+    return found
