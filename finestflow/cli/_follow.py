@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from finestflow.cli._output import SCHEMA, STATUS_STYLE, Output, dump_json, paint
-from finestflow.cli._text import duration, headline, many_lines, one_line
+from finestflow.cli._text import duration, headline, many_lines, one_line, plural
 from finestflow.journal.state import RunState
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def summary_line(summary: RunSummary, *, color: bool) -> str:
     """Return the one line that a run ends with."""
     status = summary.status.value
     shown = paint(status, STATUS_STYLE[status]) if color else status
-    nodes = f"{summary.nodes} task{'s' * (summary.nodes != 1)}, {summary.hits} hit{'s' * (summary.hits != 1)}"
+    nodes = f"{plural(summary.nodes, 'task')}, {plural(summary.hits, 'hit')}"
     text = f"{one_line(summary.name)}: {shown} in {duration(summary.seconds)}, {nodes}  {headline(summary.metrics)}"
     return text.rstrip()
 

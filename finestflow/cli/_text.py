@@ -21,6 +21,7 @@ __all__ = [
     "one_line",
     "pad",
     "parse_when",
+    "plural",
     "size",
     "value_text",
     "width",
@@ -116,6 +117,11 @@ def headline(metrics: Mapping[str, float], count: int = 3) -> str:
         label = last if short.count(last) == 1 else name
         shown.append(f"{one_line(label)}={number(metrics[name])}")
     return "  ".join(shown)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 hit``, ``3 hits``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def size(count: int | None) -> str:

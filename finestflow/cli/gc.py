@@ -6,7 +6,7 @@ import click
 
 from finestflow.cli._options import dry_run_option, json_option
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, one_line, parse_when, size
+from finestflow.cli._text import ago, one_line, parse_when, plural, size
 from finestflow.errors import UsageError
 
 
@@ -47,4 +47,4 @@ def command(
     for run in plan.runs:
         out.line(f"{run.id}  {one_line(run.name)}  {one_line(run.pipeline)}  {ago(run.started, session.now)}")
     would = "would drop" if dry_run else "dropped"
-    out.note(f"{would} {len(plan.runs)} runs and {len(plan.values)} outputs, {size(freed)}")
+    out.note(f"{would} {plural(len(plan.runs), 'run')} and {plural(len(plan.values), 'output')}, {size(freed)}")

@@ -102,6 +102,8 @@ def _run_once(
         finished = workspace.run(pipeline, (), inputs, options=options, argv=tuple(sys.argv), listener=follower)
     summary = finished.run.summary
     if as_json:
+        if workspace.repository is not None:
+            summary = workspace.resolve(summary.id)  # it has its commit now
         out.line(dump_json({"schema": SCHEMA, "kind": "run.end", "run": summary_document(summary)}, ascii_only=True))
         return finished
     if finished.error is not None:

@@ -12,7 +12,7 @@ from finestflow.cli._documents import node_document, run_document
 from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Output, Styled
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, cut, duration, iso, many_lines, number, one_line, size, value_text
+from finestflow.cli._text import ago, cut, duration, iso, many_lines, number, one_line, plural, size, value_text
 from finestflow.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _summary_fields(run: Run, session: Session) -> Iterator[tuple[str, str]]:
     summary = run.summary
     yield "pipeline", one_line(summary.pipeline) + (f"  ({one_line(run.target)})" if run.target else "")
     yield "started", f"{iso(summary.started)}  ({ago(summary.started, session.now)})"
-    yield "took", f"{duration(summary.seconds)}  {summary.nodes} nodes, {summary.hits} hits"
+    yield "took", f"{duration(summary.seconds)}  {plural(summary.nodes, 'task')}, {plural(summary.hits, 'hit')}"
     yield "code", _code_text(summary)
     if summary.commit:
         yield "commit", summary.commit

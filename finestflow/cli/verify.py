@@ -7,7 +7,7 @@ import click
 from finestflow.cli._errors import ExitCode
 from finestflow.cli._options import json_option
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import one_line
+from finestflow.cli._text import one_line, plural
 
 
 @click.command("verify")
@@ -29,5 +29,5 @@ def command(session: Session, deep: bool, as_json: bool) -> int:
             out.line(f"{finding.place}: {one_line(finding.name)[:12]}: {one_line(finding.message)}")
             if finding.hint:
                 out.note(f"hint: {one_line(finding.hint)}")
-        out.note(f"{len(findings)} problems" if findings else "no problems")
+        out.note(plural(len(findings), "problem") if findings else "no problems")
     return ExitCode.CORRUPT if findings else ExitCode.DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 
@@ -67,3 +68,66 @@ def test_raw_logs_are_refused(project, on_terminal, finestflow):
 
     assert code == 2
     assert "control characters" in text
+
+
+SLOW = """\
+import time
+
+from finestflow import Pipeline, Task
+
+
+class Wait(Task):
+    def run(self) -> int:
+        time.sleep(60)
+        return 1
+
+
+class Waiting(Pipeline):
+    wait: Wait
+
+    def __call__(self) -> int:
+        return self.wait()
+"""
+
+
+@pytest.fixture
+def waiting(project):
+    """A run that goes on until it is stopped, with its task started."""
+    (project / "waiting_pipeline.py").write_text(SLOW, encoding="utf-8")
+    command = [sys.executable, "-m", "finestflow", "-v", "run", "waiting_pipeline.py"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "started" in line:
+            break
+    yield process
+    process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+class TestWhileARunGoes:
+    def test_an_interrupt_is_130_and_the_run_is_recorded_as_cancelled(self, waiting, finestflow):
+        waiting.send_signal(signal.SIGINT)
+
+        assert waiting.wait(20) == 130
+        assert waiting.stderr.read().endswith("finestflow: error: interrupted\n")
+        assert finestflow("log", "--json").json["runs"][0]["status"] == "cancelled"
+
+    def test_it_is_listed_as_running(self, waiting, finestflow):
+        assert finestflow("log", "--json").json["runs"][0]["status"] == "running"
+        assert finestflow("show", "@", "--json", code=None).code in {0, 4}
+
+    def test_killed_it_is_recorded_by_the_next_command(self, waiting, finestflow):
+        waiting.kill()
+        waiting.wait()
+
+        assert finestflow("log", "--json").json["runs"][0]["status"] == "killed"
+
+    def test_gc_waits(self, waiting, finestflow):
+        assert "going on" in finestflow("gc", code=6).err
+
+    def test_it_cannot_be_annotated_or_removed_yet(self, waiting, finestflow):
+        name = finestflow("log", "--json").json["runs"][0]["name"]
+
+        finestflow("tag", name, "x", code=6)
+        finestflow("rm", name, code=6)
