@@ -7,8 +7,9 @@ cannot be tracked (no repository, a disk that is full) still computes, and says 
 from __future__ import annotations
 
 import contextlib
+import gc
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,7 +198,8 @@ class Runner:
             raise
         if live is not None:
             telling.write_logs_of_hits(self._store, finished.nodes)
-            self._publish(finished, tracking, live)
+            with _without_gc():
+                self._publish(finished, tracking, live)
         if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
             raise finished.error
         return finished
@@ -338,9 +340,12 @@ class Runner:
             }
         )
         if not is_plan:
-            self._store.remember(request.pipeline.task_name, _looked_up(session, is_whole=error is None))
+            keys = _looked_up(session, is_whole=error is None)
+            if keys != session.lookup.earlier:
+                self._store.remember(request.pipeline.task_name, keys)
             self._store.flush()
-        finished.run = telling.state.run
+        with _without_gc():
+            finished.run = telling.state.run
 
     def _publish(self, finished: Finished, tracking: Tracking, live: LiveFolder) -> None:
         try:
@@ -385,6 +390,18 @@ class _Telling:
         for path, digest in self._replayed.items():
             with contextlib.suppress(FinestflowError, KeyError):
                 self._live.write_log(path, f"[replayed from run {nodes[path].hit_of}]\n{store.load(digest)}")
+
+
+@contextlib.contextmanager
+def _without_gc() -> Iterator[None]:
+    """Do without the cycle collector for as long as a record takes: it would walk all nodes again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _looked_up(session: Session, *, is_whole: bool) -> dict[str, str]:
