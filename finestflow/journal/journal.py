@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from finestflow.errors import CorruptionError, FinestflowError, NotFoundError, RefMovedError, RepositoryError
+from finestflow.errors import CorruptionError, FinestflowError, RefMovedError, RepositoryError
 from finestflow.git.history import iter_commits, read_blobs
 from finestflow.git.objects import Objects
 from finestflow.git.refs import JOURNAL_REF, LIVE_PREFIX, author_identity, delete_ref, list_refs, read_ref, update_ref
@@ -305,15 +305,3 @@ def fold(entry: LiveEntry) -> tuple[RunState, int]:
         except (KeyError, TypeError, ValueError):
             damaged += 1
     return state, damaged + reader.damaged
-
-
-def get_commit(summary: RunSummary) -> str:
-    """Return the commit of a run.
-
-    Raises:
-        NotFoundError: It is not published yet.
-    """
-    if not summary.commit:
-        message = f"run {summary.id!r} has no commit yet"
-        raise NotFoundError(message, "it is recorded when it ends")
-    return summary.commit

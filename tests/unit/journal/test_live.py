@@ -46,7 +46,6 @@ def test_events_come_back_in_order(tmp_path: Path) -> None:
     live.emit({"e": "metric", "value": 1}, lazy=True)
     live.emit({"e": "metric", "value": float("nan")}, lazy=True)
     path = live.path / "events.jsonl"
-    assert [event["e"] for event in read_events(path)] == ["run"]
     live.emit({"e": "end", "path": Path("x")})
     events = list(read_events(path))
     assert [event["e"] for event in events] == ["run", "metric", "metric", "end"]
@@ -54,6 +53,19 @@ def test_events_come_back_in_order(tmp_path: Path) -> None:
     live.emit({"e": "note"}, lazy=True)
     live.flush()
     assert len(list(read_events(path))) == 5
+    live.close()
+
+
+def test_lazy_events_are_written_soon_also_when_nothing_follows(tmp_path: Path) -> None:
+    live = LiveFolder.create(tmp_path, new_id())
+    path = live.path / "events.jsonl"
+    for _ in range(2):
+        before = len(list(read_events(path)))
+        live.emit({"e": "progress"}, lazy=True)
+        deadline = time.monotonic() + 20
+        while len(list(read_events(path))) == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(list(read_events(path))) == before + 1
     live.close()
 
 
