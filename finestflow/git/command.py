@@ -140,7 +140,7 @@ def open_git(repo: Repository, *args: str) -> Iterator[subprocess.Popen[bytes]]:
             _command(args, ()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # nobody reads it meanwhile, and a full pipe would stop git
             cwd=_folder(repo),
             env=_environment(repo, {}),
         )
@@ -150,7 +150,7 @@ def open_git(repo: Repository, *args: str) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        for pipe in (process.stdin, process.stdout, process.stderr):
+        for pipe in (process.stdin, process.stdout):
             try:
                 if pipe is not None:
                     pipe.close()

@@ -44,12 +44,8 @@ def iter_commits(repo: Repository, new: str, *, old: str | None = None) -> Itera
         assert process.stdout is not None
         for chunk in _split(process.stdout):
             yield _load_commit(chunk)
-        words_of_git = process.stderr.read() if process.stderr else b""
         if process.wait():
-            raise CorruptionError(
-                f"cannot read the history of {new!r}: {words_of_git.decode('utf-8', 'replace').strip()}",
-                'run "git fsck"',
-            )
+            raise CorruptionError(f"cannot read the history of {new!r}", 'run "git fsck" to see what is missing')
 
 
 def is_ancestor(repo: Repository, old: str, new: str) -> bool:
