@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from types import ModuleType
 from typing import Any
 
 _LOADED = (
@@ -85,7 +86,8 @@ def _become(request: dict[str, Any]) -> int:
     if "code" in request:
         sys.argv = ["-c", *request["argv"]]
         sys.path.insert(0, request["cwd"])
-        exec(compile(request["code"], "<driver>", "exec"), {"__name__": "driver"})
+        main_module = sys.modules["__main__"] = ModuleType("__main__")
+        exec(compile(request["code"], "<string>", "exec"), vars(main_module))
         return 0
     from finestflow.cli import main
 
