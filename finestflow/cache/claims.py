@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
@@ -36,6 +37,7 @@ class Claims:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
+        _OPEN.add(self)
         self._works = hasattr(fcntl, "F_OFD_SETLK")  # not on Windows, where fcntl is None
 
     def take(self, key: str, wait: float = 0.0) -> bool:
@@ -65,16 +67,13 @@ class Claims:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def abandon(self) -> None:
-        """Let go of the file in a forked child: the claims stay the parent's, and end with it."""
-        self.close()
-
     def _lock(self, key: str, kind: str) -> bool:
         if not self._works:
             return True
         request = _FLOCK.pack(getattr(fcntl, kind), os.SEEK_SET, int(key[:15], 16), 1, 0)
         try:
             if self._descriptor is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, request)
         except OSError as error:
@@ -84,3 +83,16 @@ class Claims:
             with suppress(OSError):
                 self.close()
         return True
+
+
+_OPEN: weakref.WeakSet[Claims] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """Close the files in a forked child: the claims stay the parent's, and end with it."""
+    for claims in _OPEN:
+        claims.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

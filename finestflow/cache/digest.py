@@ -134,6 +134,7 @@ class Walk:
         self.alive: list[object] = []
         self.kinds: dict[type, Encoder] = _Kinds(self)
         self.names: dict[type, bytes] = {}
+        self.paths: dict[str, bytes | None] = {}
 
     def digest(self, value: object, *, parts: bool = True) -> Digested:
         """Walk over the value and, where wanted, digest its parts."""

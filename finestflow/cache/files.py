@@ -127,7 +127,14 @@ def _digest_file(path: str) -> tuple[Signature, str]:
 
 
 def encode_path(walk: Walk, path: Path) -> bytes | None:
-    """Encode a path by what it names; None where that is neither file nor folder."""
+    """Encode a path by what it names, read once in a walk; None where that is neither file nor folder."""
+    text = str(path)
+    if text not in walk.paths:
+        walk.paths[text] = _encode_path(walk, path)
+    return walk.paths[text]
+
+
+def _encode_path(walk: Walk, path: Path) -> bytes | None:
     walk.opaque = True
     try:
         status = os.stat(path)

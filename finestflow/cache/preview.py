@@ -32,14 +32,10 @@ def preview(value: object, size: int) -> str:
         value: Any value.
         size: How many bytes it takes when stored.
     """
-    kind = type(value)
-    if kind is int or kind is float or kind is bool or value is None:
-        text = repr(value) if kind is not int or size < _SMALL // 2 else _show_int(value)  # type: ignore[arg-type]
-    else:
-        try:
-            text = _show(value, _MAX_DEPTH, size <= _SMALL)
-        except Exception:  # noqa: BLE001 - a preview is never worth an error
-            text = f"<{type_name(value)}>"
+    try:
+        text = _show(value, _MAX_DEPTH, size <= _SMALL)
+    except Exception:  # noqa: BLE001 - a preview is never worth an error
+        text = f"<{type_name(value)}>"
     return text if text.isprintable() and len(text) <= MAX_LENGTH else _one_line(text)
 
 

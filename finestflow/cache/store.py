@@ -110,7 +110,6 @@ class Store:
         self._database = Database(database, self._warn)
         self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
         self._files = FileDigests(now, self._find_file, lambda *file: self._batch.put("file", file))
-        self._claims: weakref.WeakSet[Claims] = weakref.WeakSet()
         self._guard = threading.Lock()
         self._forget()
         _STORES.add(self)
@@ -249,7 +248,7 @@ class Store:
             self.flush()
         read = map(rows.load_entry, self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),)))
         newest: dict[tuple[tuple[str, str], ...], Entry] = {}
-        for entry in (*self._added.pop(key, ()), *read):
+        for entry in (*self._added.pop(key, ()), *read, *(known or ())):
             newest.setdefault(entry.observed, entry)
         found = self._entries[key] = list(newest.values())
         return found
@@ -282,9 +281,7 @@ class Store:
 
     def claims(self) -> Claims:
         """Return the claims of one run."""
-        claims = Claims(Path(self._database.path).with_name("claims"))
-        self._claims.add(claims)
-        return claims
+        return Claims(Path(self._database.path).with_name("claims"))
 
     def release_when_written(self, claims: Claims, key: str) -> None:
         """Give a claim back once the entry that was added for it is in the database, where others can find it."""
@@ -421,12 +418,10 @@ class Store:
             self._warn_about(message)
 
     def abandon(self) -> None:
-        """Begin anew in a forked child: rows and claims stay the parent's."""
+        """Begin anew in a forked child: rows that wait stay the parent's."""
         self._guard = threading.Lock()
         self._database.abandon()
         self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
-        for claims in self._claims:
-            claims.abandon()
 
 
 def _warn(message: str) -> None:
