@@ -112,7 +112,7 @@ class Fingerprinter:
         """Return the fingerprint of a function, class or callable object."""
         home = getattr(function, "__globals__", None) or classes.namespace(type(function))
         name = f"{shown_module(str(home.get('__name__', '')))}.{getattr(function, '__name__', 'function')}"
-        return self._of(lambda walk: walk.target(function, name, home))
+        return self._of(lambda walk: walk.target(function, home), name)
 
     def of_class(self, cls: type) -> CodeFingerprint:
         """Return the fingerprint of a class: all its methods and constants."""
@@ -134,10 +134,10 @@ class Fingerprinter:
         owner = next((base for base in cls.__mro__ if "run" in vars(base)), object)
         return owner is not object and self._origins.of_class(owner) is Origin.PROJECT
 
-    def _of(self, root: Callable[[Walk], Node]) -> CodeFingerprint:
+    def _of(self, root: Callable[[Walk], Node], name: str = "") -> CodeFingerprint:
         if self._constants.is_active:
             # Asked on behalf of a value inside a walk, whose half-made nodes must not be seen.
-            return _fingerprint(read_graph(root(self._new_walk()), self._hash, 0))
+            return _fingerprint(read_graph(root(self._new_walk()), self._hash, 0, name))
         node = root(self._walk)
         known = self._graphs.get(node)
         if known is not None:
@@ -152,7 +152,7 @@ class Fingerprinter:
             self._checked.clear()
             node = root(self._walk)
         with _collection_paused():
-            graph = read_graph(node, self._hash, self._generation)
+            graph = read_graph(node, self._hash, self._generation, name)
         found = _fingerprint(graph)
         self._graphs[node] = (graph, found)
         self._checked[node] = self._generation
@@ -179,10 +179,9 @@ class Fingerprinter:
         if not values:
             return found
         cls = type(task)
-        root = Node(classes.shown_class(cls), lambda _: None)
-        root.is_shown = False
         walk = self._new_walk()
-        walk.parts(root, found.hash, values, root.name, classes.namespace(cls))
+        root = Node(classes.shown_class(cls), walk.expand_parts, found.hash, values, classes.namespace(cls))
+        root.is_shown = False
         extra = read_graph(root, self._hash, 0)
         components = {**extra.components, **found.components, WIRING: extra.hash}
         notes = tuple(dict.fromkeys((*found.notes, *extra.notes)))

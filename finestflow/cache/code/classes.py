@@ -68,7 +68,7 @@ def is_data_of_library(walk: Walk, cls: type) -> bool:
     )
 
 
-def expand(walk: Walk, node: Node, cls: type) -> None:
+def expand(node: Node, walk: Walk, cls: type) -> None:
     """Fill the node of a class: all its entries, its bases and its metaclass."""
     entries = vars(cls)
     size = len(entries)
@@ -82,16 +82,16 @@ def expand(walk: Walk, node: Node, cls: type) -> None:
         node.edges["metaclass"] = walk.cls(type(cls))
     for name in sorted(entries):
         value = entries[name]
-        node.seen.append((entries, name, value))
+        node.seen += (entries, name, value)
         if not _is_derived(cls, name, value):
-            node.edges[name] = walk.member(cls, name, value, None)
+            walk.member(node, name, cls, name, value)
     for index, (name, member) in enumerate(_members(cls).items()):
         node.own += f" {name}"
-        node.edges[f"member {index}"] = walk.target(member.value, f"{node.name}.{name}", namespace(cls))
+        node.link(f"member {index}", walk.target(member.value, namespace(cls)), f".{name}")
     for name, param in params(cls).items():
         default = getattr(param, "default", ABSENT)
         node.own += f" {name}"
-        node.edges[f"param {name}"] = walk.target(default, f"{node.name}.{name}", namespace(cls))
+        node.link(f"param {name}", walk.target(default, namespace(cls)), f".{name}")
     _fields(walk, node, cls)
     _head(walk, node, cls)
 
@@ -148,7 +148,7 @@ def _fields(walk: Walk, node: Node, cls: type) -> None:
         for part in ("default", "default_factory", "metadata"):
             value = getattr(field, part)
             if value is not dataclasses.MISSING and not (part == "metadata" and not value):
-                node.edges[f"field {name} {part}"] = walk.target(value, f"{node.name}.{name}", home)
+                node.link(f"field {name} {part}", walk.target(value, home), f".{name}")
 
 
 def _head(walk: Walk, node: Node, cls: type) -> None:
@@ -160,11 +160,11 @@ def _head(walk: Walk, node: Node, cls: type) -> None:
     is_read = _reads_annotations(walk, cls)
     for chain in statement.head if statement is not None else ():
         value = home.get(chain[0], ABSENT)
-        node.seen.append((home, chain[0], value))
+        node.seen += (home, chain[0], value)
         if isinstance(value, type | FunctionType | types.ModuleType):
             named = modules.inside(value, chain[1:])
             is_read = is_read or (walk.origin(named) is not Origin.PYTHON and named not in cls.__bases__)
-            walk.follow(node, chain, value, f"{node.name}.{chain[0]}", home)
+            walk.follow(node, (f"(head) {chain[0]}", *chain[1:]), value, f".{chain[0]}", home)
     if not is_read:
         return
     annotations = vars(cls).get("__annotations__", {})
@@ -186,7 +186,7 @@ def _reads_annotations(walk: Walk, cls: type) -> bool:
     return any(walk.origins.of_class(base) is Origin.PROJECT for base in hooks)
 
 
-def expand_task(walk: Walk, node: Node, cls: type) -> None:
+def expand_task(node: Node, walk: Walk, cls: type) -> None:
     """Fill the node of a task class as a root: what its run reaches, through this class."""
     node.own = "task"
     node.is_shown = False

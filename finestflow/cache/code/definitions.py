@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from finestflow.cache.code.bytecode import code_digest, code_names, iter_codes
 from finestflow.cache.code.canonical import Canonical, FunctionNode, Hash
@@ -70,9 +70,10 @@ class FolderDefinitionCache:
                 temporary.unlink()
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """What a function is and names, inner functions included.
+
+    A named tuple: a package has thousands, and one is made in a fifth of the time of a frozen dataclass.
 
     Attributes:
         hash: Digest of its canonical form, or of its bytecode where ``from_source`` is false.
@@ -202,7 +203,7 @@ class Definitions:
             return None
         # Lines may have moved since the import; the nearest one tells equal bodies apart.
         nearest = min(equal, key=lambda candidate: abs(candidate[0] - code.co_firstlineno))
-        return Definition(*nearest[2])  # type: ignore[arg-type]
+        return Definition._make(nearest[2])
 
     def _of_bytecode(self, code: CodeType) -> Definition:
         digest = self._hash(b"bytecode" + _version() + code_digest(code, self._hash).encode())
@@ -251,7 +252,7 @@ def _define(text: bytes, hash_: Hash) -> Source | None:
         found = nodes.get((inner.co_name, inner.co_firstlineno))
         if found:
             definition = _define_function(found, inner, canonical, names.functions, hash_)
-            entry = (inner.co_firstlineno, code_digest(inner, hash_), _fields(definition))
+            entry = (inner.co_firstlineno, code_digest(inner, hash_), tuple(definition))
             functions.setdefault(inner.co_qualname, []).append(entry)
     classes: dict[str, ClassSource] = {}
     for class_, (name, head) in names.classes.items():
@@ -319,10 +320,6 @@ def _definition(digest: str, annotations: str, names: Names, *, from_source: boo
 
 def _sorted(values: Iterable[_Item]) -> tuple[_Item, ...]:
     return tuple(sorted(values))  # type: ignore[type-var]
-
-
-def _fields(definition: Definition) -> tuple[object, ...]:
-    return tuple(getattr(definition, name) for name in Definition.__slots__)
 
 
 def _dump(source: Source, hash_: Hash) -> bytes:

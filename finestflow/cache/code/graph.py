@@ -21,6 +21,7 @@ ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 
 _NO_EDGES: dict[str, Any] = {}
 _NOTHING_SEEN: list[Any] = []
+_ADDITIONS = ("", ".", "[")
 _NONE: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -28,48 +29,59 @@ class Node:
     """One thing that code reaches.
 
     Attributes:
-        name: How people call it.
+        name: How people call it; empty where that depends on what leads to it.
         own: What it is by itself, without what it leads to.
         shown: A short text of its value, for constants.
         is_shown: Whether it is a component of its own; libraries are shown by their version.
         edges: What it leads to.
+        calls: How it calls those of them that have no name: absolute, or an addition to its own name.
         distributions: Name and version of the libraries it belongs to.
-        notes: What about it cannot be seen.
+        notes: What about it cannot be seen; ``{name}`` stands for its name.
         reads, stores: Attributes of ``self`` that a method reads and sets.
-        seen: Bindings that were followed: mapping, key, value.
+        seen: Bindings that were followed: mapping, key, value; and the next three. Flat, because the garbage
+            collector looks at every tuple.
     """
 
     __slots__ = (
-        "_checks", "_expand", "_held", "distributions", "edges", "is_fresh_in", "is_shown", "name", "notes", "own",
+        "_arguments", "_checks", "_expand", "_held", "calls", "distributions", "edges", "is_fresh_in", "is_shown", "name", "notes", "own",
         "reads", "seen", "shown", "stores",
     )  # fmt: skip
 
-    def __init__(self, name: str, expand: Callable[[Node], None] | None) -> None:
+    def __init__(self, name: str, expand: Callable[..., None] | None, *arguments: object) -> None:
         self.name = name
         self.own = ""
         self.shown = ""
         self.is_shown = True
         # Most nodes are constants: what only few have is shared until it is needed.
         self.edges: dict[str, Node] = {} if expand is not None else _NO_EDGES
-        self.seen: list[tuple[Mapping[str, object], str, object]] = [] if expand is not None else _NOTHING_SEEN
+        self.seen: list[Any] = [] if expand is not None else _NOTHING_SEEN
+        self.calls: dict[str, str] = _NO_EDGES if expand is None else {}
         self.distributions: frozenset[tuple[str, str]] = _NONE
         self.notes: tuple[str, ...] = ()
         self.reads: tuple[str, ...] = ()
         self.stores: tuple[str, ...] = ()
         self.is_fresh_in = 0
         self._checks: tuple[Callable[[], bool], ...] = ()
-        self._held: tuple[tuple[object, str, object], ...] = ()
+        self._held: tuple[Any, ...] = ()
         self._expand = expand
+        self._arguments = arguments
 
     def expand(self) -> None:
         """Fill the node, the first time."""
         expand, self._expand = self._expand, None
         if expand is not None:
-            expand(self)
+            expand(self, *self._arguments)
+            self._arguments = ()
+
+    def link(self, label: str, target: Node, call: str = "") -> None:
+        """Add what the node leads to."""
+        self.edges[label] = target
+        if call and not target.name:
+            self.calls[label] = call
 
     def hold(self, owner: object, attribute: str, value: object) -> None:
         """Remember that an attribute had a value."""
-        self._held = (*self._held, (owner, attribute, value))
+        self._held += (owner, attribute, value)
 
     def check(self, is_same: Callable[[], bool]) -> None:
         """Add a condition under which the node is as it was."""
@@ -85,11 +97,13 @@ class Node:
 
     def is_as_it_was(self) -> bool:
         """Return whether all that was followed from this node is still bound to the same things."""
-        for mapping, key, value in self.seen:
+        seen = iter(self.seen)
+        for mapping, key, value in zip(seen, seen, seen, strict=True):
             if mapping.get(key, ABSENT) is not value:
                 return False
         try:
-            for owner, attribute, value in self._held:
+            held = iter(self._held)
+            for owner, attribute, value in zip(held, held, held, strict=True):
                 if getattr(owner, attribute, ABSENT) is not value:
                     return False
         except ValueError:  # an empty cell
@@ -123,46 +137,56 @@ class Graph:
         return True
 
 
-def read_graph(root: Node, hash_: Hash, generation: int) -> Graph:
+def read_graph(root: Node, hash_: Hash, generation: int, name: str = "") -> Graph:
     """Return the graph below a root, expanding its nodes.
 
     Nodes are numbered in the order in which a depth-first walk along sorted edges meets them: a rooted graph
-    with named edges has exactly one such numbering.
+    with named edges has exactly one such numbering. It also decides how a thing without a name is called.
     """
     numbers: dict[Node, int] = {}
     labels: list[list[str]] = []
-    stack = [root]
+    names: list[str] = []
+    stack = [(root, root.name or name)]
     while stack:
-        node = stack.pop()
+        node, name = stack.pop()
         if node in numbers:
             continue
         numbers[node] = len(numbers)
+        names.append(name)
         node.expand()
         node.is_fresh_in = generation
         edges = node.edges
-        names = sorted(edges)
-        labels.append(names)
-        if names:
-            stack.extend([edges[name] for name in reversed(names)])
+        sorted_labels = sorted(edges)
+        labels.append(sorted_labels)
+        for label in reversed(sorted_labels):
+            target = edges[label]
+            stack.append((target, target.name or _call(name, node.calls.get(label, ""))))
     lines = []
     versions: set[tuple[str, str]] = set()
-    for node, names in zip(numbers, labels, strict=True):
+    for node, sorted_labels in zip(numbers, labels, strict=True):
         edges = node.edges
-        lines.append("\t".join([node.own, *[f"{name}>{numbers[edges[name]]}" for name in names]]))
+        lines.append("\t".join([node.own, *[f"{label}>{numbers[edges[label]]}" for label in sorted_labels]]))
         if node.distributions:
             versions |= node.distributions
     order = list(numbers)
     lines += [f"{name} {version}" for name, version in sorted(versions)]
     digest = hash_("\n".join(lines).encode("utf-8", "surrogatepass"))
-    notes = dict.fromkeys(note for node in order for note in node.notes)
-    return Graph(digest, _components(order, versions, digest, hash_), tuple(notes), tuple(order))
+    named = list(zip(names, order, strict=True))
+    notes = dict.fromkeys(note.replace("{name}", name) for name, node in named for note in node.notes)
+    return Graph(digest, _components(named, versions, digest, hash_), tuple(notes), tuple(order))
 
 
-def _components(order: list[Node], versions: set[tuple[str, str]], digest: str, hash_: Hash) -> dict[str, str]:
+def _call(name: str, call: str) -> str:
+    return name + call if call[:1] in _ADDITIONS else call
+
+
+def _components(
+    named: list[tuple[str, Node]], versions: set[tuple[str, str]], digest: str, hash_: Hash
+) -> dict[str, str]:
     together: dict[str, list[Node]] = {}
-    for node in order:
+    for name, node in named:
         if node.is_shown:
-            together.setdefault(node.name, []).append(node)
+            together.setdefault(name, []).append(node)
     found: dict[str, str] = {}
     for name, nodes in together.items():
         own = nodes[0].own

@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 __all__ = ["expand", "file", "find_attribute", "inside", "is_what_was_imported", "load"]
 
 
-def expand(walk: Walk, node: Node, namespace: Mapping[str, Any]) -> None:
+def expand(node: Node, walk: Walk, namespace: Mapping[str, Any]) -> None:
     """Fill the node of a whole module: its source, and all that its functions and classes reach."""
     path = namespace.get("__file__")
     node.own = " ".join(["module", *_file_hashes(walk, node, path, namespace)])
     name = namespace.get("__name__")
     for key in sorted(namespace):
         value = namespace[key]
-        node.seen.append((namespace, key, value))
+        node.seen += (namespace, key, value)
         if isinstance(value, FunctionType | type) and getattr(value, "__module__", None) == name:
-            node.edges[key] = walk.target(value, f"{node.name}.{key}", namespace)
+            node.link(key, walk.target(value, namespace), f".{key}")
     source = walk.definitions.of_file(path, namespace) if isinstance(path, str) else None
     for chain in source.chains if source is not None else ():
         value = namespace.get(chain[0], ABSENT)
         if isinstance(value, FunctionType | type) or (isinstance(value, ModuleType) and len(chain) > 1):
-            walk.follow(node, chain, value, f"{node.name}.{chain[0]}", namespace)
+            walk.follow(node, chain, value, f".{chain[0]}", namespace)
 
 
 def _file_hashes(walk: Walk, node: Node, path: object, namespace: Mapping[str, Any]) -> Iterator[str]:

@@ -61,99 +61,94 @@ class Walk:
         self.distributions = distributions
         self.constants = constants
         self.started = started
-        self._nodes: dict[tuple[str, int, int], tuple[Node, object]] = {}
+        self._nodes: dict[tuple[str, int, int], tuple[Node, object, object]] = {}
 
     # What a value leads to
 
-    def target(self, value: object, name: str, home: _Namespace, via: type | None = None) -> Node:
+    def target(self, value: object, home: _Namespace, via: type | None = None) -> Node:
         """Return the node of a value.
 
         Args:
             value: Any object that code can name.
-            name: How to call it, where it has no name of its own.
             home: Globals of the module that names it: what stands in when the value cannot be digested.
             via: The class through which a method was reached; what its ``self`` is.
         """
         kind = type(value)
         if kind is FunctionType:
-            return self.function(value, name, via)  # type: ignore[arg-type]
+            return self.function(value, via)  # type: ignore[arg-type]
         if kind in values.SCALARS:
-            return self.constants.leaf(value, name, lambda: self.literals(home))
+            return self.constants.leaf(value, lambda: self.literals(home))
         if isinstance(value, type):
             return self.cls(value)
-        if kind is ModuleType or isinstance(value, ModuleType):
-            return self.module(value)  # type: ignore[arg-type]
-        expand = self._expander(value, name, home, via)
-        return self._node(kind.__name__, value, via, name, expand)
+        if isinstance(value, ModuleType):
+            return self.module(value)
+        # Kept apart by module, because what stands in for the value is that module.
+        return self._node(f"value {id(home)}", value, via, "", self._expand_value, value, home, via)
 
-    def _expander(self, value: Any, name: str, home: _Namespace, via: type | None) -> Callable[[Node], None]:
-        """Return what fills the node of a value that is neither scalar, function, class nor module."""
-        if isinstance(value, MethodType):
-            return lambda node: self._expand_method(node, value, name, home)
-        if isinstance(value, functools.partial | functools.partialmethod):
-            parts = {"func": value.func, "args": value.args, "keywords": value.keywords}
-            return lambda node: self._expand_parts(node, "partial", parts, name, home, via)
-        if isinstance(value, staticmethod):
-            return lambda node: self._expand_parts(node, "static", {"func": value.__func__}, name, home, None)
-        if isinstance(value, classmethod):
-            return lambda node: self._expand_parts(node, "class", {"func": value.__func__}, name, home, via)
-        if isinstance(value, property):
-            parts = {part: function for part in ("fget", "fset", "fdel") if (function := getattr(value, part))}
-            return lambda node: self._expand_parts(node, "property", parts, name, home, via)
-        if isinstance(value, functools.cached_property):
-            return lambda node: self._expand_parts(node, "cached", {"func": value.func}, name, home, via)
-        if isinstance(value, types.GenericAlias | types.UnionType) or _kind_module(value) == "typing":
-            parts = {part: getattr(value, part, None) for part in ("__origin__", "__args__", "__name__", "__bound__")}
-            return lambda node: self._expand_parts(node, "alias", parts, name, home, None)
-        if isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType | types.WrapperDescriptorType):
-            return lambda node: self._expand_builtin(node, value, name, home)
-        return lambda node: values.expand(self, node, value, name, home)
-
-    def _node(self, kind: str, key: object, via: type | None, name: str, expand: Callable[[Node], None]) -> Node:
+    def _node(
+        self, kind: str, key: object, via: type | None, name: str, expand: Callable[..., None], *arguments: object
+    ) -> Node:
         place = (kind, id(key), id(via))
         known = self._nodes.get(place)
         if known is None:
-            # The pair keeps the objects alive, so that their ids stay theirs.
-            known = self._nodes[place] = (Node(name, expand), (key, via))
+            # The objects are kept alive, so that their ids stay theirs.
+            known = self._nodes[place] = (Node(name, expand, *arguments), key, via)
         return known[0]
 
-    def parts(self, node: Node, own: str, parts: Mapping[str, object], name: str, home: _Namespace) -> None:
-        """Fill a node that is nothing but its parts."""
-        self._expand_parts(node, own, parts, name, home, None)
+    def _expand_value(self, node: Node, value: Any, home: _Namespace, via: type | None) -> None:
+        """Fill the node of a value that is neither scalar, function, class nor module."""
+        if isinstance(value, MethodType):
+            self._expand_method(node, value, home)
+        elif isinstance(value, functools.partial | functools.partialmethod):
+            parts = {"func": value.func, "args": value.args, "keywords": value.keywords}
+            self.expand_parts(node, "partial", parts, home, via)
+        elif isinstance(value, staticmethod):
+            self.expand_parts(node, "static", {"func": value.__func__}, home)
+        elif isinstance(value, classmethod):
+            self.expand_parts(node, "class", {"func": value.__func__}, home, via)
+        elif isinstance(value, property):
+            parts = {part: function for part in ("fget", "fset", "fdel") if (function := getattr(value, part))}
+            self.expand_parts(node, "property", parts, home, via)
+        elif isinstance(value, functools.cached_property):
+            self.expand_parts(node, "cached", {"func": value.func}, home, via)
+        elif isinstance(value, types.GenericAlias | types.UnionType) or type(value).__module__ == "typing":
+            parts = {part: getattr(value, part, None) for part in ("__origin__", "__args__", "__name__", "__bound__")}
+            self.expand_parts(node, "alias", parts, home)
+        elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType | types.WrapperDescriptorType):
+            self._expand_builtin(node, value, home)
+        else:
+            values.expand(self, node, value, home)
 
-    def _expand_parts(
-        self, node: Node, own: str, parts: Mapping[str, Any], name: str, home: _Namespace, via: type | None
+    def expand_parts(
+        self, node: Node, own: str, parts: Mapping[str, Any], home: _Namespace, via: type | None = None
     ) -> None:
+        """Fill a node that is nothing but its parts."""
         node.own = own
         for label, part in parts.items():
-            shown = name if label in ("func", "fget") else f"{name}.{label}"
-            node.edges[label] = self.target(part, shown, home, via)
+            node.link(label, self.target(part, home, via), "" if label in ("func", "fget") else f".{label}")
 
-    def _expand_method(self, node: Node, method: MethodType, name: str, home: _Namespace) -> None:
+    def _expand_method(self, node: Node, method: MethodType, home: _Namespace) -> None:
         owner = method.__self__
         cls = owner if isinstance(owner, type) else type(owner)
         node.own = "method"
-        node.edges["func"] = self.target(method.__func__, name, home, cls)
-        node.edges["self"] = self.target(owner, f"{name}.__self__", home)
+        node.link("func", self.target(method.__func__, home, cls))
+        node.link("self", self.target(owner, home), ".__self__")
 
-    def _expand_builtin(self, node: Node, value: Any, name: str, home: _Namespace) -> None:
+    def _expand_builtin(self, node: Node, value: Any, home: _Namespace) -> None:
         owner = getattr(value, "__self__", None)
         if owner is None or isinstance(owner, ModuleType):
             self.foreign(node, value)
             return
         node.own = f"builtin {value.__name__}"
-        node.edges["self"] = self.target(owner, f"{name}.__self__", home)
+        node.link("self", self.target(owner, home), ".__self__")
 
     # Functions
 
-    def function(self, function: FunctionType, name: str = "", via: type | None = None) -> Node:
+    def function(self, function: FunctionType, via: type | None = None) -> Node:
         """Return the node of a function that is written in Python."""
         if self.origins.of_function(function) is not Origin.PROJECT:
-            return self._node(
-                "foreign", function, via, name, lambda node: self._expand_foreign(node, function, name, via)
-            )
-        shown = _shown_function(function, name)
-        return self._node("function", function, via, shown, lambda node: self._expand_function(node, function, via))
+            return self._node("foreign", function, via, "", self._expand_foreign, function, via)
+        return self._node("function", function, via, _shown_function(function), self._expand_function, function, via)
 
     def _expand_function(self, node: Node, function: FunctionType, via: type | None) -> None:
         code, home = function.__code__, function.__globals__
@@ -162,7 +157,7 @@ class Walk:
         node.hold(function, "__code__", code)
         if not definition.from_source:
             node.note(
-                f"the source of `{node.name}` is not what runs (edited since its import, or made at run time):"
+                "the source of `{name}` is not what runs (edited since its import, or made at run time):"
                 " its bytecode counts"
             )
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=False))
@@ -173,9 +168,9 @@ class Walk:
         for imported in definition.imports:
             self._follow_import(node, imported, home)
         if definition.computed:
-            node.note(f"`{node.name}` imports a module whose name is computed: it cannot be seen")
+            node.note("`{name}` imports a module whose name is computed: it cannot be seen")
         if "__wrapped__" in function.__dict__:
-            node.edges["__wrapped__"] = self.target(function.__dict__["__wrapped__"], node.name, home, via)
+            node.link("(wrapped)", self.target(function.__dict__["__wrapped__"], home, via))
         self._defaults(node, function, home)
         if via is not None:
             self._follow_self(node, definition, via, function.__name__)
@@ -188,15 +183,15 @@ class Walk:
         if defaults:
             found.update(zip(code.co_varnames[: code.co_argcount][-len(defaults) :], defaults, strict=False))
         for name, value in found.items():
-            node.edges[f"default {name}"] = self.target(value, f"{node.name}.{name}", home)
+            node.link(f"default {name}", self.target(value, home), f".{name}")
 
-    def _expand_foreign(self, node: Node, function: FunctionType, name: str, via: type | None) -> None:
+    def _expand_foreign(self, node: Node, function: FunctionType, via: type | None) -> None:
         """Fill the node of a function of a library: its version, and the project's code that it wraps."""
         self.foreign(node, function)
         home = self._home_of(function)
         wrapped = function.__dict__.get("__wrapped__")
         if wrapped is not None:
-            node.edges["__wrapped__"] = self.target(wrapped, name, home, via)
+            node.link("(wrapped)", self.target(wrapped, home, via))
         for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
             value = _cell(cell)
             if value is ABSENT:
@@ -204,7 +199,7 @@ class Walk:
             node.hold(cell, "cell_contents", value)
             if values.is_harmless(value, wrapped is not None, self.origins):
                 continue
-            node.edges[f"cell {variable}"] = self.target(value, f"{name}.{variable}", home, via)
+            node.link(f"cell {variable}", self.target(value, home, via), f".{variable}")
 
     def _home_of(self, function: FunctionType) -> _Namespace:
         """Return the globals of the innermost wrapped function, or of the function itself."""
@@ -228,25 +223,25 @@ class Walk:
             value = _cell(cell)
             node.hold(cell, "cell_contents", value)
             if value is not ABSENT and root != "__class__":
-                self.follow(node, chain, value, f"{node.name}.{root}", home, via)
+                self.follow(node, chain, value, f".{root}", home, via)
             return
         value = home.get(root, ABSENT)
-        node.seen.append((home, root, value))
+        node.seen += (home, root, value)
         if chain[:2] == ("sys", "modules"):
-            node.note(f"`{node.name}` uses sys.modules: what it names that way cannot be seen")
+            node.note("`{name}` uses sys.modules: what it names that way cannot be seen")
         if value is not ABSENT:
             self.follow(node, chain, value, f"{shown_module(home.get('__name__', ''))}.{root}", home, None)
         elif root in _COMPUTED and root in _BUILTINS:
-            node.note(f"`{node.name}` uses {root}: what it names that way cannot be seen")
+            node.note(f"`{{name}}` uses {root}: what it names that way cannot be seen")
 
     def follow(
-        self, node: Node, chain: Chain, value: object, name: str, home: _Namespace, via: type | None = None
+        self, node: Node, chain: Chain, value: object, call: str, home: _Namespace, via: type | None = None
     ) -> None:
-        """Add what a dotted chain leads to, whose first name is bound to a value."""
+        """Add what a dotted chain leads to, whose first name is bound to a value, and which is called so."""
         step = 1
         while isinstance(value, ModuleType):
             if self.origins.of_module(value) is not Origin.PROJECT:
-                node.edges[".".join(chain[:step])] = self.module(value)
+                node.link(".".join(chain[:step]), self.module(value))
                 value = modules.inside(value, chain[step:])
                 if not (isinstance(value, FunctionType) and self.origins.of_function(value) is Origin.PROJECT):
                     return
@@ -254,25 +249,25 @@ class Walk:
                 break
             if step == len(chain) or chain[step] == "__dict__":
                 break
-            value, name, home = self._attribute_of_module(node, value, chain[step])
+            value, call, home = self._attribute_of_module(node, value, chain[step])
             step += 1
             if value is ABSENT:
                 return
         label = ".".join(chain[:step])
         if label not in node.edges:
-            node.edges[label] = self.target(value, name, home, via)
+            node.link(label, self.target(value, home, via), call)
         if step < len(chain) and isinstance(value, FunctionType) and chain[step] in value.__dict__:
             attribute = value.__dict__[chain[step]]
-            node.seen.append((value.__dict__, chain[step], attribute))
-            node.edges[f"{label}.{chain[step]}"] = self.target(attribute, f"{name}.{chain[step]}", home)
+            node.seen += (value.__dict__, chain[step], attribute)
+            node.link(f"{label}.{chain[step]}", self.target(attribute, home), f"{call}.{chain[step]}")
 
     def _attribute_of_module(self, node: Node, module: ModuleType, attribute: str) -> tuple[object, str, _Namespace]:
         namespace = module.__dict__
         value = namespace.get(attribute, ABSENT)
-        node.seen.append((namespace, attribute, value))
+        node.seen += (namespace, attribute, value)
         name = shown_module(module.__name__)
         if value is ABSENT and isinstance(function := namespace.get("__getattr__"), FunctionType):
-            node.edges[f"{name}.__getattr__"] = self.function(function)
+            node.link(f"{name}.__getattr__", self.function(function))
         if value is ABSENT:
             value = modules.find_attribute(module, attribute)
         return value, f"{name}.{attribute}", namespace
@@ -318,18 +313,18 @@ class Walk:
             node.stores = definition.stored
         for attribute in definition.attributes:
             if attribute == ESCAPES:
-                node.edges["self"] = self.cls(cls)
+                node.link("(self)", self.cls(cls))
             else:
                 self.attribute(node, cls, attribute)
         for attribute in definition.parents:
             if attribute == ESCAPES:
-                node.edges["self"] = self.cls(cls)
+                node.link("(self)", self.cls(cls))
                 continue
             for index, owner in enumerate(cls.__mro__):
                 value = vars(owner).get(attribute, ABSENT)
-                node.seen.append((vars(owner), attribute, value))
+                node.seen += (vars(owner), attribute, value)
                 if value is not ABSENT and self.origins.of_class(owner) is Origin.PROJECT:
-                    node.edges[f"super {attribute} {index}"] = self.member(owner, attribute, value, cls)
+                    self.member(node, f"super {attribute} {index}", owner, attribute, value, cls)
 
     def attribute(self, node: Node, cls: type, attribute: str) -> None:
         """Add what an attribute of an instance of a class leads to, where the class says so."""
@@ -337,42 +332,43 @@ class Walk:
             return
         for owner in cls.__mro__:
             value = vars(owner).get(attribute, ABSENT)
-            node.seen.append((vars(owner), attribute, value))
+            node.seen += (vars(owner), attribute, value)
             if value is not ABSENT:
                 if self.origins.of_class(owner) is Origin.PROJECT:
-                    node.edges[f"self.{attribute}"] = self.member(owner, attribute, value, cls)
+                    self.member(node, f"(self).{attribute}", owner, attribute, value, cls)
                     if classes.may_hold_method(value):
-                        node.edges["self"] = self.cls(cls)
+                        node.link("(self)", self.cls(cls))
                 return
 
-    def member(self, owner: type, attribute: str, value: object, via: type | None) -> Node:
-        """Return the node of an entry of a class body."""
-        home = classes.namespace(owner)
-        return self.target(value, f"{classes.shown_class(owner)}.{attribute}", home, via)
+    def member(
+        self, node: Node, label: str, owner: type, attribute: str, value: object, via: type | None = None
+    ) -> None:
+        """Add an entry of a class body."""
+        target = self.target(value, classes.namespace(owner), via)
+        node.link(label, target, f"{classes.shown_class(owner)}.{attribute}")
 
     # Classes and modules
 
     def cls(self, cls: type) -> Node:
         """Return the node of a class with all its methods."""
         if self.origins.of_class(cls) is not Origin.PROJECT:
-            return self._node("foreign", cls, None, cls.__name__, lambda node: self.foreign(node, cls))
-        return self._node("class", cls, None, classes.shown_class(cls), lambda node: classes.expand(self, node, cls))
+            return self._node("foreign", cls, None, cls.__name__, self.foreign, cls)
+        return self._node("class", cls, None, classes.shown_class(cls), classes.expand, self, cls)
 
     def task(self, cls: type) -> Node:
         """Return the node of a task class: what `run` and `initialize` reach, and no other method."""
-        name = classes.shown_class(cls)
-        return self._node("task", cls, None, name, lambda node: classes.expand_task(self, node, cls))
+        return self._node("task", cls, None, classes.shown_class(cls), classes.expand_task, self, cls)
 
     def module(self, module: ModuleType) -> Node:
         """Return the node of a whole module, for code that uses it in a way that cannot be followed."""
         if self.origins.of_module(module) is not Origin.PROJECT:
-            return self._node("foreign", module, None, module.__name__, lambda node: self.foreign(node, module))
+            return self._node("foreign", module, None, module.__name__, self.foreign, module)
         return self.whole(module.__dict__)
 
     def whole(self, namespace: _Namespace) -> Node:
         """Return the node of all that a module of the project is."""
         name = shown_module(str(namespace.get("__name__", "")))
-        return self._node("module", namespace, None, name, lambda node: modules.expand(self, node, namespace))
+        return self._node("module", namespace, None, name, modules.expand, self, namespace)
 
     # What is not the project's
 
@@ -417,17 +413,12 @@ class Walk:
         return source.literals if source is not None else frozenset()
 
 
-def _shown_function(function: FunctionType, name: str) -> str:
+def _shown_function(function: FunctionType) -> str:
     """Return the name of a function: that of its code, because a wrapper calls itself like what it wraps."""
     code_name = function.__code__.co_qualname.replace(".<locals>", "")
-    if name and code_name.endswith("<lambda>"):
-        return name
+    if code_name.endswith("<lambda>"):
+        return ""
     return f"{shown_module(str(function.__globals__.get('__name__', '')))}.{code_name}"
-
-
-def _kind_module(value: object) -> str:
-    """Return the module of an object's class."""
-    return type(value).__module__
 
 
 def _cell(cell: CellType | None) -> Any:

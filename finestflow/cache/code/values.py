@@ -105,9 +105,9 @@ class Constants:
             self._known[key] = (value, *result)
         return result
 
-    def leaf(self, value: object, name: str, literals: Callable[[], frozenset[str]]) -> Node:
+    def leaf(self, value: object, literals: Callable[[], frozenset[str]]) -> Node:
         """Return the node of a scalar."""
-        node = Node(name, None)
+        node = Node("", None)
         kind = type(value)
         if kind not in _SHOWN:
             node.own = self._digest_scalar(value)
@@ -175,7 +175,7 @@ def _iter_shown(value: Any, literals: Callable[[], frozenset[str]], depth: int) 
         yield "\0"
 
 
-def expand(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> None:
+def expand(walk: Walk, node: Node, value: Any, home: _Namespace) -> None:
     """Fill the node of a value that is no function, class or module."""
     if isinstance(value, _HARMLESS) or type(value) is object:
         node.own = f"harmless {type(value).__name__}"
@@ -186,21 +186,21 @@ def expand(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> N
         node.own = "path " + ascii(walk.constants.path_text(value))
     elif type(value) in _CONTAINERS:
         if not (_is_plain(walk, value, 0) and _expand_plain(walk, node, value, home)):
-            _expand_container(walk, node, value, name, home)
+            _expand_container(walk, node, value, home)
     elif walk.origins.of_class(type(value)) is Origin.PROJECT:
-        _expand_instance(walk, node, value, name, home)
-    elif not _expand_known(walk, node, value, name, home) and not _expand_plain(walk, node, value, home):
-        _expand_undigestible(walk, node, value, name, home)
+        _expand_instance(walk, node, value, home)
+    elif not _expand_known(walk, node, value, home) and not _expand_plain(walk, node, value, home):
+        _expand_undigestible(walk, node, value, home)
 
 
-def _expand_known(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> bool:
+def _expand_known(walk: Walk, node: Node, value: Any, home: _Namespace) -> bool:
     """Fill the node of a library's object that is known by name, or that wraps a function; say whether it is one."""
     cls = type(value)
     if walk.origins.of_class(cls) is Origin.FINESTFLOW:
         node.own = f"finestflow {cls.__qualname__}"
         return True
     owner = sys.modules.get(cls.__module__)
-    if owner is not None and getattr(owner, "__dict__", {}).get(name.rpartition(".")[2]) is value:
+    if owner is not None and any(bound is value for bound in list(vars(owner).values())):
         walk.foreign(node, cls)  # such as `from os import environ`
         return True
     wrapped = static_attribute(value, "__wrapped__") if callable(value) else None
@@ -211,10 +211,10 @@ def _expand_known(walk: Walk, node: Node, value: Any, name: str, home: _Namespac
         node.belong(walk.versions(cls))
         for key, part in vars(value).items() if hasattr(value, "__dict__") else ():
             if type(part) in SCALARS:
-                node.edges[f".{key}"] = walk.target(part, f"{name}.{key}", home)
+                node.link(f".{key}", walk.target(part, home), f".{key}")
     node.own = f"wrapper {cls.__module__} {cls.__qualname__} {node.own}"
     node.shown = ""
-    node.edges["__wrapped__"] = walk.target(wrapped, name, home)
+    node.link("(wrapped)", walk.target(wrapped, home))
     return True
 
 
@@ -272,11 +272,14 @@ def _expand_plain(walk: Walk, node: Node, value: Any, home: _Namespace) -> bool:
     return True
 
 
-def _expand_container(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> None:
+def _expand_container(walk: Walk, node: Node, value: Any, home: _Namespace) -> None:
     node.own = f"{type(value).__name__} {len(value)} {getattr(value, 'maxlen', '')}"
     parts = tuple(_iter_parts(walk, value))
-    for label, part in parts:
-        node.edges[label] = walk.target(part, name + label, home)
+    if len({label for label, _ in parts}) < len(parts) and isinstance(value, set | frozenset):
+        _expand_undigestible(walk, node, value, home)  # the order of its parts differs between processes
+        return
+    for index, (label, part) in enumerate(parts):
+        node.link(label if label not in node.edges else f"{label} {index}", walk.target(part, home), label)
     held = tuple(part for _, part in parts)
 
     def is_same() -> bool:
@@ -298,10 +301,10 @@ def _iter_parts(walk: Walk, value: Any) -> Iterator[tuple[str, object]]:
         for index, item in enumerate(value):
             yield f"[{index}]", item
     else:
-        named = sorted((_label(walk, item, 0), position) for position, item in enumerate(value))
+        labels = [_label(walk, item, 0) for item in value]
         items = list(value)
-        for index, (label, position) in enumerate(named):
-            yield f"[{label} {index}]", items[position]
+        for position in sorted(range(len(items)), key=labels.__getitem__):
+            yield f"[{labels[position]}]", items[position]
 
 
 def _label(walk: Walk, key: Any, index: int) -> str:
@@ -316,22 +319,22 @@ def _label(walk: Walk, key: Any, index: int) -> str:
         return f"#{index}"
 
 
-def _expand_instance(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> None:
+def _expand_instance(walk: Walk, node: Node, value: Any, home: _Namespace) -> None:
     """Fill the node of an instance of the project's class: its class and its state."""
     cls = type(value)
     node.own = "instance"
     node.edges["class"] = walk.cls(cls)
     if hasattr(cls, "__finestflow_digest__"):
         if not _expand_plain(walk, node, value, home):
-            _expand_undigestible(walk, node, value, name, home)
+            _expand_undigestible(walk, node, value, home)
         return
     if classes.is_data_of_library(walk, cls) and not hasattr(cls, "__finestflow_params__"):
         if not _expand_plain(walk, node, value, home):
-            _expand_undigestible(walk, node, value, name, home)
+            _expand_undigestible(walk, node, value, home)
         return
     state = _state(value)
     for key, part in state.items():
-        node.edges[f".{key}"] = walk.target(part, f"{name}.{key}", home)
+        node.link(f".{key}", walk.target(part, home), f".{key}")
     node.check(lambda: _is_same_state(_state(value), state))
 
 
@@ -354,16 +357,16 @@ def _is_same_state(now: Mapping[str, object], before: Mapping[str, object]) -> b
     return now.keys() == before.keys() and all(now[key] is before[key] for key in now)
 
 
-def _expand_undigestible(walk: Walk, node: Node, value: Any, name: str, home: _Namespace) -> None:
+def _expand_undigestible(walk: Walk, node: Node, value: Any, home: _Namespace) -> None:
     kind = type(value)
     node.own = f"undigestible {kind.__module__} {kind.__qualname__} {node.own}"
     node.belong(walk.versions(kind))
     if walk.origins.of_namespace(home) is Origin.PROJECT:
         whole = walk.whole(home)
         node.edges["module"] = whole
-        node.note(f"`{name}` ({kind.__name__}) cannot be digested: the whole of `{whole.name}` counts instead")
+        node.note(f"`{{name}}` ({kind.__name__}) cannot be digested: the whole of `{whole.name}` counts instead")
     else:
-        node.note(f"`{name}` ({kind.__name__}) cannot be digested: only its library's version counts")
+        node.note(f"`{{name}}` ({kind.__name__}) cannot be digested: only its library's version counts")
 
 
 def is_harmless(value: object, is_wrapped: bool, origins: Origins) -> bool:

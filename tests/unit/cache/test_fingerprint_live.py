@@ -302,6 +302,38 @@ def test_a_library_object_that_leads_back_to_itself_has_one_fingerprint(project)
     assert not alone[0].notes
 
 
+def test_a_value_that_two_modules_share_is_the_same_whoever_is_asked_first(project):
+    project.load("owner", "IT = iter([1])\nTABLE = {'a': [1]}\nOP = lambda x: x\n")
+    one = project.load("one_user", "from owner import IT, TABLE, OP\ndef f(x):\n    return IT, TABLE, OP\n")
+    two = project.load("two_user", "from owner import IT, TABLE, OP\ndef f(x):\n    return IT, TABLE, OP\n")
+    alone = [project.of(one.f), project.of(two.f)]
+    together = project.fingerprinter()
+    assert [together.of_function(two.f), together.of_function(one.f)] == alone[::-1]
+    assert {"one_user.TABLE", "one_user.OP"} <= alone[0].components.keys()
+
+
+def test_keys_that_look_alike_are_kept_apart(project):
+    module = project.load(
+        "alike",
+        """
+        def make(k):
+            def inner():
+                return k
+            return inner
+        D = {make(1): make(2), make(3): make(4)}
+        def f(x):
+            return D
+        """,
+    )
+    shown = [one.rpartition(" ")[2] for name, one in project.of(module.f).components.items() if name.endswith(".k")]
+    assert len(shown) == 1, "one name stands for all of the closures"
+    old = project.of(module.f)
+    for key in list(module.D):
+        value = module.D.pop(key)
+        module.D[key] = module.make(5) if value() == 2 else value
+    assert project.of(module.f).hash != old.hash
+
+
 def test_every_hash_seed_gives_the_same_fingerprints(tmp_path):
     jobs = []
     for index, scenario in enumerate(SCENARIOS[::4]):
