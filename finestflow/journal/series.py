@@ -31,10 +31,11 @@ def path_of(name: str) -> str:
 
 def dump(metric: Metric) -> bytes:
     """Return the values as CSV: ``step,<name>`` and a row each."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(("step", metric.name))
-    text.writelines(f"{'' if step is None else repr(step)},{value!r}\n" for step, value, _ in metric.values)
-    return text.getvalue().encode("utf-8", "surrogatepass")
+    name = metric.name
+    if any(sign in name for sign in ',"\r\n'):  # csv.writer leaves a carriage return bare, and then cannot read it
+        name = '"' + name.replace('"', '""') + '"'
+    rows = [f"{'' if step is None else repr(step)},{value!r}\n" for step, value, _ in metric.values]
+    return f"step,{name}\n{''.join(rows)}".encode("utf-8", "surrogatepass")
 
 
 def dump_times(metric: Metric, started: float) -> list[float]:

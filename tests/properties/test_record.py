@@ -138,6 +138,7 @@ names = st.text(st.characters(), min_size=1, max_size=15)
     ),
     st.dictionaries(short, plain, max_size=3),
 )
+@example([("\r0", 0.5, 1), (' "x"', 0.5, 1), ("", 0.5, 1)], {}, {})
 @settings(max_examples=100, deadline=None)
 def test_a_record_gives_any_names_and_numbers_back(metrics: list, sources: dict, inputs: dict) -> None:
     state = RunState()
