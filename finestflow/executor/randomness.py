@@ -14,7 +14,21 @@ from typing import Any
 
 __all__ = ["SeededGenerators"]
 
+_FRESH = 624
+"""Position of a Mersenne Twister that nobody has drawn from since it was seeded."""
+
 _private = random.Random()  # noqa: S311 - seeds of experiments, not secrets
+
+
+def _numpy_random() -> Any:
+    """Return numpy's generators when numpy is loaded: it loads them itself at the first look, which would be too late to seed them."""
+    numpy = sys.modules.get("numpy")
+    return getattr(numpy, "random", None)
+
+
+def _has_drawn(generators: Any) -> bool:
+    """Whether numpy's generator, loaded during the call and so never seeded by us, has been drawn from or seeded since."""
+    return generators is not None and generators.get_state()[2] != _FRESH
 
 
 class SeededGenerators:
@@ -28,7 +42,7 @@ class SeededGenerators:
         self._python_next = _private.getrandbits(32)
         random.seed(seed)
         modules = sys.modules
-        self._numpy: Any = modules.get("numpy.random")
+        self._numpy: Any = _numpy_random()
         if self._numpy is not None:
             self._numpy_before = self._numpy.get_state()
             self._numpy.seed(seed)
@@ -49,6 +63,8 @@ class SeededGenerators:
             now = self._numpy.get_state()
             drew = drew or now[2] != self._numpy_after[2] or now[3] != self._numpy_after[3] or bool((now[1] != self._numpy_after[1]).any())
             self._numpy.set_state(self._numpy_before)
+        else:
+            drew = drew or _has_drawn(sys.modules.get("numpy.random"))
         if self._torch is not None:
             drew = drew or not bool(self._torch.equal(self._torch.get_rng_state(), self._torch_after))
             self._torch.set_rng_state(self._torch_before)
