@@ -9,6 +9,7 @@ Called by the runner (keys), by ``digest`` (code inside values) and by ``why`` (
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -248,4 +249,6 @@ def _named(name: str, value: str) -> str:
 
 def task_identity(obj: Any) -> str:
     """Return ``module:qualname`` of a class, a function or an object's class, the same however it was started."""
+    while isinstance(obj, functools.partial):
+        obj = obj.func
     return qualified_name(obj if hasattr(obj, "__qualname__") else type(obj))

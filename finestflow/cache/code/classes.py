@@ -47,6 +47,11 @@ def params(cls: type) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def counted_params(cls: type) -> Mapping[str, Any]:
+    """Return the params whose values count, and may be shown: none that are secret or declared not to."""
+    return {name: param for name, param in params(cls).items() if getattr(param, "digest", True)}
+
+
 def namespace(cls: type) -> Mapping[str, Any]:
     """Return the globals of the module that a class belongs to."""
     return getattr(sys.modules.get(cls.__module__), "__dict__", {"__name__": cls.__module__})
@@ -88,7 +93,7 @@ def expand(node: Node, walk: Walk, cls: type) -> None:
     for index, (name, member) in enumerate(_members(cls).items()):
         node.own += f" {name}"
         node.link(f"member {index}", walk.target(member.value, namespace(cls)), f".{name}")
-    for name, param in params(cls).items():
+    for name, param in counted_params(cls).items():
         default = getattr(param, "default", ABSENT)
         node.own += f" {name}"
         node.link(f"param {name}", walk.target(default, namespace(cls)), f".{name}")

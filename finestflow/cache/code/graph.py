@@ -43,7 +43,8 @@ class Node:
     """
 
     __slots__ = (
-        "_arguments", "_checks", "_expand", "_held", "calls", "distributions", "edges", "is_fresh_in", "is_shown", "name", "notes", "own",
+        "_arguments", "_checks", "_expand", "_held", "calls", "distributions", "edges", "is_fresh_in", "is_shown",
+        "name", "notes", "own",
         "reads", "seen", "shown", "stores",
     )  # fmt: skip
 
@@ -160,7 +161,8 @@ def read_graph(root: Node, hash_: Hash, generation: int, name: str = "") -> Grap
         labels.append(sorted_labels)
         for label in reversed(sorted_labels):
             target = edges[label]
-            stack.append((target, target.name or _call(name, node.calls.get(label, ""))))
+            if target not in numbers:
+                stack.append((target, target.name or _call(name, node.calls.get(label, ""))))
     lines = []
     versions: set[tuple[str, str]] = set()
     for node, sorted_labels in zip(numbers, labels, strict=True):

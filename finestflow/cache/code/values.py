@@ -340,7 +340,7 @@ def _expand_instance(walk: Walk, node: Node, value: Any, home: _Namespace) -> No
 
 def _state(value: Any) -> dict[str, object]:
     if hasattr(type(value), "__finestflow_params__"):  # of a task the rest is the runner's
-        params = {key: value.__dict__.get(key, ABSENT) for key in classes.params(type(value))}
+        params = {key: value.__dict__.get(key, ABSENT) for key in classes.counted_params(type(value))}
         return {key: part for key, part in params.items() if part is not ABSENT}
     state = dict(getattr(value, "__dict__", {}))
     for owner in type(value).__mro__:

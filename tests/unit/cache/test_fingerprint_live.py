@@ -1,5 +1,6 @@
 """What the fingerprint says when the code in the process is not what lies on the disk, or changes while it runs."""
 
+import functools
 import importlib
 import importlib.metadata
 import json
@@ -456,6 +457,28 @@ def test_an_attribute_that_is_set_from_outside_counts_and_what_initialize_sets_d
     assert explain(three.components, fingerprinter.of_task(task).components) == ["`state.Fit.extra` 3 -> 4"]
 
 
+def test_secret_params_of_tasks_that_are_called_inside_are_not_shown(project):
+    text = """
+        from finestflow import Param, Task
+        class Other(Task):
+            key: int = Param(SECRET, secret=True)
+            threads: int = Param(4, digest=False)
+            def run(self, x):
+                return x
+        OTHER = Other(key=SECRET + 1)
+        class Fit(Task):
+            def run(self, x):
+                return OTHER(x), Other()(x)
+        """
+    found = []
+    for secret in ("12345", "98765"):
+        module = project.load("secret_params", text.replace("SECRET", secret))
+        found.append(project.fingerprinter().of_task(module.Fit()))
+        del sys.modules["secret_params"]
+    assert "1234" not in json.dumps(dict(found[0].components))
+    assert found[0] == found[1]
+
+
 def test_a_task_of_a_function_is_its_function(project):
     module = project.load("functions", "K = 1\ndef f(x):\n    return K\n")
 
@@ -506,6 +529,7 @@ def test_a_script_is_the_same_as_the_module_of_its_name(project):
 def test_identities_are_module_and_qualified_name():
     assert task_identity(Project) == f"{__name__}:Project"
     assert task_identity(Project(Path())) == f"{__name__}:Project"
+    assert task_identity(functools.partial(json.loads, cls=None)) == "json:loads"
     assert task_identity(test_identities_are_module_and_qualified_name).endswith(
         ":test_identities_are_module_and_qualified_name"
     )
