@@ -131,6 +131,37 @@ def chosen_by_sql(database: sqlite3.Connection, text: str) -> set[str]:
     return {run_id for run_id, value in rows if value}
 
 
+def test_sql_and_python_agree_at_the_boundaries_of_every_operator() -> None:
+    values = (0.0, 0.5, 1.0, 2.0)
+    runs = [
+        RunSummary(
+            id=RunId("klmn"[at] * 12),
+            name="n",
+            pipeline="p",
+            status=RunStatus.OK,
+            started=NOW - value,
+            seconds=value,
+            params={"lr": value},
+            metrics={"f1": value},
+            hits=int(value),
+            nodes=int(value),
+        )
+        for at, value in enumerate(values)
+    ]
+    database = database_of(runs)
+    expected = {":": {1}, "=": {1}, "!=": {0, 0.5, 2}, ">": {2}, ">=": {1, 2}, "<": {0, 0.5}, "<=": {0, 0.5, 1}}
+    for name in ("f1", "m.f1", "lr", "p.lr", "dur"):
+        for operator, meant in expected.items():
+            text = f"{name}{operator}1"
+            chosen = {run.seconds for run in runs if parse(text, now=NOW).matches(run)}
+            assert chosen == meant, text
+            assert chosen_by_sql(database, text) == {run.id for run in runs if run.seconds in meant}, text
+    for name in ("nodes", "cached", "since", "before"):
+        for operator in expected:
+            query = parse(f"{name}{operator}1", now=NOW)
+            assert chosen_by_sql(database, query.text) == {run.id for run in runs if query.matches(run)}, query.text
+
+
 unique_runs = st.lists(summaries, max_size=6, unique_by=lambda run: run.id)
 
 
