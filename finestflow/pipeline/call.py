@@ -35,7 +35,10 @@ class Scope(Protocol):
     """Where the effects of a call that is being run go."""
 
     context: Any
-    seed: int
+
+    @property
+    def seed(self) -> int:
+        """The seed of the call."""
 
     def log(self, values: Mapping[str, Any], step: float | None) -> None:
         """Report metrics."""
