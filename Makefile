@@ -24,11 +24,11 @@ define install
 	@$(PYTHON) -c 'import sys; sys.exit("finestflow needs Python 3.11 or later; try: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	@set -e; if command -v uv >/dev/null 2>&1; then \
 	  test -x $(BIN)/python || uv venv --quiet --seed --python "$$(command -v $(PYTHON))" $(VENV); \
-	  uv pip install --quiet --python $(BIN)/python --editable '.[$(1)]'; \
+	  uv pip install -qq --python $(BIN)/python --editable '.[$(1)]'; \
 	else \
 	  test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV); \
-	  $(BIN)/python -m pip install --quiet --upgrade pip; \
-	  $(BIN)/python -m pip install --quiet --editable '.[$(1)]'; \
+	  $(BIN)/python -m pip install -qq --upgrade pip; \
+	  $(BIN)/python -m pip install -qq --editable '.[$(1)]'; \
 	fi
 	@touch $@
 endef
@@ -79,7 +79,7 @@ bench: $(DEV)  ## run the benchmarks
 	done
 
 wheel: $(DEV)  ## build the wheel into dist/
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m pip wheel -qq --no-deps --wheel-dir dist .
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -127,7 +127,8 @@ def errors_page() -> str:
 def _iter_errors(cls: type) -> Iterator[type]:
     yield cls
     for child in cls.__subclasses__():
-        yield from _iter_errors(child)
+        if child.__module__ == cls.__module__:
+            yield from _iter_errors(child)
 
 
 def api_page() -> str:
