@@ -6,6 +6,7 @@ The public names are loaded when they are first used: importing finestflow itsel
 from __future__ import annotations
 
 import importlib
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["FinestflowError", "Output", "Param", "Pipeline", "Run", "Task", "Workspace", "__version__"]
+
+STARTED = time.time()
+"""When this process imported finestflow: sources that are younger may not be what was imported."""
 
 _HOMES = {
     "FinestflowError": "finestflow.errors:FinestflowError",

@@ -1,6 +1,7 @@
 """The words of finestflow as data: runs, nodes, outputs, metrics, snapshots.
 
-Frozen and slotted; nothing here touches a disk, a clock or a terminal. Everybody imports it.
+Frozen; nothing here touches a disk, a clock or a terminal. Everybody imports it. What there is one of for each call is a named tuple, made by
+keywords: that takes a third of the time of a frozen dataclass, and a run may have 10,000 calls.
 Times are seconds since the epoch (UTC, float), sizes are bytes, digests are 64 hexadecimal digits of blake3.
 """
 
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NewType
+from types import MappingProxyType
+from typing import Any, NamedTuple, NewType
 
 __all__ = [
     "FORMAT",
@@ -108,8 +110,10 @@ class Metric:
     values: tuple[tuple[float | None, float, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputRecord:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class InputRecord(NamedTuple):
     """What one call was given under one name.
 
     ``source`` names the node (and part, ``load[0]``) it came from; None for a value given directly.
@@ -120,8 +124,7 @@ class InputRecord:
     preview: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputRecord:
+class OutputRecord(NamedTuple):
     """What one call returned.
 
     ``object`` is the name of the store's file where the value is too large to lie in the database.
@@ -134,7 +137,7 @@ class OutputRecord:
     object: str | None = None
     type: str = ""
     preview: str = ""
-    parts: Mapping[str, Digest] = field(default_factory=dict)
+    parts: Mapping[str, Digest] = _NOTHING
     note: str = ""
 
 
@@ -148,8 +151,7 @@ class Attempt:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeRecord:
+class NodeRecord(NamedTuple):
     """One call of a task in a run.
 
     ``code`` maps each function, constant and package that the call depends on to its hash or version.
@@ -163,9 +165,9 @@ class NodeRecord:
     key: Fingerprint | None = None
     why: str = ""
     hit_of: RunId | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    code: Mapping[str, str] = field(default_factory=dict)
-    inputs: Mapping[str, InputRecord] = field(default_factory=dict)
+    params: Mapping[str, Any] = _NOTHING
+    code: Mapping[str, str] = _NOTHING
+    inputs: Mapping[str, InputRecord] = _NOTHING
     output: OutputRecord | None = None
     started: float | None = None
     seconds: float = 0.0

@@ -29,7 +29,7 @@ from finestflow.pipeline.output import Output, handle_of, part_of, part_text, re
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
 from finestflow.session import BodyFrame, Session, running
-from finestflow.target import target_of
+from finestflow.target import sources_of, target_of
 
 if TYPE_CHECKING:
     from finestflow.cache.fingerprint import Fingerprinter
@@ -226,6 +226,7 @@ class Runner:
             "target": target_of(pipeline, self._root),
             "started": self._clock.time(),
             "argv": list(request.argv),
+            "sources": sources_of(pipeline),
             "params": flat_params(pipeline),
             "description": dump_task(pipeline, task_identity, self._put),
             "inputs": inputs,
@@ -295,7 +296,9 @@ class Runner:
             use_cache=options.cache,
             forced=options.forced,
             keep_going=options.keep_going,
+            blank=telling.blank,
         )
+        _look_at_code(pipeline, lookup)
         finished = Finished(run=None, nodes=session.nodes)  # type: ignore[arg-type]
         with Capture(lambda path, text: telling.emit({"e": "text", "node": path, "text": text}), echo=options.echo):
             self._run_body(request, session, finished)
@@ -367,6 +370,10 @@ class _Telling:
         self._listener = listener
         self._replayed: dict[str, str] = {}
 
+    def blank(self, text: str) -> str:
+        """Return the text without secrets."""
+        return str(_blank(text, self._secrets))
+
     def emit(self, event: dict[str, Any], *, lazy: bool = False) -> None:
         """Take an event; secrets in it are blanked first."""
         if self._secrets:
@@ -402,6 +409,15 @@ def _without_gc() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _look_at_code(pipeline: Pipeline, lookup: Lookup) -> None:
+    """Fingerprint all tasks as the run starts, so that files edited while it goes are told from those that run."""
+    for child in pipeline.children.values():
+        if isinstance(child, Pipeline):
+            _look_at_code(child, lookup)
+        else:
+            lookup.static_of(child)
 
 
 def _looked_up(session: Session, *, is_whole: bool) -> dict[str, str]:

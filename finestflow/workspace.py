@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["SystemClock", "Workspace", "launch"]
 
 Listener = Callable[[Mapping[str, Any]], None]
-_LARGEST_SHOWN = 3
+_LIVE_SECONDS = 0.005
+"""How long it is believed that no other run has begun; a run takes longer from its folder to its first look-up."""
 
 
 class SystemClock:
@@ -82,6 +83,7 @@ class Workspace:
         self.clock = SystemClock()
         self._warned: set[str] = set()
         self._live_seen = (0, True)
+        self._live_looked = 0.0
         self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
 
     @classmethod
@@ -179,9 +181,11 @@ class Workspace:
     @cached_property
     def fingerprinter(self) -> Any:
         """Fingerprints of code, with the definitions of files kept in the state folder."""
+        from finestflow import STARTED
         from finestflow.cache.fingerprint import Fingerprinter, FolderDefinitionCache
 
-        return Fingerprinter([self.root], digest=self.store.digest, definitions=FolderDefinitionCache(self.state_dir / "definitions"))
+        definitions = FolderDefinitionCache(self.state_dir / "definitions")
+        return Fingerprinter([self.root], digest=self.store.digest, definitions=definitions, started=STARTED)
 
     @cached_property
     def journal(self) -> Journal:
@@ -644,6 +648,10 @@ class Workspace:
 
     def _is_alone(self) -> bool:
         """Whether no other run is going on here; costs a look at one folder's time."""
+        now = self.clock.monotonic()
+        if now - self._live_looked < _LIVE_SECONDS:
+            return self._live_seen[1]
+        self._live_looked = now
         live = self.state_dir / "live"
         try:
             changed = os.stat(live).st_mtime_ns
@@ -659,13 +667,27 @@ class Workspace:
         repository = self.require_repository()
         try:
             snapshot = take_snapshot(repository, self.snapshot_rules(), index=live.index_path)
-            self.journal.hold_snapshot(run_id, snapshot.tree, now=self.clock.time())
+            self._hold(run_id, snapshot)
         except (FinestflowError, OSError) as error:
             if self.config.tracking == "required":
                 raise
             self.warn(f"the code of this run is not recorded: {error}")
             return None
         return snapshot
+
+    def _hold(self, run_id: RunId, snapshot: Snapshot) -> None:
+        """Keep a snapshot from git's gc; refs of others that stand in the way of ours are renamed."""
+        from finestflow.git.refs import repair_refs
+
+        try:
+            self.journal.hold_snapshot(run_id, snapshot.tree, now=self.clock.time())
+        except RepositoryError:
+            notes = repair_refs(self.require_repository())
+            if not notes:
+                raise
+            for note in notes:
+                self.warn(note)
+            self.journal.hold_snapshot(run_id, snapshot.tree, now=self.clock.time())
 
     def snapshot_rules(self) -> Any:
         """Return which files a snapshot takes, by the settings."""

@@ -55,8 +55,12 @@ class Objects:
         from dulwich.object_store import DiskObjectStore
 
         self._format = get_object_format(repo.object_format)
+        # Digests hardly shrink: level 1 takes a third of the time and 5% more room, until git packs them.
         self._store: DiskObjectStore = DiskObjectStore(
-            str(repo.common_dir / "objects"), object_format=self._format, shared_perm=_shared_permission(repo)
+            str(repo.common_dir / "objects"),
+            object_format=self._format,
+            loose_compression_level=1,
+            shared_perm=_shared_permission(repo),
         )
         self._unsynced: list[str] = []
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from finestflow.errors import CorruptionError, FinestflowError
 from finestflow.git.history import iter_commits
-from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_ref
+from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_refs
 from finestflow.git.repository import Repository
 from finestflow.journal import index_rows as rows_of
 from finestflow.journal.conditions import fold_text
@@ -64,7 +64,7 @@ class Index:
             Whether anything changed.
         """
         self._repo = repo
-        tips = (read_ref(repo, JOURNAL_REF), read_ref(repo, ANNOTATIONS_REF))
+        tips = _tips_of(repo)
 
         def bring_forward(database: sqlite3.Connection) -> bool:
             if _read_tips(database) == tips:
@@ -188,7 +188,7 @@ class Index:
     def _fill(self) -> None:
         if self._repo is not None:
             repo = self._repo
-            tips = (read_ref(repo, JOURNAL_REF), read_ref(repo, ANNOTATIONS_REF))
+            tips = _tips_of(repo)
             _advance(self._open(), repo, tips, self.messages)
 
     def _open(self) -> sqlite3.Connection:
@@ -340,6 +340,11 @@ def _advance_annotations(database: sqlite3.Connection, repo: Repository, old: st
             rows_of.annotate(database, annotations.read_changed(old, new), everything=False)
             return
     rows_of.annotate(database, annotations.read_all(), everything=True)
+
+
+def _tips_of(repo: Repository) -> tuple[str | None, str | None]:
+    journal, annotations = read_refs(repo, JOURNAL_REF, ANNOTATIONS_REF)
+    return journal, annotations
 
 
 def _where(query: Query | None) -> tuple[str, list[Any]]:

@@ -307,9 +307,10 @@ def read_logs(folder: Path, nodes: Iterable[str]) -> dict[str, bytes]:
         folder: The live folder.
         nodes: Nodes of the run: a long name cannot be told from the name of its file.
     """
-    names = {quote_name(node): node for node in nodes}
+    paths = sorted((folder / "logs").glob("*.txt"))
+    names = {quote_name(node): node for node in nodes} if paths else {}
     logs = {}
-    for path in sorted((folder / "logs").glob("*.txt")):
+    for path in paths:
         data = _read(path)
         if data:
             logs[names.get(path.stem) or unquote_name(path.stem)] = data

@@ -367,7 +367,7 @@ def _attempts_of(starts: list[Event] | tuple[()], end: Event | None) -> tuple[At
 
 def _kill(node: NodeRecord, ended: float) -> NodeRecord:
     if node.status is NodeStatus.PENDING:
-        return replace(node, status=NodeStatus.CANCELLED)
+        return node._replace(status=NodeStatus.CANCELLED)
     if node.status is not NodeStatus.RUNNING:
         return node
     seconds = max(0.0, ended - (node.started if node.started is not None else ended))
@@ -375,4 +375,4 @@ def _kill(node: NodeRecord, ended: float) -> NodeRecord:
     if attempts:
         last = attempts[-1].started + attempts[-1].seconds
         attempts = (*attempts, Attempt(started=last, seconds=max(0.0, ended - last), status=NodeStatus.KILLED))
-    return replace(node, status=NodeStatus.KILLED, seconds=seconds, attempts=attempts)
+    return node._replace(status=NodeStatus.KILLED, seconds=seconds, attempts=attempts)
