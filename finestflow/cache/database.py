@@ -99,7 +99,10 @@ class Database:
 
     def _transact(self, statements: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> None:
         if self._writer is None:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            try:
+                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            except OSError as error:
+                raise _sqlite().OperationalError(str(error)) from error
             self._writer = self._connect()
         self._writer.execute("BEGIN IMMEDIATE")
         try:

@@ -155,7 +155,7 @@ class Store:
         with self._guard:
             self._values[digest] = encoded
             self._kept_bytes += encoded.size if encoded.data is not None else 0
-            if encoded.data is None or len(encoded.data) <= INLINE:
+            if _is_writable(encoded):
                 self._batch.put("value", encoded)
 
     def info(self, digest: str) -> ValueInfo | None:
@@ -232,7 +232,9 @@ class Store:
                 self._added.setdefault(key, []).insert(0, entry)
             else:
                 self._entries[key] = [entry, *(other for other in known if other.observed != entry.observed)]
-            self._batch.put("entry", entry)
+            value = self._values.get(entry.value)
+            if value is None or _is_writable(value):
+                self._batch.put("entry", entry)
 
     def find_entries(self, key: str, *, fresh: bool = False) -> list[Entry]:
         """Return the entries of a key, newest first; treat the list as read-only.
@@ -246,11 +248,13 @@ class Store:
             return known
         if fresh:
             self.flush()
-        read = map(rows.load_entry, self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),)))
+        read = [rows.load_entry(row) for row in self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),))]
         newest: dict[tuple[tuple[str, str], ...], Entry] = {}
-        for entry in (*self._added.pop(key, ()), *read, *(known or ())):
-            newest.setdefault(entry.observed, entry)
-        found = self._entries[key] = list(newest.values())
+        with self._guard:
+            known = self._entries.get(key, [])
+            for entry in (*self._added.pop(key, ()), *((*read, *known) if fresh else (*known, *read))):
+                newest.setdefault(entry.observed, entry)
+            found = self._entries[key] = list(newest.values())
         return found
 
     def remember(self, pipeline: str, keys: Mapping[str, str]) -> None:
@@ -394,11 +398,13 @@ class Store:
         if not self._database.is_writable:
             return
         with self._guard:
-            waiting = self._batch.pending("value")
-            unwritable = [found for found in self._values.values() if found.data is not None and found.size > INLINE]
+            unwritten = {digest: found for digest, found in self._values.items() if not _is_writable(found)}
+            lists = [*self._added.values(), *self._entries.values()] if unwritten else []
+            entries = [entry for found in lists for entry in reversed(found) if entry.value in unwritten]
             self._forget()
-            self._values.update((found.digest, found) for found in [*unwritable, *waiting])
-            for entry in self._batch.pending("entry"):
+            self._values.update(unwritten)
+            self._values.update((found.digest, found) for found in self._batch.pending("value"))
+            for entry in (*entries, *self._batch.pending("entry")):
                 self._added.setdefault(entry.key, []).insert(0, entry)
 
     def _forget(self) -> None:
@@ -412,7 +418,7 @@ class Store:
         return rows.load_file(read[0]) if read else None
 
     def _warn(self, message: str) -> None:
-        kind = message.rpartition(":")[0]
+        kind = message.partition(": ")[0]
         if kind not in self._warned:
             self._warned.add(kind)
             self._warn_about(message)
@@ -422,6 +428,11 @@ class Store:
         self._guard = threading.Lock()
         self._database.abandon()
         self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
+
+
+def _is_writable(found: Encoded) -> bool:
+    """Return whether a value's row can go to the database; a large one without an object has its bytes in memory only."""
+    return found.data is None or found.size <= INLINE
 
 
 def _warn(message: str) -> None:
