@@ -59,6 +59,7 @@ class Session:
         use_cache: Whether entries are looked up and written.
         forced: Patterns of node paths that run although they are hits.
         keep_going: Whether what does not depend on a failure still runs.
+        blank: Takes the secrets out of a text that is kept.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Session:
         use_cache: bool = True,
         forced: Iterable[str] = (),
         keep_going: bool = False,
+        blank: Callable[[str], str] = str,
     ) -> None:
         self.run_id = run_id
         self.lookup = lookup
@@ -90,6 +92,7 @@ class Session:
         self._use_cache = use_cache
         self._forced = tuple(forced)
         self._keep_going = keep_going
+        self._blank = blank
         self._described: set[str] = set()
 
     # -- one call ----------------------------------------------------------------------------------------------------------------------
@@ -297,7 +300,7 @@ class Session:
         if effects.metrics:
             kept["metrics"] = effects.metrics
         if effects.text:
-            kept["log"] = self._put("".join(effects.text))
+            kept["log"] = self._put(self._blank("".join(effects.text)))
         if effects.context:
             kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
         kept["about"] = self.lookup.describe(static)

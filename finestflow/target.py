@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
+import linecache
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +22,7 @@ from finestflow.pipeline.call import get_launcher, set_launcher
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import Task
 
-__all__ = ["find_object", "import_file", "load_pipeline", "target_of"]
+__all__ = ["find_object", "import_file", "load_pipeline", "sources_of", "target_of"]
 
 
 class _RunStarts(BaseException):
@@ -74,8 +76,8 @@ def import_file(path: Path) -> ModuleType:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None  # noqa: S101 - a file that ends in .py always has one
-    assert spec.loader is not None  # noqa: S101
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader = spec.loader
@@ -167,7 +169,7 @@ def target_of(pipeline: Pipeline, root: Path) -> str:
         return ""
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
-    if file is None:
+    if file is None or file.startswith("<"):
         return ""
     path = Path(file).resolve()
     package = getattr(module, "__package__", None) or ""
@@ -176,3 +178,29 @@ def target_of(pipeline: Pipeline, root: Path) -> str:
     spec = getattr(module, "__spec__", None)
     name = spec.name if cls.__module__ == "__main__" and spec is not None else cls.__module__
     return f"{name}:{cls.__qualname__}" if name != "__main__" else f"{path}:{cls.__qualname__}"
+
+
+def sources_of(pipeline: Pipeline) -> dict[str, str]:
+    """Return what was typed at a prompt, given to ``python -c`` or run in cells of a notebook, by the name that tracebacks give it.
+
+    Empty for a pipeline of a module that is a file: the snapshot has it.
+    """
+    module = sys.modules.get(type(pipeline).__module__)
+    if module is None or Path(getattr(module, "__file__", None) or "<").is_file():
+        return {}
+    names = {name for value in list(vars(module).values()) for name in _code_files(value, module.__name__)}
+    found = {name: "".join(linecache.getlines(name)) for name in sorted(names) if not Path(name).is_file()}
+    words = sys.orig_argv
+    if not found.get("<string>") and "<string>" in names and "-c" in words[:-1]:  # before 3.13 linecache does not know it
+        found["<string>"] = words[words.index("-c") + 1]
+    return {name: text for name, text in found.items() if text}
+
+
+def _code_files(value: Any, module: str) -> Iterator[str]:
+    """Yield the names of the files that a function, or the methods of a class, of a module were compiled from."""
+    if getattr(value, "__module__", None) != module:
+        return
+    for part in [value, *vars(value).values()] if isinstance(value, type) else [value]:
+        code = getattr(inspect.unwrap(part) if callable(part) else part, "__code__", None)
+        if code is not None:
+            yield code.co_filename
