@@ -45,7 +45,7 @@ class BatchWriter:
                 self._thread = threading.Thread(target=self._run, name="finestflow-store")
                 self._thread.start()
         if self._count >= _ROWS:
-            self._full.set()
+            self.flush()
 
     def pending(self, kind: str) -> list[Any]:
         """Return the rows of a kind that may not have been written yet."""
