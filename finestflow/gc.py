@@ -136,7 +136,12 @@ def drop_runs(repository: Repository, gone: Iterable[RunId]) -> None:
     if not ids:
         return
     with hold_lock(repository.state_dir):
-        rewrite_chain(repository, JOURNAL_REF, lambda commit: run_id_of(commit.message) in ids, message=f"gc: drop {len(ids)} runs")
+        rewrite_chain(
+            repository,
+            JOURNAL_REF,
+            lambda commit: run_id_of(commit.message) in ids,
+            message=f"gc: drop {len(ids)} runs",
+        )
         expire_reflog(repository, JOURNAL_REF)
 
 
@@ -146,5 +151,3 @@ def collect(store: Store, plan: GcPlan) -> int:
     unused = list(store.iter_unused_objects())
     store.remove_objects([file.name for file in unused])
     return freed + sum(file.size for file in unused)
-
-

@@ -134,7 +134,17 @@ class Lookup:
         if meta.cache is False:
             problem = "caching is off for this task (Meta.cache = False)"
         static = Static(
-            identity, static_hash, warm, shown, code, tuple(notes), names, is_open, frozenset(meta.ignore), problem, volatile
+            identity,
+            static_hash,
+            warm,
+            shown,
+            code,
+            tuple(notes),
+            names,
+            is_open,
+            frozenset(meta.ignore),
+            problem,
+            volatile,
         )
         return static
 
@@ -145,7 +155,9 @@ class Lookup:
     def describe(self, static: Static) -> str:
         """Store what ``why`` compares later; return its digest. Once a task and run, and only when it runs."""
         if not static.about:
-            text = json.dumps({"code": dict(static.code), "params": {k: _short(v) for k, v in static.params.items()}}, sort_keys=True)
+            text = json.dumps(
+                {"code": dict(static.code), "params": {k: _short(v) for k, v in static.params.items()}}, sort_keys=True
+            )
             encoded = self.store.encode(text)
             self.store.add_value(encoded)
             static.about = encoded.digest
@@ -163,7 +175,7 @@ class Lookup:
             module_name, _, qualname = name.partition(":")
             target: Any = sys.modules.get(module_name)
             if target is None:
-                import importlib  # noqa: PLC0415 - only when a stored value's class was not imported yet
+                import importlib
 
                 target = importlib.import_module(module_name)
             for part in qualname.split("."):
@@ -263,7 +275,7 @@ def _input_names(task: Task) -> tuple[tuple[str, ...], bool]:
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line for a person
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _changes(kind: str, before: Mapping[str, str], after: Mapping[str, str], *, with_values: bool = True) -> list[str]:
@@ -279,5 +291,3 @@ def _changes(kind: str, before: Mapping[str, str], after: Mapping[str, str], *, 
         else:
             found.append(f"{kind} {name!r} changed")
     return found
-
-

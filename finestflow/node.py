@@ -28,7 +28,7 @@ _OPEN = frozenset({NodeStatus.PENDING, NodeStatus.RUNNING})
 _NOTHING: Any = object()
 
 
-class UnknownValue(BaseException):  # noqa: N818 - no error: it ends the body of a pipeline that is only planned
+class UnknownValue(BaseException):
     """The body of a planned pipeline looks at a value that nobody has computed yet."""
 
     def __init__(self, path: str) -> None:
@@ -180,7 +180,12 @@ class Node:
             event["saved"] = self.saved
         info = self.info
         if info is not None:
-            output = event["output"] = {"digest": info.digest, "size": info.size, "type": info.type, "preview": info.preview}
+            output = event["output"] = {
+                "digest": info.digest,
+                "size": info.size,
+                "type": info.type,
+                "preview": info.preview,
+            }
             if info.object:
                 output["object"] = info.object
             if info.parts:
@@ -203,7 +208,9 @@ class Structure(Node):
     result: Any = None
 
     def __init__(self, path: str, session: Session, pipeline: Pipeline) -> None:
-        super().__init__(path, type(pipeline).__finestflow_meta__.name or task_identity(type(pipeline)), session, pipeline)
+        super().__init__(
+            path, type(pipeline).__finestflow_meta__.name or task_identity(type(pipeline)), session, pipeline
+        )
 
     def take(self, part: Part) -> Any:
         """Return that part of the result: an Output where the body returned one, or else what is there."""
@@ -258,4 +265,3 @@ def _count_arguments(text: str) -> int:
         depth += (character in "[(") - (character in "])")
         count += character == "," and depth == 0
     return count
-

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "Preflight", "Verdict", "compare_nodes", "inspect_run", "judge", "reproduce_in_child"]
 
-IDENTICAL, CLOSE, DIFFERS, UNKNOWN, MISSING, NEW = "identical", "within tolerance", "differs", "not comparable", "missing", "new"
+IDENTICAL, CLOSE, DIFFERS, UNKNOWN, MISSING, NEW = (
+    "identical",
+    "within tolerance",
+    "differs",
+    "not comparable",
+    "missing",
+    "new",
+)
 _BAD = frozenset({DIFFERS, MISSING, NEW})
 
 
@@ -97,7 +104,9 @@ def inspect_run(run: Run, environment: Mapping[str, Any], root: Path, has_value:
         has_value: Whether the store has a value.
     """
     missing = [
-        f"input {name!r} is not in this store (digest {digest[:12]})" for name, digest in run.input_digests.items() if not has_value(digest)
+        f"input {name!r} is not in this store (digest {digest[:12]})"
+        for name, digest in run.input_digests.items()
+        if not has_value(digest)
     ]
     files = []
     for omitted in run.snapshot.omitted if run.snapshot is not None else ():
@@ -108,7 +117,9 @@ def inspect_run(run: Run, environment: Mapping[str, Any], root: Path, has_value:
             missing.append(f"file {omitted.path!r} was left out of the snapshot ({omitted.reason}) and is {state}")
     if run.snapshot is None:
         missing.append("its code was not recorded")
-    return Preflight(changes=tuple(_environment_changes(run.environment, environment)), missing=tuple(missing), files=tuple(files))
+    return Preflight(
+        changes=tuple(_environment_changes(run.environment, environment)), missing=tuple(missing), files=tuple(files)
+    )
 
 
 def _environment_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -173,11 +184,15 @@ def _digest(node: NodeRecord) -> str | None:
     return node.output.digest if node.output is not None else None
 
 
-def _compare(path: str, old: NodeRecord, new: NodeRecord | None, store: Store | None, tolerance: float | None) -> Comparison:
+def _compare(
+    path: str, old: NodeRecord, new: NodeRecord | None, store: Store | None, tolerance: float | None
+) -> Comparison:
     before, after = _digest(old), _digest(new) if new is not None else None
     if new is None:
         if old.status in {NodeStatus.SKIPPED, NodeStatus.PENDING, NodeStatus.KILLED, NodeStatus.CANCELLED}:
-            return Comparison(path=path, verdict=UNKNOWN, before=before, after=None, detail=f"it was {old.status.value}")
+            return Comparison(
+                path=path, verdict=UNKNOWN, before=before, after=None, detail=f"it was {old.status.value}"
+            )
         return Comparison(path=path, verdict=MISSING, before=before, after=None, detail="it was not called again")
     if old.kind == "pipeline":
         same = _is_good(old) == _is_good(new)
@@ -185,7 +200,13 @@ def _compare(path: str, old: NodeRecord, new: NodeRecord | None, store: Store | 
     if old.status in {NodeStatus.KILLED, NodeStatus.CANCELLED, NodeStatus.SKIPPED, NodeStatus.RUNNING}:
         return Comparison(path=path, verdict=UNKNOWN, before=before, after=after, detail=f"it was {old.status.value}")
     if _is_good(old) != _is_good(new):
-        return Comparison(path=path, verdict=DIFFERS, before=before, after=after, detail=f"{old.status.value} -> {new.status.value}: {new.error}")
+        return Comparison(
+            path=path,
+            verdict=DIFFERS,
+            before=before,
+            after=after,
+            detail=f"{old.status.value} -> {new.status.value}: {new.error}",
+        )
     if not _is_good(old):
         same = old.error == new.error
         return Comparison(path=path, verdict=IDENTICAL if same else DIFFERS, before=None, after=None, detail=new.error)
@@ -195,7 +216,9 @@ def _compare(path: str, old: NodeRecord, new: NodeRecord | None, store: Store | 
         return Comparison(path=path, verdict=IDENTICAL, before=before, after=after)
     if tolerance is not None and store is not None and _is_close(store, before, after, tolerance):
         return Comparison(path=path, verdict=CLOSE, before=before, after=after)
-    detail = f"{old.output.preview} -> {new.output.preview}" if old.output is not None and new.output is not None else ""
+    detail = (
+        f"{old.output.preview} -> {new.output.preview}" if old.output is not None and new.output is not None else ""
+    )
     return Comparison(path=path, verdict=DIFFERS, before=before, after=after, detail=detail)
 
 
@@ -228,7 +251,13 @@ def _are_close(old: Any, new: Any, tolerance: float) -> bool:
 
 
 def reproduce_in_child(
-    run: Run, repository: Repository, preflight: Preflight, root: Path, *, into: Path | None = None, given: Mapping[str, str] | None = None
+    run: Run,
+    repository: Repository,
+    preflight: Preflight,
+    root: Path,
+    *,
+    into: Path | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> str:
     """Run a recorded run again and return the id of the new one; what its tasks print goes to stderr.
 
@@ -262,7 +291,9 @@ def reproduce_in_child(
             )
             text = answer.read()
     if not text:
-        raise UsageError(f"run {run.summary.name!r} could not be started again (exit {child.returncode})", "its messages are above")
+        raise UsageError(
+            f"run {run.summary.name!r} could not be started again (exit {child.returncode})", "its messages are above"
+        )
     result = json.loads(text)
     if "error" in result:
         raise UsageError(f"run {run.summary.name!r} could not be made again: {result['error']}", result.get("hint", ""))
@@ -275,11 +306,15 @@ def _check(run: Run, given: Mapping[str, str]) -> None:
     if run.snapshot is None or not run.summary.commit:
         raise UsageError(f"run {name!r} has no snapshot to run again", "runs outside a git work tree keep no code")
     if not run.target:
-        raise UsageError(f"the pipeline of run {name!r} cannot be imported again", "it was defined at a prompt or inside a function")
+        raise UsageError(
+            f"the pipeline of run {name!r} cannot be imported again", "it was defined at a prompt or inside a function"
+        )
     secrets = [path for path in _secrets(run.description) if path not in given]
     if secrets:
         names = " ".join(f"-p {path}=..." for path in secrets)
-        raise UsageError(f"run {name!r} used secret params that no record holds: {', '.join(secrets)}", f"give them again: {names}")
+        raise UsageError(
+            f"run {name!r} used secret params that no record holds: {', '.join(secrets)}", f"give them again: {names}"
+        )
 
 
 def _secrets(description: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -307,5 +342,3 @@ def _worktree(repository: Repository, commit: str, into: Path | None) -> Iterato
     finally:
         remove_worktree(repository, parent / "tree")
         shutil.rmtree(parent, ignore_errors=True)
-
-

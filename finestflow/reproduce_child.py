@@ -31,7 +31,9 @@ def main(answer: str) -> None:
         answer: File that the result is written to.
     """
     request = json.loads(sys.stdin.read())
-    sys.path[:] = [entry for entry in sys.path if entry]  # `-c` puts the working directory first; the run had its own path
+    sys.path[:] = [
+        entry for entry in sys.path if entry
+    ]  # `-c` puts the working directory first; the run had its own path
     try:
         result = {"run": _reproduce(request)}
     except FinestflowError as error:
@@ -45,7 +47,9 @@ def _reproduce(request: Mapping[str, Any]) -> str:
     before = workspace.journal.load(request["commit"])
     pipeline, inputs = _make(workspace, before, root, request["given"])
     settings = before.settings
-    options = RunOptions(cache=False, seed=settings.get("seed", 0), context=load_value(settings.get("context", {}), workspace.store.load))
+    options = RunOptions(
+        cache=False, seed=settings.get("seed", 0), context=load_value(settings.get("context", {}), workspace.store.load)
+    )
     finished = workspace.run(
         pipeline, kwargs=inputs, options=options, argv=before.argv, reproduces=before.summary.id, judge=judge(before)
     )
@@ -58,5 +62,7 @@ def _make(workspace: Workspace, before: Run, root: Path, given: Mapping[str, str
     find_object(before.target, root)  # the file first, so that its classes have their module
     pipeline = load_task(before.description, lambda use: find_object(use, root), workspace.store.load, given)
     assert isinstance(pipeline, Pipeline)
-    inputs = {name: load_value(value, workspace.store.load) for name, value in before.inputs.items() if name not in given}
+    inputs = {
+        name: load_value(value, workspace.store.load) for name, value in before.inputs.items() if name not in given
+    }
     return pipeline, workspace.configure(pipeline, given.items(), inputs)

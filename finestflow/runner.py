@@ -73,6 +73,7 @@ class RunOptions:
     echo: bool = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", (self.tags,) if isinstance(self.tags, str) else tuple(self.tags))
         if self.executor not in {"auto", *EXECUTORS}:
             raise UsageError(f"there is no executor {self.executor!r}", f"this version has: {', '.join(EXECUTORS)}")
 
@@ -179,7 +180,9 @@ class Runner:
         self._warn = warn
         self._performer = Performer(store.encode, clock)
 
-    def run(self, request: RunRequest, tracking: Tracking, listener: Callable[[Mapping[str, Any]], None] | None = None) -> Finished:
+    def run(
+        self, request: RunRequest, tracking: Tracking, listener: Callable[[Mapping[str, Any]], None] | None = None
+    ) -> Finished:
         """Make a run: everything from the live folder to the commit.
 
         The error of a failed run is in the result; the run is recorded all the same. ``KeyboardInterrupt`` is recorded as cancelled and
@@ -252,12 +255,16 @@ class Runner:
             bound = signature.bind(*request.args, **request.kwargs) if signature is not None else None
         except TypeError as error:
             name = request.pipeline.task_name
-            raise UsageError(f"{name!r} cannot be called like that: {error}", f"its inputs are {name}{signature}") from None
+            raise UsageError(
+                f"{name!r} cannot be called like that: {error}", f"its inputs are {name}{signature}"
+            ) from None
         if bound is not None:
             bound.apply_defaults()
         given = dict(bound.arguments) if bound is not None else dict(request.kwargs)
         described = {name: dump_value(value, self._put) for name, value in given.items()}
-        digests = {name: data["$digest"] for name, data in described.items() if isinstance(data, dict) and "$digest" in data}
+        digests = {
+            name: data["$digest"] for name, data in described.items() if isinstance(data, dict) and "$digest" in data
+        }
         return described, digests
 
     def _put(self, value: Any) -> str:
@@ -321,7 +328,9 @@ class Runner:
         if finished.error is None and session.failure is not None:
             finished.error = session.failure.error
 
-    def _end(self, request: RunRequest, session: Session, finished: Finished, telling: _Telling, *, is_plan: bool) -> None:
+    def _end(
+        self, request: RunRequest, session: Session, finished: Finished, telling: _Telling, *, is_plan: bool
+    ) -> None:
         error = finished.error
         status = RunStatus.OK if error is None else RunStatus.FAILED
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -355,7 +364,9 @@ class Runner:
             tracking.publish(finished.run, live)
         except (FinestflowError, OSError) as error:
             live.close()
-            self._warn(f"run {finished.run.summary.name} could not be recorded yet: {error}; the next finestflow command tries again")
+            self._warn(
+                f"run {finished.run.summary.name} could not be recorded yet: {error}; the next finestflow command tries again"
+            )
 
 
 class _Telling:
@@ -482,6 +493,3 @@ def _named_outputs(result: Any) -> dict[str, str]:
 
     visit(result, "")
     return found
-
-
-

@@ -143,7 +143,9 @@ class Session:
         if holds_output(value):
             return self._container_token(node, name, value)
         digest, token = self.lookup.value_token(value)
-        node.inputs[name] = {"digest": digest, "preview": repr(value)[:80]} if type(value) in _SHOWN else {"digest": digest}
+        node.inputs[name] = (
+            {"digest": digest, "preview": repr(value)[:80]} if type(value) in _SHOWN else {"digest": digest}
+        )
         return token
 
     def _container_token(self, node: Node, name: str, value: Any) -> str:
@@ -194,14 +196,16 @@ class Session:
             return "forced"
         verdict = self.lookup.find(node.key, self.context)  # type: ignore[arg-type]
         if verdict.entry is None:
-            return verdict.why or self.lookup.explain_miss(node.path, static, {name: entry["digest"] for name, entry in node.inputs.items()})
+            return verdict.why or self.lookup.explain_miss(
+                node.path, static, {name: entry["digest"] for name, entry in node.inputs.items()}
+            )
         self._hit(node, static, verdict.entry)
         return None
 
     def _wait_for_other(self, node: Node, static: Static) -> bool:
         """Wait while another run computes the same key; return whether its result serves."""
         self.emit({"e": "note", "node": node.path, "text": "waiting: another run is computing this"})
-        assert self._claims is not None  # noqa: S101 - the caller saw it
+        assert self._claims is not None
         self._claims.take(node.key, wait=_LONGEST_WAIT)  # type: ignore[arg-type]
         verdict = self.lookup.find(node.key, self.context, fresh=True)  # type: ignore[arg-type]
         if verdict.entry is None:
@@ -227,14 +231,19 @@ class Session:
 
     def _replay(self, node: Node, effects: Mapping[str, Any]) -> None:
         for name, value, step in effects.get("metrics", ()):
-            self.emit({"e": "metric", "node": node.path, "name": name, "value": value, "step": step, "t": self.clock.time()}, lazy=True)
+            self.emit(
+                {"e": "metric", "node": node.path, "name": name, "value": value, "step": step, "t": self.clock.time()},
+                lazy=True,
+            )
         for name, digest in effects.get("context", {}).items():
             self.context[name] = self.store.load(digest)
 
     # -- misses ------------------------------------------------------------------------------------------------------------------------
 
-    def _run(self, node: Node, static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_cached: bool) -> None:
-        assert self.executor is not None  # noqa: S101 - a plan never comes here
+    def _run(
+        self, node: Node, static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_cached: bool
+    ) -> None:
+        assert self.executor is not None
         context = self.context.view()
         node.status = NodeStatus.RUNNING
         key: str = node.key or ""
@@ -311,14 +320,13 @@ class Session:
     def _put(self, value: Any) -> Digest:
         encoded = self.store.encode(value)
         self.store.add_value(encoded)
-        digest: Digest = encoded.digest
-        return digest
+        return Digest(encoded.digest)
 
     # -- failures ----------------------------------------------------------------------------------------------------------------------
 
     def _fail(self, node: Node, static: Static, outcome: Outcome) -> None:
         error = outcome.error
-        assert error is not None  # noqa: S101 - the caller saw it
+        assert error is not None
         node.status = NodeStatus.FAILED
         node.error = error
         if node.attempts:
@@ -366,14 +374,18 @@ class Session:
             event["static"] = static.hash
             if static.hash not in self._described:
                 self._described.add(static.hash)
-                self.emit({"e": "static", "id": static.hash, "params": static.params, "code": dict(static.code)}, lazy=True)
+                self.emit(
+                    {"e": "static", "id": static.hash, "params": static.params, "code": dict(static.code)}, lazy=True
+                )
         if log is not None:
             event["log"] = log
         self.emit(event, lazy=node.status not in _TOLD_AT_ONCE)
 
     def metric(self, path: str, name: str, value: float, step: float | None) -> None:
         """Emit one number of a call."""
-        self.emit({"e": "metric", "node": path, "name": name, "value": value, "step": step, "t": self.clock.time()}, lazy=True)
+        self.emit(
+            {"e": "metric", "node": path, "name": name, "value": value, "step": step, "t": self.clock.time()}, lazy=True
+        )
 
     def progress(self, path: str, done: float, total: float | None) -> None:
         """Emit how far a call is."""
@@ -435,7 +447,10 @@ class BodyFrame:
         session = self.session
         node = Structure(path, session, pipeline)
         session.nodes[path] = node
-        session.emit({"e": "start", "path": path, "task": node.identity, "kind": "pipeline", "t": session.clock.time()}, lazy=True)
+        session.emit(
+            {"e": "start", "path": path, "task": node.identity, "kind": "pipeline", "t": session.clock.time()},
+            lazy=True,
+        )
         begin = session.clock.monotonic()
         with running(BodyFrame(session, pipeline, path + "/")):
             try:
@@ -474,7 +489,10 @@ def _named(static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
         given = list(zip(names, args, strict=False))
     else:
         fixed = size - 1 if static.is_open else size
-        given = [(names[i] if i < fixed else f"{names[fixed] if static.is_open else 'argument'}[{i - fixed}]", v) for i, v in enumerate(args)]
+        given = [
+            (names[i] if i < fixed else f"{names[fixed] if static.is_open else 'argument'}[{i - fixed}]", v)
+            for i, v in enumerate(args)
+        ]
     if kwargs:
         given += sorted(kwargs.items())
     return given
@@ -488,4 +506,3 @@ def _attempt(outcome: Outcome) -> dict[str, Any]:
         "status": "failed",
         "error": f"{type(error).__name__}: {error}",
     }
-

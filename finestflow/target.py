@@ -45,7 +45,9 @@ def load_pipeline(target: str, root: Path) -> Pipeline:
     if isinstance(found, type) and issubclass(found, Pipeline):
         return found()
     if isinstance(found, Task) or (isinstance(found, type) and issubclass(found, Task)):
-        raise UsageError(f"{target!r} is a task, not a pipeline", "name a subclass of Pipeline; a task alone is called from Python")
+        raise UsageError(
+            f"{target!r} is a task, not a pipeline", "name a subclass of Pipeline; a task alone is called from Python"
+        )
     raise UsageError(f"{target!r} is no pipeline, but a {type(found).__name__}", "name a subclass of Pipeline")
 
 
@@ -112,11 +114,15 @@ def _guarded(load: Callable[[], Any], what: str, undo: Callable[[], Any]) -> Non
         raise
     except ModuleNotFoundError as error:
         undo()
-        raise UsageError(f"cannot import {what!r}: {error}", "check the name, and that its packages are installed") from error
+        raise UsageError(
+            f"cannot import {what!r}: {error}", "check the name, and that its packages are installed"
+        ) from error
     except (Exception, SystemExit) as error:
         undo()
         where = _where(error, what)
-        raise UsageError(f"importing {what!r} raised {type(error).__name__}: {error}{where}", "python must be able to import it") from error
+        raise UsageError(
+            f"importing {what!r} raised {type(error).__name__}: {error}{where}", "python must be able to import it"
+        ) from error
     finally:
         if launcher is not None:
             set_launcher(launcher)
@@ -139,12 +145,16 @@ def _where(error: BaseException, what: str) -> str:
 def _file_of(place: str, root: Path) -> Path:
     path = Path(place) if Path(place).is_absolute() else root / place
     if not path.is_file():
-        raise NotFoundError(f"there is no file {place!r}", "give the path of a Python file, as in finestflow run file.py:Class")
+        raise NotFoundError(
+            f"there is no file {place!r}", "give the path of a Python file, as in finestflow run file.py:Class"
+        )
     return path.resolve()
 
 
 def _is_pipeline(value: Any) -> bool:
-    return isinstance(value, Pipeline) or (isinstance(value, type) and issubclass(value, Pipeline) and value is not Pipeline)
+    return isinstance(value, Pipeline) or (
+        isinstance(value, type) and issubclass(value, Pipeline) and value is not Pipeline
+    )
 
 
 def _only_pipeline(module: ModuleType, target: str) -> Any:
@@ -156,7 +166,10 @@ def _only_pipeline(module: ModuleType, target: str) -> Any:
             return next(iter(candidates.values()))
     if not own:
         raise UsageError(f"there is no pipeline in {target!r}", "define a subclass of Pipeline in it")
-    raise UsageError(f"there are several pipelines in {target!r}", f"name one: {', '.join(f'{target}:{name}' for name in sorted(own))}")
+    raise UsageError(
+        f"there are several pipelines in {target!r}",
+        f"name one: {', '.join(f'{target}:{name}' for name in sorted(own))}",
+    )
 
 
 def target_of(pipeline: Pipeline, root: Path) -> str:
@@ -191,7 +204,9 @@ def sources_of(pipeline: Pipeline) -> dict[str, str]:
     names = {name for value in list(vars(module).values()) for name in _code_files(value, module.__name__)}
     found = {name: "".join(linecache.getlines(name)) for name in sorted(names) if not Path(name).is_file()}
     words = sys.orig_argv
-    if not found.get("<string>") and "<string>" in names and "-c" in words[:-1]:  # before 3.13 linecache does not know it
+    if (
+        not found.get("<string>") and "<string>" in names and "-c" in words[:-1]
+    ):  # before 3.13 linecache does not know it
         found["<string>"] = words[words.index("-c") + 1]
     return {name: text for name, text in found.items() if text}
 

@@ -55,14 +55,23 @@ def verify_journal(repository: Repository, journal: Journal) -> Iterator[Finding
         except FinestflowError as error:
             yield Finding(place="journal", name=commit.oid, message=error.message, hint=error.hint)
             continue
-        if summary is not None and summary.id != run.summary.id:
+        if summary.id != run.summary.id:
             yield Finding(place="journal", name=commit.oid, message="its message and its record name different runs")
         if run.summary.id in seen:
-            yield Finding(place="journal", name=commit.oid, message=f"run {run.summary.id} is also in commit {seen[run.summary.id][:12]}")
+            yield Finding(
+                place="journal",
+                name=commit.oid,
+                message=f"run {run.summary.id} is also in commit {seen[run.summary.id][:12]}",
+            )
         seen[run.summary.id] = commit.oid
 
 
 def verify_store(store: Store, *, deep: bool = False) -> Iterator[Finding]:
     """Check the store; ``deep`` reads and hashes every object."""
     for problem in store.verify(deep=deep):
-        yield Finding(place="store", name=problem.digest, message=problem.message, hint="nothing is lost: its task runs again when it is needed")
+        yield Finding(
+            place="store",
+            name=problem.digest,
+            message=problem.message,
+            hint="nothing is lost: its task runs again when it is needed",
+        )

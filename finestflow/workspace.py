@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,8 +146,9 @@ class Workspace:
         """A folder of this process for private copies of artifacts; it goes when the process ends."""
         import tempfile
 
-        self._scratch = tempfile.TemporaryDirectory(prefix="finestflow-", ignore_cleanup_errors=True)
-        return Path(self._scratch.name)
+        path = tempfile.mkdtemp(prefix="finestflow-")
+        self._drop_scratch = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        return Path(path)
 
     def require_repository(self) -> Repository:
         """Return the repository, or raise with what to do about it."""
@@ -240,7 +242,10 @@ class Workspace:
 
     def problems(self, query: str) -> list[str]:
         """Return what a query says that is not understood."""
-        return [f"{problem.text}{f': {problem.hint}' if problem.hint else ''}" for problem in self.parse_query(query).problems]
+        return [
+            f"{problem.text}{f': {problem.hint}' if problem.hint else ''}"
+            for problem in self.parse_query(query).problems
+        ]
 
     def live_runs(self) -> list[RunSummary]:
         """Return the runs that are going on, newest first."""
@@ -298,13 +303,19 @@ class Workspace:
         whole = self.load_run(run)
         if node is not None:
             if node and node not in whole.nodes:
-                raise NotFoundError(f"run {whole.summary.name!r} has no node {node!r}", f"its nodes: {', '.join(whole.nodes)}")
+                raise NotFoundError(
+                    f"run {whole.summary.name!r} has no node {node!r}", f"its nodes: {', '.join(whole.nodes)}"
+                )
             return self._node_log(whole, node) or b""
         parts = []
         for path in ["", *whole.nodes]:
             text = self._node_log(whole, path)
             if text:
-                parts.append(f"== {path or whole.summary.pipeline} ==\n".encode() + text + (b"" if text.endswith(b"\n") else b"\n"))
+                parts.append(
+                    f"== {path or whole.summary.pipeline} ==\n".encode()
+                    + text
+                    + (b"" if text.endswith(b"\n") else b"\n")
+                )
         return b"".join(parts)
 
     def _node_log(self, run: Run, node: str) -> bytes | None:
@@ -339,11 +350,15 @@ class Workspace:
         address = run.outputs.get(address, address)
         node_path = next((path for path in _prefixes(address) if path in run.nodes), None)
         if node_path is None:
-            raise NotFoundError(f"run {run.summary.name!r} has no node {address!r}", f"its nodes: {', '.join(run.nodes)}")
+            raise NotFoundError(
+                f"run {run.summary.name!r} has no node {address!r}", f"its nodes: {', '.join(run.nodes)}"
+            )
         node = run.nodes[node_path]
         if node.output is None or node.output.digest is None:
             reason = node.output.note if node.output is not None else f"it is {node.status.value}"
-            raise NotFoundError(f"{node_path!r} of run {run.summary.name!r} has no stored output: {reason}", "run it again")
+            raise NotFoundError(
+                f"{node_path!r} of run {run.summary.name!r} has no stored output: {reason}", "run it again"
+            )
         return node, node.output, address[len(node_path) :]
 
     def load_output(self, run: str | Run, address: str = "") -> Any:
@@ -360,7 +375,8 @@ class Workspace:
         self._import_project(whole)
         if not self.store.has(output.digest):
             raise NotFoundError(
-                f"the value of {address!r} of run {whole.summary.name!r} is not in this store", f"finestflow reproduce {whole.summary.id}"
+                f"the value of {address!r} of run {whole.summary.name!r} is not in this store",
+                f"finestflow reproduce {whole.summary.id}",
             )
         value = self.store.load(output.digest)
         return take_part(value, _parse_part(rest)) if rest else value
@@ -394,7 +410,9 @@ class Workspace:
         alive = [run.name for run in chosen if not run.commit]
         if alive:
             raise LockedError(f"run {alive[0]!r} is still going on", "wait for its end")
-        what = ", ".join(f"{name.replace('_', ' ')} {value}" if value != "" else f"no {name}" for name, value in change.items())
+        what = ", ".join(
+            f"{name.replace('_', ' ')} {value}" if value != "" else f"no {name}" for name, value in change.items()
+        )
         changes = {run.id: Change(**change) for run in chosen}
         self.annotations.change(changes, f"{what}: {', '.join(run.name for run in chosen)}", now=self.clock.time())
         self.index.refresh(self.require_repository())
@@ -436,7 +454,9 @@ class Workspace:
 
         live = self.live_runs()
         if live:
-            raise LockedError(f"run {live[0].name!r} is going on", 'wait for its end, or stop it with "finestflow stop"')
+            raise LockedError(
+                f"run {live[0].name!r} is going on", 'wait for its end, or stop it with "finestflow stop"'
+            )
         query = self.parse_query(keep) if keep else None
         rules = GcRules(
             keep_last=keep_last,
@@ -513,27 +533,38 @@ class Workspace:
         Args:
             target: A pipeline of ``.finestflow.toml``, ``file.py:Class`` or ``module:Class``; None takes ``default-pipeline``.
         """
-        from finestflow.target import load_pipeline
         from finestflow.errors import nearest_hint
+        from finestflow.target import load_pipeline
 
         known = self.config.pipelines
         name = target or self.config.default_pipeline or (next(iter(known)) if len(known) == 1 else None)
         if name is None:
-            hint = f"pipelines of {self.config.file.name}: {', '.join(known)}" if known and self.config.file else "finestflow run file.py:Class"
+            hint = (
+                f"pipelines of {self.config.file.name}: {', '.join(known)}"
+                if known and self.config.file
+                else "finestflow run file.py:Class"
+            )
             raise UsageError("no pipeline is named", hint)
         configured = known.get(name)
         if configured is None:
             if ":" not in name and not name.endswith(".py") and "/" not in name and "." not in name:
-                raise UsageError(f"there is no pipeline {name!r}", nearest_hint(name, known, "pipelines") if known else "finestflow run file.py:Class")
+                raise UsageError(
+                    f"there is no pipeline {name!r}",
+                    nearest_hint(name, known, "pipelines") if known else "finestflow run file.py:Class",
+                )
             return load_pipeline(name, self.folder), {}
         if configured.target is None:
-            raise UsageError(f"pipeline {name!r} has no target", f'write target = "file.py:Class" in [pipelines.{name}]')
+            raise UsageError(
+                f"pipeline {name!r} has no target", f'write target = "file.py:Class" in [pipelines.{name}]'
+            )
         base = self.config.file.parent if self.config.file is not None else self.folder
         pipeline = load_pipeline(configured.target, base)
         self._set_params(pipeline, configured.params)
         return pipeline, dict(configured.inputs)
 
-    def configure(self, pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inputs: dict[str, Any]) -> dict[str, Any]:
+    def configure(
+        self, pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inputs: dict[str, Any]
+    ) -> dict[str, Any]:
         """Set params and inputs by path; returns the inputs.
 
         Args:
@@ -561,7 +592,9 @@ class Workspace:
             store=self.store,
             fingerprinter=self.fingerprinter,
             clock=self.clock,
-            environment=lambda: read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json"),
+            environment=lambda: read_environment(
+                self.environ, self.config.run.record_env, self.state_dir / "environment.json"
+            ),
             root=self.root,
             warn=self.warn,
         )
@@ -628,7 +661,9 @@ class Workspace:
     def _tracking(self) -> Tracking:
         from finestflow.runner import Tracking
 
-        return Tracking(open_live=self._open_live, snapshot=self._snapshot, publish=self._publish, is_alone=self._is_alone)
+        return Tracking(
+            open_live=self._open_live, snapshot=self._snapshot, publish=self._publish, is_alone=self._is_alone
+        )
 
     def _open_live(self, run_id: RunId) -> LiveFolder | None:
         if self.repository is None or self.repository.work_tree is None:
@@ -642,7 +677,9 @@ class Workspace:
             return LiveFolder.create(self.repository.state_dir, run_id)
         except OSError as error:
             if self.config.tracking == "required":
-                raise RepositoryError(f"cannot write below {str(self.repository.state_dir)!r}: {error.strerror}", "make it writable") from error
+                raise RepositoryError(
+                    f"cannot write below {str(self.repository.state_dir)!r}: {error.strerror}", "make it writable"
+                ) from error
             self.warn(f"this run is not recorded: {error.strerror}: {str(self.repository.state_dir)!r}")
             return None
 
@@ -712,9 +749,13 @@ class Workspace:
         start_maintenance(repository)
 
     def close(self) -> None:
-        """Write what is pending and close files."""
+        """Write what is pending, close files, and remove private copies of artifacts."""
         if "store" in self.__dict__:
             self.store.close()
+        if "index" in self.__dict__:
+            self.index.close()
+        if "scratch" in self.__dict__:
+            self._drop_scratch()
 
 
 def _prefixes(address: str) -> Iterable[str]:
@@ -745,7 +786,9 @@ def _parse_part(text: str) -> tuple[tuple[str, Any], ...]:
 @contextmanager
 def _polite_end() -> Iterator[None]:
     """Let a run that is asked to end (SIGTERM) be recorded as cancelled first; a handler of the program's own stays."""
-    is_ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
     if not is_ours:
         yield
         return
@@ -778,9 +821,7 @@ def launch(pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     from finestflow.view import RunView
 
     workspace = current()
-    given = dict(pipeline.run_options)
-    known = {field.name for field in fields(RunOptions)}
-    options = RunOptions(**{name: tuple(value) if name == "tags" else value for name, value in given.items() if name in known})
+    options = RunOptions(**pipeline.run_options)
     finished = workspace.run(pipeline, args, kwargs, options=options, argv=tuple(sys.argv))
     pipeline.set_last_run(RunView(workspace, finished.run))
     if finished.error is not None:

@@ -35,7 +35,9 @@ class RunConfig:
     """``[run]``: how tasks run."""
 
     executor: str = _setting(
-        one_of("auto", "sequential", "process", "dask", "ray"), "auto", "How tasks run; `auto` takes the best that is there."
+        one_of("auto", "sequential", "process", "dask", "ray"),
+        "auto",
+        "How tasks run; `auto` takes the best that is there.",
     )
     jobs: int | None = _setting(JOBS, "auto", "Number of workers; `auto` is one a core.")
     start_method: str = _setting(

@@ -168,7 +168,11 @@ def _check_attributes(task: Task, before: dict[str, Any], outcome: Outcome) -> N
     after = task.__dict__
     if len(after) == len(before) and all(before.get(name, outcome) is value for name, value in after.items()):
         return
-    changed = sorted(name for name, value in after.items() if not name.startswith("_") and before.get(name, outcome) is not value)
+    changed = sorted(
+        name for name, value in after.items() if not name.startswith("_") and before.get(name, outcome) is not value
+    )
     if changed:
         names = ", ".join(f"self.{name}" for name in changed)
-        outcome.notes.append(f"run() sets {names}: a hit or another process will not see it; return it, or set it in initialize()")
+        outcome.notes.append(
+            f"run() sets {names}: a hit or another process will not see it; return it, or set it in initialize()"
+        )

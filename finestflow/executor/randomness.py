@@ -34,7 +34,16 @@ def _has_drawn(generators: Any) -> bool:
 class SeededGenerators:
     """The global generators, seeded for one call."""
 
-    __slots__ = ("_numpy", "_numpy_after", "_numpy_before", "_python_before", "_python_next", "_torch", "_torch_after", "_torch_before")
+    __slots__ = (
+        "_numpy",
+        "_numpy_after",
+        "_numpy_before",
+        "_python_before",
+        "_python_next",
+        "_torch",
+        "_torch_after",
+        "_torch_before",
+    )
 
     def __init__(self, seed: int) -> None:
         self._python_before = random.getstate()
@@ -61,7 +70,12 @@ class SeededGenerators:
         random.setstate(self._python_before)
         if self._numpy is not None:
             now = self._numpy.get_state()
-            drew = drew or now[2] != self._numpy_after[2] or now[3] != self._numpy_after[3] or bool((now[1] != self._numpy_after[1]).any())
+            drew = (
+                drew
+                or now[2] != self._numpy_after[2]
+                or now[3] != self._numpy_after[3]
+                or bool((now[1] != self._numpy_after[1]).any())
+            )
             self._numpy.set_state(self._numpy_before)
         else:
             drew = drew or _has_drawn(sys.modules.get("numpy.random"))

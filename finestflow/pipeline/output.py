@@ -9,6 +9,7 @@ faked. The runner supplies the ``Handle`` that knows the node.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import operator
 import os
@@ -313,8 +314,9 @@ def _items(value: Any) -> Iterable[Any]:
     if isinstance(value, (set, frozenset)):
         _refuse_outputs(value)
         return ()
-    fields = getattr(type(value), "__dataclass_fields__", ())
-    return [getattr(value, name, None) for name in fields]
+    if hasattr(type(value), "__dataclass_fields__"):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    return ()
 
 
 def _refuse_outputs(keys: Iterable[Any]) -> None:
@@ -343,7 +345,7 @@ def resolve(value: Any, load: Callable[[Output], Any] | None = None) -> Any:
         for key, item in value.items():
             twin[key] = resolve(item, load)
     else:
-        for name in type(value).__dataclass_fields__:
-            if hasattr(value, name):
-                object.__setattr__(twin, name, resolve(getattr(value, name), load))  # frozen ones as well
+        for field in dataclasses.fields(value):
+            if hasattr(value, field.name):
+                object.__setattr__(twin, field.name, resolve(getattr(value, field.name), load))  # frozen ones as well
     return twin

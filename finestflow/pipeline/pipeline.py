@@ -23,24 +23,7 @@ from finestflow.pipeline.task import FunctionTask, Task, shown_params, signature
 
 __all__ = ["ChildSpec", "Pipeline", "import_target", "is_compatible"]
 
-_OPTIONS = frozenset(
-    {
-        "cache",
-        "context",
-        "executor",
-        "force",
-        "from_run",
-        "jobs",
-        "keep_going",
-        "name",
-        "note",
-        "seed",
-        "start",
-        "stop",
-        "tags",
-        "timeout",
-    }
-)
+_OPTIONS = frozenset({"cache", "context", "executor", "force", "jobs", "keep_going", "name", "note", "seed", "tags"})
 
 
 class ChildSpec:
