@@ -133,7 +133,7 @@ class Lookup:
         warm = blake3(f"{base}|{';'.join(all_tokens)}".encode()).hexdigest()
         if meta.cache is False:
             problem = "caching is off for this task (Meta.cache = False)"
-        static = Static(
+        return Static(
             identity,
             static_hash,
             warm,
@@ -146,7 +146,6 @@ class Lookup:
             problem,
             volatile,
         )
-        return static
 
     def _param_token(self, name: str, value: Any) -> str:
         digested = self.store.digest(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,7 @@ class RunOptions:
     force: bool | str | tuple[str, ...] = ()
     name: str = ""
     note: str = ""
-    tags: tuple[str, ...] = ()
+    tags: Iterable[str] = ()
     keep_going: bool = False
     context: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0

@@ -175,7 +175,7 @@ class Workspace:
             verify_always=self.config.store.verify == "always",
             root=self.root,
             of_code=lambda code: self.fingerprinter.of_function(code).hash,
-            is_project=lambda code: self.fingerprinter.is_project(code),
+            is_project=lambda code: self.fingerprinter.is_project(code),  # noqa: PLW0108 - made when it is first asked
             scratch=self.scratch,
             warn=self.warn,
         )
