@@ -95,7 +95,7 @@ def _read_layer(file: Path | None, kind: str) -> Iterator[_Written]:
         return
     try:
         text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {str(file)!r}: {error}") from error
