@@ -124,7 +124,9 @@ class TestValues:
         assert load_value(data, kept.__getitem__) == [b"bytes"]
 
     @pytest.mark.parametrize(
-        "value", [b"x", lambda: 0, functools.partial(len), "a".upper, enum.Enum("Local", "A").A], ids=repr
+        "value",
+        [b"x", lambda: 0, functools.partial(len), "a".upper, enum.Enum("Local", "A").A],
+        ids=["bytes", "lambda", "partial", "bound method", "local enum"],
     )
     def test_what_nobody_can_keep_is_marked(self, value):
         def put(value):
