@@ -7,9 +7,10 @@ Invariant: what cannot be part of the key makes the call uncached, with a reason
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,8 @@ class Static:
         notes: What the fingerprint cannot see.
         names: Names of positional inputs; the last one repeats when ``is_open``.
         problem: Why calls cannot be cached; empty when they can.
-        reads: Whether entries are looked up and written at all.
+        is_volatile: Whether a param may be changed in place.
+        store: Where entries and outputs go.
         about: Digest of the stored description that ``why`` compares with.
     """
 
@@ -58,6 +60,7 @@ class Static:
     ignore: frozenset[str]
     problem: str
     is_volatile: bool
+    store: Store
     about: str = ""
 
 
@@ -77,12 +80,14 @@ class Lookup:
         store: Where entries are.
         fingerprinter: Fingerprints code.
         seed: The run's seed.
+        open_store: Opens the store in a folder, for tasks with one of their own.
         earlier: Key of each node of the pipeline's last run, by path.
     """
 
     store: Store
     fingerprinter: Fingerprinter
     seed: int
+    open_store: Callable[[str], Store]
     earlier: Mapping[str, str] = field(default_factory=dict)
     _classes: dict[str, str] = field(default_factory=dict)
 
@@ -145,6 +150,7 @@ class Lookup:
             frozenset(meta.ignore),
             problem,
             volatile,
+            self.open_store(meta.cache) if isinstance(meta.cache, str) else self.store,
         )
 
     def _param_token(self, name: str, value: Any) -> str:
@@ -172,13 +178,12 @@ class Lookup:
         found = self._classes.get(name)
         if found is None:
             module_name, _, qualname = name.partition(":")
-            target: Any = sys.modules.get(module_name)
-            if target is None:
-                import importlib
-
-                target = importlib.import_module(module_name)
-            for part in qualname.split("."):
-                target = getattr(target, part)
+            try:
+                target: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
+                for part in qualname.split("."):
+                    target = getattr(target, part)
+            except (ImportError, AttributeError) as error:
+                raise FinestflowError(f"its class {name!r} cannot be found: {error}") from error
             found = self._classes[name] = self.fingerprinter.of_class(target).hash
         return found
 
@@ -191,20 +196,21 @@ class Lookup:
 
     # -- entries -----------------------------------------------------------------------------------------------------------------------
 
-    def find(self, key: Fingerprint, context: Context, *, fresh: bool = False) -> Verdict:
+    def find(self, key: Fingerprint, context: Context, store: Store, *, fresh: bool = False) -> Verdict:
         """Return the entry that serves a key, its observed dependencies verified and its output there.
 
         Args:
             key: Key of a call.
             context: The call's view of the context.
+            store: Where to look.
             fresh: Look for what other processes have added meanwhile.
         """
         why = ""
-        for entry in self.store.find_entries(key, fresh=fresh):
+        for entry in store.find_entries(key, fresh=fresh):
             reason = self._stale_reason(entry.observed, key, context)
             if reason:
                 why = why or reason
-            elif self.store.has(entry.value):
+            elif store.has(entry.value):
                 return Verdict(entry)
             else:
                 why = "its stored output is missing or damaged"
@@ -232,7 +238,7 @@ class Lookup:
     def explain_miss(self, path: str, static: Static, inputs: Mapping[str, str]) -> str:
         """Say what changed since the last run of the pipeline at this node."""
         earlier = self.earlier.get(path)
-        entries = self.store.find_entries(earlier) if earlier else []
+        entries = static.store.find_entries(earlier) if earlier else []
         if not entries:
             return "no earlier result"
         before = json.loads(entries[0].effects or "{}")
@@ -249,7 +255,9 @@ class Lookup:
 
 def compose_key(static: Static, tokens: Sequence[tuple[str, str]]) -> Fingerprint:
     """Return the key of a call from its static part and the tokens of its inputs, by name."""
-    text = static.hash + "".join([f"|{name}={token}" for name, token in tokens if name not in static.ignore])
+    text = static.hash + "".join(
+        [f"|{len(name)}:{name}={token}" for name, token in tokens if name not in static.ignore]
+    )
     return Fingerprint(blake3(text.encode()).hexdigest())
 
 

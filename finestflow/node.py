@@ -10,6 +10,7 @@ import inspect
 import typing
 from typing import TYPE_CHECKING, Any
 
+from finestflow.cache.codec import MissingValueError
 from finestflow.cache.fingerprint import task_identity
 from finestflow.errors import TaskFailedError
 from finestflow.model import Digest, Fingerprint, NodeStatus, RunId
@@ -17,7 +18,10 @@ from finestflow.pipeline.output import Output, Part, handle_of, part_of, part_te
 from finestflow.pipeline.task import signature_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from finestflow.cache.codec import Encoded
+    from finestflow.lookup import Static
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.pipeline.task import Task
     from finestflow.session import Session
@@ -60,6 +64,7 @@ class Node:
     attempts: tuple[dict[str, Any], ...] = ()
     error: BaseException | None = None
     info: Encoded | None = None
+    call: tuple[Static, tuple[Any, ...], Mapping[str, Any]] | None = None
     shared: Any = _NOTHING
     problem = ""
     _loaded: Any = _NOTHING
@@ -112,8 +117,23 @@ class Node:
         if self.shared is not _NOTHING:
             return take_part(self.shared, self._locate(part))
         assert self.info is not None  # only a node that has its result is asked
-        value = self.session.store.load(self.info.digest)
+        value = self._load_stored()
         return take_part(value, self._locate(part)) if part else value
+
+    def _load_stored(self) -> Any:
+        """Load the output; a hit whose value is lost after all runs."""
+        assert self.call is not None
+        assert self.info is not None
+        store = self.call[0].store
+        try:
+            return store.load(self.info.digest)
+        except MissingValueError:
+            if self.status is not NodeStatus.HIT or self.session.executor is None:
+                raise
+            self.session.compute_again(self)
+            if self.error is not None:
+                raise self.error from None
+            return store.load(self.info.digest) if self.problem == "" else self.shared
 
     def value(self, part: Part) -> Any:
         """Return a part of the value, for the body of the pipeline; raise the error of the call when it failed."""

@@ -155,6 +155,7 @@ class Runner:
 
     Args:
         store: Values and entries.
+        open_store: Opens the store in a folder, for tasks with one of their own.
         fingerprinter: Fingerprints of code.
         clock: Where the time comes from.
         environment: What ``read_environment`` found; asked for once a run.
@@ -166,6 +167,7 @@ class Runner:
         self,
         *,
         store: Store,
+        open_store: Callable[[str], Store],
         fingerprinter: Fingerprinter,
         clock: Clock,
         environment: Callable[[], Mapping[str, Any]],
@@ -178,7 +180,8 @@ class Runner:
         self._environment = environment
         self._root = root
         self._warn = warn
-        self._performer = Performer(store.encode, clock)
+        self._open_store = open_store
+        self._performer = Performer(clock)
 
     def run(
         self, request: RunRequest, tracking: Tracking, listener: Callable[[Mapping[str, Any]], None] | None = None
@@ -290,7 +293,7 @@ class Runner:
         options, pipeline = request.options, request.pipeline
         self._fingerprinter.refresh()
         earlier = self._store.prefetch(pipeline.task_name)
-        lookup = Lookup(self._store, self._fingerprinter, options.seed, earlier)
+        lookup = Lookup(self._store, self._fingerprinter, options.seed, self._open_store, earlier)
         session = Session(
             run_id=request.run_id,
             lookup=lookup,

@@ -151,14 +151,14 @@ class Session:
     def _container_token(self, node: Node, name: str, value: Any) -> str:
         """Return the token of a list, tuple, dict or dataclass that holds Outputs: of its shape and its items."""
         if isinstance(value, dict):
-            items = [(f"{name}[{key!r}]", item) for key, item in value.items()]
+            items = [(f"{name}[{key!r}]", value[key]) for key in sorted(value, key=repr)]  # their order does not count
         elif isinstance(value, (list, tuple)):
             items = [(f"{name}[{index}]", item) for index, item in enumerate(value)]
         else:
             items = [(f"{name}.{field}", getattr(value, field)) for field in type(value).__dataclass_fields__]
         hasher = blake3(f"{type(value).__module__}.{type(value).__qualname__}".encode())
         for label, item in items:
-            hasher.update(f"|{label[len(name) :]}={self._token(node, label, item)}".encode())
+            hasher.update(f"|{len(label) - len(name)}:{label[len(name) :]}={self._token(node, label, item)}".encode())
         return hasher.hexdigest()
 
     def _serve(
@@ -173,6 +173,7 @@ class Session:
         """Answer a call whose inputs are known: from the cache, or by running it."""
         key = compose_key(static, tokens)
         node.key = key
+        node.call = (static, args, kwargs)
         why = self._reason_to_run(node, static, problem)
         if why is None:
             return
@@ -194,7 +195,7 @@ class Session:
             return "the cache is off for this run"
         if self._forced and any(fnmatchcase(node.path, pattern) for pattern in self._forced):
             return "forced"
-        verdict = self.lookup.find(node.key, self.context)  # type: ignore[arg-type]
+        verdict = self.lookup.find(node.key, self.context, static.store)  # type: ignore[arg-type]
         if verdict.entry is None:
             return verdict.why or self.lookup.explain_miss(
                 node.path, static, {name: entry["digest"] for name, entry in node.inputs.items()}
@@ -207,7 +208,7 @@ class Session:
         self.emit({"e": "note", "node": node.path, "text": "waiting: another run is computing this"})
         assert self._claims is not None
         self._claims.take(node.key, wait=_LONGEST_WAIT)  # type: ignore[arg-type]
-        verdict = self.lookup.find(node.key, self.context, fresh=True)  # type: ignore[arg-type]
+        verdict = self.lookup.find(node.key, self.context, static.store, fresh=True)  # type: ignore[arg-type]
         if verdict.entry is None:
             return False
         self._claims.release(node.key)  # type: ignore[arg-type]
@@ -218,7 +219,7 @@ class Session:
 
     def _hit(self, node: Node, static: Static, entry: Any) -> None:
         node.status = NodeStatus.HIT
-        node.info = self.store.info(entry.value)
+        node.info = static.store.info(entry.value)
         node.hit_of = entry.run
         node.why = "same code, params and inputs"
         node.saved = entry.seconds
@@ -238,6 +239,15 @@ class Session:
         for name, digest in effects.get("context", {}).items():
             self.context[name] = self.store.load(digest)
 
+    def compute_again(self, node: Node) -> None:
+        """Run a call whose hit turns out to have lost its value."""
+        assert node.call is not None
+        static, args, kwargs = node.call
+        node.why = "its stored output was damaged or removed"
+        node.hit_of = None
+        self._run(node, static, args, kwargs, is_cached=True)
+        self.wait(node)
+
     # -- misses ------------------------------------------------------------------------------------------------------------------------
 
     def _run(
@@ -248,8 +258,22 @@ class Session:
         node.status = NodeStatus.RUNNING
         key: str = node.key or ""
         node.seed = seed_of(self.lookup.seed, key)
-        job = Job(node.path, node.task, static.warm_key, args, kwargs, self.load, node.seed, context, self)
-        attempts = 1 + type(node.task).__finestflow_meta__.retries
+        job = Job(
+            node.path,
+            node.task,
+            static.warm_key,
+            args,
+            kwargs,
+            self.load,
+            static.store.encode,
+            node.seed,
+            context,
+            self,
+        )
+        meta = type(node.task).__finestflow_meta__
+        if meta.timeout is not None:
+            node.notes += (f"Meta.timeout is not kept by the {self.executor.name} executor",)
+        attempts = 1 + meta.retries
 
         def done(outcome: Outcome) -> None:
             nonlocal attempts
@@ -269,7 +293,7 @@ class Session:
     def _finish(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
         node.seconds = outcome.seconds
         node.started = outcome.started
-        node.notes = (*static.notes, *outcome.notes)
+        node.notes += (*static.notes, *outcome.notes)
         if outcome.error is not None:
             self._fail(node, static, outcome)
         else:
@@ -289,7 +313,7 @@ class Session:
             node.set_shared(outcome.shared, outcome.problem)
             node.notes += (f"not cached: the output cannot be stored: {outcome.problem}",)
             return
-        self.store.add_value(encoded)
+        static.store.add_value(encoded)
         node.info = encoded
         if not is_cached:
             return
@@ -302,7 +326,7 @@ class Session:
         except FinestflowError as error:
             node.notes += (f"not cached: {error}",)
             return
-        self.store.add_entry(Entry(node.key, observed, encoded.digest, self.run_id, outcome.seconds, effects))  # type: ignore[arg-type]
+        static.store.add_entry(Entry(node.key, observed, encoded.digest, self.run_id, outcome.seconds, effects))  # type: ignore[arg-type]
 
     def _effects(self, node: Node, static: Static, effects: Effects) -> str:
         kept: dict[str, Any] = {}

@@ -85,6 +85,7 @@ class Workspace:
         self._warned: set[str] = set()
         self._live_seen = (0, True)
         self._live_looked = 0.0
+        self._stores: dict[Path, Store] = {}
         self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
 
     @classmethod
@@ -167,11 +168,21 @@ class Workspace:
     @cached_property
     def store(self) -> Store:
         """Values and entries."""
+        return self._make_store(self.state_dir / "store" / "store.sqlite", self.objects_dir)
+
+    def open_store(self, folder: str) -> Store:
+        """Return the store in a folder, for tasks that have one of their own; relative to the root."""
+        path = self.root / Path(folder).expanduser()
+        if path not in self._stores:
+            self._stores[path] = self._make_store(path / "store.sqlite", path / "objects")
+        return self._stores[path]
+
+    def _make_store(self, database: Path, objects: Path) -> Store:
         from finestflow.cache.store import Store
 
         return Store(
-            self.state_dir / "store" / "store.sqlite",
-            self.objects_dir,
+            database,
+            objects,
             verify_always=self.config.store.verify == "always",
             root=self.root,
             of_code=lambda code: self.fingerprinter.of_function(code).hash,
@@ -379,7 +390,13 @@ class Workspace:
                 f"finestflow reproduce {whole.summary.id}",
             )
         value = self.store.load(output.digest)
-        return take_part(value, _parse_part(rest)) if rest else value
+        try:
+            return take_part(value, _parse_part(rest)) if rest else value
+        except (AttributeError, LookupError, TypeError) as error:
+            raise NotFoundError(
+                f"the output {address!r} of run {whole.summary.name!r} has no such part: {error}",
+                f"its type is {output.type}",
+            ) from error
 
     def main_output(self, run: Run) -> str:
         """Return the address of what a run returned."""
@@ -590,6 +607,7 @@ class Workspace:
 
         return Runner(
             store=self.store,
+            open_store=self.open_store,
             fingerprinter=self.fingerprinter,
             clock=self.clock,
             environment=lambda: read_environment(
@@ -752,6 +770,8 @@ class Workspace:
         """Write what is pending, close files, and remove private copies of artifacts."""
         if "store" in self.__dict__:
             self.store.close()
+        for store in self._stores.values():
+            store.close()
         if "index" in self.__dict__:
             self.index.close()
         if "scratch" in self.__dict__:

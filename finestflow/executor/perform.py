@@ -6,21 +6,23 @@ Invariant: whatever the user's code raises becomes part of the ``Outcome``; only
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import PurePath
+from typing import Any, Protocol
 
 from finestflow.errors import ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
 from finestflow.pipeline.call import FRAME, SCOPE
-from finestflow.pipeline.output import Output, resolve
+from finestflow.pipeline.output import Output, holds_output, resolve
 from finestflow.pipeline.task import Task
 
-if TYPE_CHECKING:
-    from finestflow.cache.codec import Encoded
+_IMMUTABLE = frozenset({int, float, str, bool, bytes, type(None), complex})
 
 __all__ = ["CallScope", "Clock", "Performer", "WarmTasks"]
 
@@ -108,12 +110,10 @@ class Performer:
     """Performs jobs in this process, one at a time.
 
     Args:
-        encode: Digests and stores a value.
         clock: Where the time comes from.
     """
 
-    def __init__(self, encode: Callable[[Any], Encoded], clock: Clock) -> None:
-        self._encode = encode
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._warm = WarmTasks()
 
@@ -152,7 +152,7 @@ class Performer:
         _check_attributes(task, before, outcome)
         task.call_hook("on_success", value)
         try:
-            outcome.encoded = self._encode(value)
+            outcome.encoded = job.encode(value)
         except ValueNotStorableError as error:
             outcome.shared = value
             outcome.problem = str(error)
@@ -160,8 +160,26 @@ class Performer:
 
 def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
     load = job.load
-    args = tuple(load(value) if type(value) is Output else resolve(value, load) for value in job.args)
-    return args, {name: resolve(value, load) for name, value in job.kwargs.items()} if job.kwargs else {}
+    args = tuple([load(value) if type(value) is Output else _private(value, load) for value in job.args])
+    return args, {name: _private(value, load) for name, value in job.kwargs.items()} if job.kwargs else {}
+
+
+def _private(value: Any, load: Callable[[Output], Any]) -> Any:
+    """Return the task's own copy of a value that the pipeline's body gives: what is done to it, nobody else sees.
+
+    What cannot be copied (a lock, an open file) is passed as it is.
+    """
+    if type(value) in _IMMUTABLE or isinstance(value, PurePath):
+        return value
+    if holds_output(value):
+        return resolve(value, load)
+    try:
+        return pickle.loads(pickle.dumps(value, 5))
+    except Exception:  # noqa: BLE001 - whatever a value of the user raises
+        try:
+            return copy.deepcopy(value)
+        except Exception:  # noqa: BLE001
+            return value
 
 
 def _check_attributes(task: Task, before: dict[str, Any], outcome: Outcome) -> None:

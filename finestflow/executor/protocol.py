@@ -56,6 +56,7 @@ class Job:
         args: Positional arguments; Outputs in them stand for values, ``load`` gets those.
         kwargs: Arguments by name, likewise.
         load: Returns a private copy of the value that an Output stands for.
+        encode: Digests and stores the output.
         seed: Seed of the call, below 2**32.
         context: This call's view of the run's context.
         sink: Where metrics, progress and text go.
@@ -67,6 +68,7 @@ class Job:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     load: Callable[[Output], Any]
+    encode: Callable[[Any], Encoded]
     seed: int
     context: Context
     sink: Sink

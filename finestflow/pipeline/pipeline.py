@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Self
 
 from finestflow.errors import ParamError, UsageError, nearest_hint
-from finestflow.pipeline.call import FRAME, get_launcher
+from finestflow.pipeline.call import FRAME, SCOPE, get_launcher
 from finestflow.pipeline.declare import is_class_var
 from finestflow.pipeline.lint import warn_of_handles
 from finestflow.pipeline.param import MISSING
@@ -188,7 +188,7 @@ def _dispatcher(owner: type[Pipeline], body: Callable[..., Any]) -> Callable[...
                 return body(self, *args, **kwargs)
             return frame.call(self, args, kwargs, None)
         launcher = get_launcher()
-        if launcher is None:
+        if launcher is None or SCOPE.get() is not None:  # inside a task a pipeline is plain Python, not another run
             return body(self, *args, **kwargs)
         return launcher(self, args, kwargs)
 
