@@ -94,7 +94,7 @@ class TestValues:
             decimal.Decimal,
             Fit,
         ],
-        ids=repr,
+        ids=lambda value: getattr(value, "__qualname__", None) or repr(value),
     )
     def test_come_back_as_they_were(self, value):
         data = json.loads(json.dumps(dump_value(value, identity=identity)))
