@@ -8,6 +8,7 @@ The runner writes descriptions, ``reproduce`` reads them.
 from __future__ import annotations
 
 import enum
+import json
 import math
 import sys
 import types
@@ -48,9 +49,11 @@ def dump_value(value: Any, put: Put | None = None, identity: Identity | None = N
     if kind in _SCALARS:
         return value
     if kind in {list, tuple, set, frozenset}:
-        items = [
-            dump_value(item, put, identity) for item in (sorted(value, key=repr) if kind in {set, frozenset} else value)
-        ]
+        items = [dump_value(item, put, identity) for item in value]
+        if kind in {set, frozenset}:
+            items.sort(
+                key=lambda item: json.dumps(item, sort_keys=True)
+            )  # the order of a set is an accident of the process
         return items if kind is list else {f"${kind.__name__}": items}
     if kind is dict:
         return _dump_dict(value, put, identity)
@@ -249,13 +252,28 @@ def flat_params(task: Task, prefix: str = "") -> dict[str, Any]:
                 if isinstance(value, PurePath)
                 else value.name
                 if isinstance(value, enum.Enum)
-                else f"{value!r:.200}"
+                else _shown(value)[:200]
             )
         found[prefix + name] = value
     if isinstance(task, Pipeline):
         for name, child in task.children.items():
             found.update(flat_params(child, f"{prefix}{name}."))
     return found
+
+
+def _shown(value: Any) -> str:
+    """Return the ``repr`` of a value, sets in an order that is the same in every process."""
+    kind = type(value)
+    if kind in {set, frozenset} and value:
+        text = f"{{{', '.join(sorted(map(_shown, value)))}}}"
+        return text if kind is set else f"frozenset({text})"
+    if kind is list:
+        return f"[{', '.join(map(_shown, value))}]"
+    if kind is tuple:
+        return f"({', '.join(map(_shown, value))}{',' if len(value) == 1 else ''})"
+    if kind is dict:
+        return f"{{{', '.join(f'{_shown(key)}: {_shown(item)}' for key, item in value.items())}}}"
+    return repr(value)
 
 
 def secret_values(task: Task) -> tuple[str, ...]:

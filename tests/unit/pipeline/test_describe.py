@@ -242,3 +242,17 @@ def test_flat_params_are_scalars_by_path():
         "extra.function": "[1]",
         "extra.token": "***",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({3, 1, 2}, "{1, 2, 3}"),
+        ([{"b", "a"}], "[{'a', 'b'}]"),
+        ((frozenset({2, 1}),), "(frozenset({1, 2}),)"),
+        ({1: set()}, "{1: set()}"),
+    ],
+    ids=["set", "list", "tuple", "dict"],
+)
+def test_sets_are_shown_in_the_same_order_in_every_process(value, text):
+    assert flat_params(Fit(function=value))["function"] == text
