@@ -221,10 +221,8 @@ class Lookup:
             if name == "seed":
                 if token != str(seed_of(self.seed, key)):
                     return "it draws random numbers and the run's seed changed"
-            elif name.startswith("context:"):
-                value = context._given.get(name[8:])  # noqa: SLF001 - a look that is no read of the call
-                if self.value_token(value)[1] != token:
-                    return f"the context value {name[8:]!r} changed"
+            elif name.startswith("context:") and self.value_token(context.given(name[8:]))[1] != token:
+                return f"the context value {name[8:]!r} changed"
         return ""
 
     def observed(self, key: Fingerprint, context: Context, *, drew_random: bool) -> tuple[tuple[str, str], ...]:

@@ -237,7 +237,7 @@ class Session:
                 lazy=True,
             )
         for name, digest in effects.get("context", {}).items():
-            self.context[name] = self.store.load(digest)
+            self.context.replay(name, self.store.load(digest))
 
     def compute_again(self, node: Node) -> None:
         """Run a call whose hit turns out to have lost its value."""
@@ -298,6 +298,8 @@ class Session:
             self._fail(node, static, outcome)
         else:
             node.status = NodeStatus.OK
+            if node.attempts:
+                node.attempts = (*node.attempts, _attempt(outcome))
             self._keep(node, static, outcome, context, is_cached=is_cached)
             self._tell(node, static)
         if is_cached and self._claims is not None:
@@ -440,6 +442,11 @@ class BodyFrame:
         self._counts: dict[str, int] = {}
         self._named: set[str] = set()
 
+    @property
+    def context(self) -> Context:
+        """The context of the run, for the body."""
+        return self.session.context
+
     def is_running(self, pipeline: Pipeline) -> bool:
         """Whether this is the body of that object."""
         return pipeline is self._pipeline
@@ -527,6 +534,6 @@ def _attempt(outcome: Outcome) -> dict[str, Any]:
     return {
         "started": outcome.started,
         "seconds": outcome.seconds,
-        "status": "failed",
-        "error": f"{type(error).__name__}: {error}",
+        "status": "ok" if error is None else "failed",
+        "error": "" if error is None else f"{type(error).__name__}: {error}",
     }

@@ -97,8 +97,9 @@ class WarmTasks:
             return task
         kept = self._tasks.get(key)
         if kept is None:
-            task.initialize()
-            self._tasks[key] = kept = task
+            kept = task.copy()  # the caller's object may get other params later
+            kept.initialize()
+            self._tasks[key] = kept
             if len(self._tasks) > self._size:
                 self._tasks.popitem(last=False)
         else:
@@ -150,12 +151,12 @@ class Performer:
             task.call_hook("on_failure", error)
             return
         _check_attributes(task, before, outcome)
-        task.call_hook("on_success", value)
         try:
-            outcome.encoded = job.encode(value)
+            outcome.encoded = job.encode(value)  # before the hook, which may change it
         except ValueNotStorableError as error:
             outcome.shared = value
             outcome.problem = str(error)
+        task.call_hook("on_success", value)
 
 
 def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:

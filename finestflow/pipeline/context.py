@@ -39,6 +39,10 @@ class Context(MutableMapping[str, Any]):
         """Return a view of the same values for one call, with reads and writes of its own."""
         return Context(self._given, self._written, self._prefix)
 
+    def given(self, name: str) -> tuple[Any, ...]:
+        """Return the value given at the start under a full name, alone in a tuple; an empty one where there is none."""
+        return (self._given[name],) if name in self._given else ()
+
     def replay(self, name: str, value: Any) -> None:
         """Write what a hit wrote, under its full name whatever the scope is."""
         self._written[name] = value
@@ -50,7 +54,7 @@ class Context(MutableMapping[str, Any]):
         if name in self._written:
             self.is_hidden = True
             return own_copy(self._written[name])
-        self.reads[name] = self._given.get(name)  # a missing value is an observation too
+        self.reads[name] = self.given(name)
         if name not in self._given:
             raise KeyError(key)
         return own_copy(self._given[name])
