@@ -9,7 +9,6 @@ from finestflow import Param, Pipeline, Task
 
 class Model(Task):
     C: int = 1
-    built: list = []  # noqa: RUF012 - no param: it has no annotation of a plain type
 
     def initialize(self):
         self.model = self.C * 10
