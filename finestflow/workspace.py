@@ -226,8 +226,7 @@ class Workspace:
     def refresh(self) -> None:
         """Record what killed processes left, and bring the index up to date."""
         repository = self.require_repository()
-        live = repository.state_dir / "live"
-        if live.is_dir() and any(live.iterdir()):
+        if self._has_live():
             try:
                 self.journal.recover(self.clock.time())
             except (FinestflowError, OSError) as error:
@@ -260,18 +259,27 @@ class Workspace:
 
     def live_runs(self) -> list[RunSummary]:
         """Return the runs that are going on, newest first."""
+        if not self._has_live():
+            return []
         from finestflow.journal.journal import fold
         from finestflow.journal.live import iter_live
 
-        if self.repository is None:
-            return []
         found = []
-        for entry in iter_live(self.repository.state_dir):
+        for entry in iter_live(self.require_repository().state_dir):
             if entry.is_alive:
                 state, _ = fold(entry)
                 if state.has_begun:
                     found.append(state.run.summary)
         return sorted(found, key=lambda run: -run.started)
+
+    def _has_live(self) -> bool:
+        """Whether any run is going on or was killed: when not, reading history loads nothing of the journal but its index."""
+        if self.repository is None:
+            return False
+        try:
+            return bool(os.listdir(self.repository.state_dir / "live"))
+        except OSError:
+            return False
 
     def is_live(self, run: str) -> bool:
         """Whether a run is going on."""
@@ -413,23 +421,21 @@ class Workspace:
 
     # -- annotations -------------------------------------------------------------------------------------------------------------------
 
-    def annotate(self, runs: Iterable[str], *, removed: bool = False, **change: Any) -> list[RunSummary]:
+    def annotate(self, runs: Iterable[str], *, among_removed: bool = False, **change: Any) -> list[RunSummary]:
         """Change what people say of runs; returns the runs as they were.
 
         Args:
             runs: Names of runs.
-            removed: Whether removed runs are found too.
+            among_removed: Whether removed runs are found too.
             change: Fields of ``annotations.Change``: ``add_tags``, ``remove_tags``, ``note``, ``star``, ``removed``, ``name``.
         """
         from finestflow.journal.annotations import Change
 
-        chosen = [self.index.resolve(name, removed=True) if removed else self.resolve(name) for name in runs]
+        chosen = [self.index.resolve(name, removed=True) if among_removed else self.resolve(name) for name in runs]
         alive = [run.name for run in chosen if not run.commit]
         if alive:
             raise LockedError(f"run {alive[0]!r} is still going on", "wait for its end")
-        what = ", ".join(
-            f"{name.replace('_', ' ')} {value}" if value != "" else f"no {name}" for name, value in change.items()
-        )
+        what = ", ".join(_describe_change(name, value) for name, value in change.items())
         changes = {run.id: Change(**change) for run in chosen}
         self.annotations.change(changes, f"{what}: {', '.join(run.name for run in chosen)}", now=self.clock.time())
         self.index.refresh(self.require_repository())
@@ -649,7 +655,7 @@ class Workspace:
             return self.runner.run(request, self._tracking(), listener)
 
     def plan(self, pipeline: Pipeline, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Finished:
-        """Find out what would be hit, run or skipped, and why; nothing runs."""
+        """Find out what would be a hit, what would run, and why; nothing runs."""
         from finestflow.runner import RunOptions
 
         return self.runner.plan(self._request(pipeline, args, kwargs or {}, RunOptions(echo=False), ()))
@@ -776,6 +782,13 @@ class Workspace:
             self.index.close()
         if "scratch" in self.__dict__:
             self._drop_scratch()
+
+
+def _describe_change(name: str, value: Any) -> str:
+    """Return what a field of ``annotations.Change`` does, for the history of annotations."""
+    if name == "removed":
+        return "remove" if value else "restore"
+    return f"{name.replace('_', ' ')} {value}" if value != "" else f"no {name}"
 
 
 def _prefixes(address: str) -> Iterable[str]:

@@ -33,7 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "init": Entry("init:command", "Start", "Prepare a repository for finestflow; safe to repeat."),
     "demo": Entry("demo:command", "Start", "Run the digits example in a scratch repository."),
     "run": Entry("run:command", "Run", "Run a pipeline and record it."),
-    "plan": Entry("plan:command", "Run", "Show what would be hit, run or skipped, and why; nothing runs."),
+    "plan": Entry("plan:command", "Run", "Show what would be a hit, what would run, and why; nothing runs."),
     "reproduce": Entry("reproduce:command", "Run", "Run a record again and compare it, output by output."),
     "log": Entry("log:command", "Look", "List the runs, newest first."),
     "show": Entry("show:command", "Look", "Show one run, one node or one output."),

@@ -33,6 +33,8 @@ STATUS_STYLE = {
     "hit": "cyan",
     "running": "blue",
     "pending": "dim",
+    "run": "yellow",
+    "unknown": "dim",
     "failed": "red",
     "killed": "red",
     "cancelled": "yellow",

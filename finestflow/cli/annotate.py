@@ -10,11 +10,10 @@ import click
 from finestflow.cli._options import dry_run_option, runs_argument
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import one_line
-from finestflow.errors import LockedError, NotFoundError, UsageError
+from finestflow.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from finestflow.model import RunSummary
-    from finestflow.workspace import Workspace
 
 
 @click.command("tag")
@@ -76,15 +75,10 @@ def rm(session: Session, runs: Sequence[str], dry_run: bool) -> None:
     Nothing is deleted until "finestflow gc"; "finestflow restore" and "finestflow undo" bring them back.
     """
     workspace = session.history
-    found = [workspace.resolve(run) for run in runs]
     if dry_run:
-        session.out.lines(_name(run) for run in found)
+        session.out.lines(_name(workspace.resolve(run)) for run in runs)
         return
-    live = [run for run in found if not run.commit]
-    if live:
-        raise LockedError(f"run {live[0].name!r} still goes on", "wait for its end")
-    _set_removed(workspace, found, is_removed=True)
-    _say(session, "removed", found)
+    _say(session, "removed", workspace.annotate(runs, removed=True))
 
 
 @click.command("restore")
@@ -97,8 +91,7 @@ def restore(session: Session, runs: Sequence[str]) -> None:
     present = [run for run in found if not run.removed]
     if present:
         raise NotFoundError(f"run {present[0].name!r} is not removed", "finestflow log is:removed lists those that are")
-    _set_removed(workspace, found, is_removed=False)
-    _say(session, "restored", found)
+    _say(session, "restored", workspace.annotate([run.id for run in found], among_removed=True, removed=False))
 
 
 @click.command("undo")
@@ -109,14 +102,6 @@ def undo(session: Session) -> None:
     Tags, notes, stars, removals: each change is a commit on refs/finestflow/annotations. A second undo goes one further back.
     """
     session.out.note(f"took back: {one_line(session.history.undo())}")
-
-
-def _set_removed(workspace: Workspace, runs: Sequence[RunSummary], *, is_removed: bool) -> None:
-    from finestflow.journal.annotations import Change
-
-    what = f"{'remove' if is_removed else 'restore'}: {', '.join(run.name for run in runs)}"
-    workspace.annotations.change({run.id: Change(removed=is_removed) for run in runs}, what, now=workspace.clock.time())
-    workspace.refresh()
 
 
 def _say(session: Session, what: str, runs: Iterable[RunSummary]) -> None:

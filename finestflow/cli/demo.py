@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,14 @@ default-pipeline = "digits"
 [pipelines.digits]
 target = "digits.py:Digits"
 """
+_FURTHER = (
+    "finestflow show @~1",
+    "finestflow graph @~1",
+    "finestflow get @~1:pick.name",
+    "finestflow log 'f1>0.98' --sort -f1",
+    "finestflow plan -p forest.trees=50",
+    "git show --stat refs/finestflow",
+)
 
 
 @click.command("demo")
@@ -30,7 +39,8 @@ target = "digits.py:Digits"
 def command(session: Session, into: str | None) -> None:
     """Run the digits example in a scratch repository.
 
-    Three runs: the first computes everything, the second finds everything in the cache, the third changes one param.
+    Three runs: the first computes everything, the second finds everything in the cache, the third changes one param. Then what
+    differs, and the third run again, from its commit alone.
     """
     missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if missing:
@@ -48,8 +58,10 @@ def command(session: Session, into: str | None) -> None:
     show.finestflow("why", "@:svm")
     show.say("A run is a commit; plain git reads it.")
     show.run("git", "log", "--oneline", "refs/finestflow")
+    show.say("From its commit alone the run can be made again: in a work tree of its own, without the cache.")
+    show.finestflow("reproduce", "@")
     session.out.note(
-        f"\nLook further:\n  cd {folder}\n  finestflow show @\n  finestflow graph @\n  finestflow reproduce @"
+        "\nLook further:\n" + "".join(f"  {line}\n" for line in (f"cd {shlex.quote(str(folder))}", *_FURTHER)).rstrip()
     )
 
 

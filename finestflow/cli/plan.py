@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from finestflow.cli._text import one_line
 from finestflow.cli.show import node_table
 from finestflow.errors import UsageError
 
+if TYPE_CHECKING:
+    from finestflow.model import NodeRecord
+
 
 @click.command("plan")
 @target_argument()
@@ -22,9 +26,9 @@ from finestflow.errors import UsageError
 @json_option
 @pass_session
 def command(session: Session, target: str | None, settings: Sequence[str], as_json: bool) -> None:
-    """Show what would be hit, run or skipped, and why; nothing runs.
+    """Show what would be a hit, what would run, and why; nothing runs.
 
-    TARGET is what "finestflow run" takes.
+    What needs the output of a task that has to run is unknown: when the output comes out as before, it is a hit. TARGET is what "finestflow run" takes.
     """
     show_plan(session, target, settings, as_json=as_json)
 
@@ -43,17 +47,21 @@ def show_plan(session: Session, target: str | None, settings: Sequence[str], *, 
         session.out.json(
             "plan",
             pipeline=plan.run.summary.pipeline,
-            nodes=[node_document(node) for node in nodes],
+            nodes=[node_document(node) | {"status": _expect(node)} for node in nodes],
             known_up_to=plan.unknown or None,
         )
         return
-    session.out.lines(node_table(nodes, session.out, is_plan=True), page=True)
+    session.out.lines(node_table(nodes, session.out, status_of=_expect), page=True)
     if plan.unknown:
         session.out.note(
             f"the body looks at {one_line(plan.unknown)!r}, which has no value yet: what follows is not known"
         )
-    counts = Counter(node.status.value for node in nodes if node.kind == "task")
-    session.out.note(
-        ", ".join(f"{count} {'run' if status == 'pending' else status}" for status, count in counts.items())
-        or "no tasks"
-    )
+    counts = Counter(_expect(node) for node in nodes if node.kind == "task")
+    session.out.note(", ".join(f"{count} {status}" for status, count in counts.items()) or "no tasks")
+
+
+def _expect(node: NodeRecord) -> str:
+    """Return what would become of a node; a key is only known where all inputs are."""
+    if node.status.value != "pending":
+        return node.status.value
+    return "run" if node.key else "unknown"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -139,8 +139,14 @@ def _section(title: str, pairs: Iterable[tuple[str, str]], out: Output) -> Itera
     yield from (f"  {key:<{room}}  {value}" for key, value in listed)
 
 
-def node_table(nodes: Iterable[NodeRecord], out: Output, *, is_plan: bool = False) -> Iterator[str]:
-    """Yield the lines of a table of nodes: status, time, why; in a plan what is pending would run."""
+def _status_of(node: NodeRecord) -> str:
+    return node.status.value
+
+
+def node_table(
+    nodes: Iterable[NodeRecord], out: Output, *, status_of: Callable[[NodeRecord], str] = _status_of
+) -> Iterator[str]:
+    """Yield the lines of a table of nodes: status, time, why; a plan has words of its own for the status."""
     from finestflow.cli._output import format_table
 
     columns = [
@@ -153,10 +159,7 @@ def node_table(nodes: Iterable[NodeRecord], out: Output, *, is_plan: bool = Fals
     rows = [
         [
             one_line(node.path),
-            Styled(
-                "run" if is_plan and node.status.value == "pending" else node.status.value,
-                STATUS_STYLE[node.status.value],
-            ),
+            Styled(status_of(node), STATUS_STYLE[status_of(node)]),
             duration(node.seconds) if node.seconds else "",
             cut(one_line(node.output.preview), _PREVIEW_ROOM) if node.output else "",
             one_line(node.error or node.why),

@@ -27,7 +27,7 @@ def command(session: Session, deep: bool, as_json: bool) -> int:
     else:
         for finding in findings:
             out.line(f"{finding.place}: {one_line(finding.name)[:12]}: {one_line(finding.message)}")
-            if finding.hint:
-                out.note(f"hint: {one_line(finding.hint)}")
         out.note(plural(len(findings), "problem") if findings else "no problems")
+        for hint in dict.fromkeys(finding.hint for finding in findings if finding.hint):
+            out.note(f"hint: {one_line(hint)}")
     return ExitCode.CORRUPT if findings else ExitCode.DONE

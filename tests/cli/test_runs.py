@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,7 +122,17 @@ class TestPlan:
         status = {node["path"]: node["status"] for node in answer.json["nodes"]}
 
         assert status["load"] == "hit"
-        assert status["scale"] == "pending"
+        assert status["scale"] == "run"
+        assert status["total"] == "unknown"
+
+    def test_gives_the_reason_for_each(self, project, finestflow):
+        finestflow("run")
+        answer = finestflow("plan", "-p", "scale.factor=3")
+        rows = {line.split()[0]: line for line in answer.out.splitlines()}
+
+        assert "param 'factor' 2.0 -> 3.0" in rows["scale"]
+        assert "waits for 'scale'" in rows["total"]
+        assert "1 hit, 1 run, 1 unknown" in answer.err
 
 
 class TestLog:
@@ -425,6 +437,14 @@ class TestHouseKeeping:
         file.write_bytes(b"damaged")
 
         assert finestflow("verify", "--json", code=5).json["ok"] is False
+
+    def test_verify_says_once_what_to_do(self, project, finestflow):
+        with closing(sqlite3.connect(project / ".git" / "finestflow" / "store" / "store.sqlite")) as database, database:
+            database.execute("DELETE FROM value")
+        answer = finestflow("verify", "--deep", code=5)
+
+        assert len(answer.out.splitlines()) > 1
+        assert answer.err.count("hint:") == 1
 
 
 class TestReproduce:
