@@ -248,7 +248,7 @@ class Lookup:
         params = {name: _short(value) for name, value in static.params.items()}
         reasons += _changes("param", about["params"], params)
         reasons += _changes("input", before.get("in", {}), inputs, with_values=False)
-        return "; ".join(reasons) or "the code of a class inside an input changed"
+        return "; ".join(reasons) or "the code of a class inside an input, or the format of keys, changed"
 
 
 def compose_key(static: Static, tokens: Sequence[tuple[str, str]]) -> Fingerprint:

@@ -216,7 +216,8 @@ class Run:
 
     ``target`` imports the pipeline again (``file.py:Class`` or ``module:Class``); ``inputs`` are the values of the call that JSON can
     hold, others are named by digest in ``input_digests``. ``settings`` are the seed, executor, jobs and flags of the run.
-    ``environment`` describes interpreter, platform and packages. ``outputs`` maps names of results to ``node[.part]``.
+    ``environment`` describes interpreter, platform and packages. ``outputs`` maps names of results to ``node[.part]``, ``returned`` shows in
+    one line what the pipeline returned.
     ``node_metrics`` maps ``node/name`` to its series.
     """
 
@@ -232,6 +233,7 @@ class Run:
     nodes: Mapping[str, NodeRecord] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    returned: str = ""
     notes: tuple[str, ...] = ()
     ended: float | None = None
     traceback: str = ""

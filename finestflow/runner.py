@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.fingerprint import task_identity
+from finestflow.cache.preview import preview
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Clock, Performer
@@ -22,7 +24,7 @@ from finestflow.executor.sequential import SequentialExecutor
 from finestflow.journal.state import RunState
 from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
-from finestflow.node import Node, UnknownValue
+from finestflow.node import Node, Structure, UnknownValue
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.describe import dump_task, dump_value, flat_params, secret_values
 from finestflow.pipeline.output import Output, handle_of, part_of, part_text, resolve
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from finestflow.cache.store import Store
     from finestflow.executor.protocol import Executor
     from finestflow.journal.live import LiveFolder
+
+_ITEMS_SHOWN = 8
+_WIDTH_SHOWN = 200
 
 __all__ = ["EXECUTORS", "Finished", "RunOptions", "RunRequest", "Runner", "Tracking", "format_traceback"]
 
@@ -352,6 +357,7 @@ class Runner:
                 "error": "" if error is None else _one_line(error),
                 "traceback": "" if error is None else format_traceback(error),
                 "outputs": _named_outputs(finished.result),
+                "returned": "" if finished.result is None else _shown(finished.result),
             }
         )
         if not is_plan:
@@ -473,6 +479,29 @@ def format_traceback(error: BaseException) -> str:
             seen.stack = traceback.StackSummary.from_list(kept)
         seen = seen.__cause__ or seen.__context__
     return "".join(lines.format())
+
+
+def _shown(result: Any) -> str:
+    """Return what a pipeline returned in one line; no large value is loaded for it."""
+    if type(result) is Output:
+        handle, part = handle_of(result), part_of(result)
+        if isinstance(handle, Structure):
+            return _shown(handle.take(part))
+        info = handle.info  # type: ignore[attr-defined]
+        if part and info is not None and info.object is None:
+            return preview(result.value, 0)
+        return handle.describe() if not part else "…"
+    if isinstance(result, dict):
+        items = [f"{key!r}: {_shown(value)}" for key, value in itertools.islice(result.items(), _ITEMS_SHOWN)]
+        text = "{" + ", ".join(items) + (", …}" if len(result) > _ITEMS_SHOWN else "}")
+    elif type(result) in {list, tuple}:
+        text = ", ".join([_shown(value) for value in result[:_ITEMS_SHOWN]]) + (
+            ", …" if len(result) > _ITEMS_SHOWN else ""
+        )
+        text = f"[{text}]" if type(result) is list else f"({text})"
+    else:
+        text = preview(result, 0)
+    return text if len(text) <= _WIDTH_SHOWN else text[: _WIDTH_SHOWN - 1] + "…"
 
 
 def _named_outputs(result: Any) -> dict[str, str]:

@@ -51,6 +51,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "settings": dict(run.settings),
         "environment": dict(run.environment),
         "outputs": dict(run.outputs),
+        "returned": run.returned,
         "ended": iso(run.ended),
         "notes": list(run.notes),
         "traceback": run.traceback,

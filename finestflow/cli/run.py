@@ -15,7 +15,7 @@ from finestflow.cli._options import target_argument
 from finestflow.cli._output import SCHEMA, dump_json
 from finestflow.cli._params import iter_settings
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import many_lines
+from finestflow.cli._text import many_lines, one_line
 from finestflow.errors import FinestflowError, UsageError
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def _run_once(
         return finished
     if finished.error is not None:
         _show_failure(session, finished)
+    elif finished.run.returned:
+        out.note(f"returned {one_line(finished.run.returned)}")
     out.note(summary_line(summary, color=out.color_err))
     return finished
 

@@ -81,6 +81,7 @@ def _run_lines(run: Run, session: Session) -> Iterator[str]:
         ("inputs", ((key, value_text(value)) for key, value in run.inputs.items())),
         ("metrics", ((key, number(value)) for key, value in summary.metrics.items())),
         ("outputs", ((key, value) for key, value in run.outputs.items())),
+        ("returned", [("", run.returned)] if run.returned else []),
     ):
         yield from _section(title, pairs, out)
     if run.nodes:

@@ -184,6 +184,7 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
         nodes=nodes,
         metrics=metrics,
         outputs=graph.get("outputs", {}),
+        returned=graph.get("returned", ""),
         notes=tuple(about.get("notes", ())),
         ended=about.get("ended"),
         traceback=(read("traceback.txt") or b"").decode("utf-8", "replace"),
@@ -274,7 +275,7 @@ def _load_metrics(read: Callable[[str], bytes | None], about: Fields, *, with_se
 
 
 def _dump_graph(run: Run) -> bytes:
-    if not run.nodes and not run.outputs:
+    if not run.nodes and not run.outputs and not run.returned:
         return b""
     nodes = {}
     for path, node in run.nodes.items():
@@ -283,7 +284,8 @@ def _dump_graph(run: Run) -> bytes:
         if edges:
             row["edges"] = edges
         nodes[path] = row
-    return dump_lines({}, {"nodes": nodes, "outputs": run.outputs})
+    head = {"returned": run.returned} if run.returned else {}
+    return dump_lines(head, {"nodes": nodes, "outputs": run.outputs})
 
 
 def _dump_tasks(nodes: Mapping[str, NodeRecord]) -> bytes:

@@ -120,6 +120,7 @@ class RunState:
             nodes=dict(self._records),
             metrics={name: series.build(name) for name, series in self._series.items()},
             outputs=end.get("outputs") or {},
+            returned=end.get("returned") or "",
             notes=tuple(self._notes),
             ended=end.get("ended"),
             traceback=end.get("traceback") or "",
