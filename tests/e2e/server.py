@@ -1,18 +1,22 @@
 """The program behind ``processes``: imports finestflow once, and forks a process for each command that it is told.
 
-Reads one JSON line a request from its standard input and answers with one on its standard output. A child leaves the
-loop and ends as any Python process does, with its exit handlers.
+Reads one JSON line a request from its standard input and answers with one on its standard output. A child waits for its
+threads and calls its exit handlers as any Python process does, but leaves out the 40 ms of taking modules apart.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import json
 import os
 import signal
 import sys
+import threading
+import traceback
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 _LOADED = (
     "finestflow.cli._session",
@@ -45,12 +49,13 @@ _LOADED = (
 )
 
 
-def serve() -> int:
-    """Answer requests until the input ends; in a child, run its command and return the exit code."""
+def serve() -> None:
+    """Answer requests until the input ends; a child runs its command and ends."""
     for name in _LOADED:
         importlib.import_module(name)
     from finestflow import Param, Pipeline, Task  # noqa: F401 - they are loaded when they are looked at
 
+    gc.freeze()
     answers = os.dup(1)
     os.dup2(2, 1)
     os.write(answers, b"null\n")
@@ -62,9 +67,24 @@ def serve() -> int:
             answer = os.fork()
             if answer == 0:
                 os.close(answers)
-                return _become(request)
+                _end(request)
         os.write(answers, f"{answer}\n".encode())
-    return 0
+
+
+def _end(request: dict[str, Any]) -> NoReturn:
+    """Do what was asked for, and end as Python would."""
+    try:
+        code = _become(request)
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _become(request: dict[str, Any]) -> int:
@@ -97,4 +117,4 @@ def _become(request: dict[str, Any]) -> int:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = os.getcwd()
-    sys.exit(serve())
+    serve()

@@ -78,6 +78,7 @@ def test_what_is_not_deterministic_is_exit_3_and_named(project: Project):
     assert project.do("reproduce", "@~1", "--json", code=3).json["first"] == "scale"
 
 
+@pytest.mark.stress
 def test_a_tolerance_lets_close_numbers_pass(project: Project):
     """Numbers that differ by less than the tolerance are within it, more are not."""
     project.edit("numbers_pipeline.py", "import finestflow", "import os")
@@ -88,6 +89,7 @@ def test_a_tolerance_lets_close_numbers_pass(project: Project):
     project.do("reproduce", "@~1", "--tolerance", "1e-15", code=3)
 
 
+@pytest.mark.stress
 def test_random_numbers_are_drawn_again(project: Project):
     """Seeds come from the record, so random draws are identical, also with a seed of one's own."""
     project.edit("numbers_pipeline.py", "import finestflow", "import random")
@@ -110,6 +112,7 @@ def test_a_failed_run_fails_again_and_that_is_identical(project: Project, tmp_pa
     assert clone.show()["status"] == "failed"
 
 
+@pytest.mark.stress
 def test_a_run_that_fails_only_now_differs(project: Project):
     """An output where an error was, or an error where an output was, is a difference."""
     project.write("data.txt", "1")
@@ -166,6 +169,7 @@ def test_a_pipeline_in_a_folder_run_from_there(project: Project):
     assert "identical: all 1" in project.do("reproduce", "@~1", cwd="deep").out
 
 
+@pytest.mark.stress
 def test_a_package_imported_by_module_name(project: Project):
     """A target ``module:Class`` of a package is imported from the worktree, relative imports and all."""
     project.write("pack/__init__.py", "")
@@ -238,7 +242,7 @@ def test_a_secret_has_to_be_given_again(project: Project):
     assert "abracadabra" not in project.do("show", "@", "--json").out
 
 
-@pytest.mark.parametrize("change", ["missing", "changed", "same"])
+@pytest.mark.parametrize("change", [pytest.param("missing", marks=pytest.mark.stress), "changed", "same"])
 def test_a_file_left_out_of_the_snapshot_is_checked_before_it_starts(project: Project, change: str):
     """A large file is copied when it is as it was, and named when it is gone or changed."""
     project.write(".finestflow.toml", '[snapshot]\nmax-file-size = "1 KB"\n')

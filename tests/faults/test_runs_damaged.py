@@ -168,9 +168,6 @@ def test_a_damaged_output_is_computed_again_not_served(project: Project, damaged
     project.do("verify", "--deep")
 
 
-@pytest.mark.xfail(
-    reason="session.py: a hit whose value turns out to be damaged is not computed again; each later run fails too"
-)
 def test_a_damaged_file_is_found_before_it_is_used_when_so_configured(project: Project):
     """With ``[store] verify = "always"`` a flipped bit is a miss too."""
     project.write("large.py", LARGE)
