@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
@@ -24,6 +26,7 @@ from finestflow.pipeline.task import Task, signature_of
 if TYPE_CHECKING:
     from finestflow.cache.fingerprint import Fingerprinter
     from finestflow.cache.store import Entry, Store
+    from finestflow.executor.protocol import Outcome
     from finestflow.pipeline.context import Context
 
 __all__ = ["Lookup", "Static", "Verdict", "compose_key", "seed_of"]
@@ -80,6 +83,7 @@ class Lookup:
         store: Where entries are.
         fingerprinter: Fingerprints code.
         seed: The run's seed.
+        root: Top of the project; observed files are named relative to it.
         open_store: Opens the store in a folder, for tasks with one of their own.
         earlier: Key of each node of the pipeline's last run, by path.
     """
@@ -87,6 +91,7 @@ class Lookup:
     store: Store
     fingerprinter: Fingerprinter
     seed: int
+    root: Path
     open_store: Callable[[str], Store]
     earlier: Mapping[str, str] = field(default_factory=dict)
     _classes: dict[str, str] = field(default_factory=dict)
@@ -223,13 +228,35 @@ class Lookup:
                     return "it draws random numbers and the run's seed changed"
             elif name.startswith("context:") and self.value_token(context.given(name[8:]))[1] != token:
                 return f"the context value {name[8:]!r} changed"
+            elif name.startswith("file:") and self._file_token(str(self.root / name[5:])) != token:
+                return f"file {name[5:]!r}, which it reads, changed"
+            elif name.startswith("folder:") and _folder_token(str(self.root / name[7:])) != token:
+                return f"folder {name[7:]!r}, which it lists, changed"
         return ""
 
-    def observed(self, key: Fingerprint, context: Context, *, drew_random: bool) -> tuple[tuple[str, str], ...]:
-        """Return the dependencies that a call was seen to have, each with its digest."""
-        found = [("seed", str(seed_of(self.seed, key)))] if drew_random else []
+    def observed(self, key: Fingerprint, context: Context, outcome: Outcome) -> tuple[tuple[str, str], ...]:
+        """Return the dependencies that a call was seen to have, each with its digest.
+
+        Raises:
+            FinestflowError: A file changed while the call ran, so that nobody knows what it read.
+        """
+        found = [("seed", str(seed_of(self.seed, key)))] if outcome.drew_random else []
         found += [(f"context:{name}", self.value_token(value)[1]) for name, value in sorted(context.reads.items())]
+        for place in outcome.files:
+            if os.stat(place).st_mtime > outcome.started:
+                raise FinestflowError(f"it reads {place!r}, which changed meanwhile")
+        found += [(f"file:{self._relative(place)}", self._file_token(place)) for place in outcome.files]
+        found += [(f"folder:{self._relative(place)}", _folder_token(place)) for place in outcome.folders]
         return tuple(found)
+
+    def _relative(self, place: str) -> str:
+        return os.path.relpath(place, self.root)
+
+    def _file_token(self, place: str) -> str:
+        try:
+            return self.store.digest(Path(place)).digest if os.path.isfile(place) else "absent"
+        except (FinestflowError, OSError):
+            return "unreadable"
 
     # -- why ---------------------------------------------------------------------------------------------------------------------------
 
@@ -249,6 +276,15 @@ class Lookup:
         reasons += _changes("param", about["params"], params)
         reasons += _changes("input", before.get("in", {}), inputs, with_values=False)
         return "; ".join(reasons) or "the code of a class inside an input, or the format of keys, changed"
+
+
+def _folder_token(place: str) -> str:
+    """Return a digest of the names in a folder."""
+    try:
+        names = sorted(name for name in os.listdir(place) if name not in {"__pycache__", ".git"})
+    except OSError:
+        return "absent"
+    return blake3("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def compose_key(static: Static, tokens: Sequence[tuple[str, str]]) -> Fingerprint:

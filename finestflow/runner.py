@@ -186,7 +186,7 @@ class Runner:
         self._root = root
         self._warn = warn
         self._open_store = open_store
-        self._performer = Performer(clock)
+        self._performer = Performer(clock, str(root))
 
     def run(
         self, request: RunRequest, tracking: Tracking, listener: Callable[[Mapping[str, Any]], None] | None = None
@@ -298,7 +298,7 @@ class Runner:
         options, pipeline = request.options, request.pipeline
         self._fingerprinter.refresh()
         earlier = self._store.prefetch(pipeline.task_name)
-        lookup = Lookup(self._store, self._fingerprinter, options.seed, self._open_store, earlier)
+        lookup = Lookup(self._store, self._fingerprinter, options.seed, self._root, self._open_store, earlier)
         session = Session(
             run_id=request.run_id,
             lookup=lookup,

@@ -223,6 +223,7 @@ class Session:
         node.hit_of = entry.run
         node.why = "same code, params and inputs"
         node.saved = entry.seconds
+        node.notes = static.notes
         if entry.effects.startswith(_NOTHING_TO_REPLAY):
             self._tell(node, static)
             return
@@ -323,7 +324,7 @@ class Session:
             node.notes += ("not cached: it read a context value that another task of this run wrote",)
             return
         try:
-            observed = self.lookup.observed(node.key, context, drew_random=outcome.drew_random)  # type: ignore[arg-type]
+            observed = self.lookup.observed(node.key, context, outcome)  # type: ignore[arg-type]
             effects = self._effects(node, static, outcome.effects)
         except FinestflowError as error:
             node.notes += (f"not cached: {error}",)

@@ -1,7 +1,8 @@
-"""Rows on their way to the database: collected, and written together by a thread of their own.
+"""Rows on their way to the database: collected, and written together.
 
-Invariants: a batch is written in one transaction, values before the entries that name them; it is written after 256 rows or 100 ms;
-the thread lives only while rows wait, and keeps the interpreter from exiting before they are written.
+Invariants: a batch is written in one transaction, values before the entries that name them; after 256 rows by the thread that
+filled it, after 100 ms by a thread of its own. That thread lives only while rows wait, and keeps the interpreter from exiting
+before they are written.
 
 Called by :class:`finestflow.cache.store.Store` alone.
 """
@@ -37,13 +38,16 @@ class BatchWriter:
         self._thread: threading.Thread | None = None
 
     def put(self, kind: str, row: Any) -> None:
-        """Add a row; it is written soon."""
+        """Add a row; it is written soon. Never writes itself, so it can be called with a lock held."""
         with self._lock:
             self._pending.setdefault(kind, []).append(row)
             self._count += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="finestflow-store")
                 self._thread.start()
+
+    def flush_if_full(self) -> None:
+        """Write a full batch in the thread that filled it: a busy thread and the writer would fight for the interpreter."""
         if self._count >= _ROWS:
             self.flush()
 

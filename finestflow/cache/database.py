@@ -31,7 +31,6 @@ CREATE INDEX value_object ON value(object) WHERE object IS NOT NULL;
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, observed TEXT NOT NULL, value BLOB NOT NULL, run TEXT NOT NULL,
     seconds REAL NOT NULL, effects TEXT NOT NULL, UNIQUE(key, observed));
-CREATE INDEX entry_value ON entry(value);
 CREATE TABLE prefetch(id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, path TEXT NOT NULL, key BLOB NOT NULL);
 CREATE INDEX prefetch_pipeline ON prefetch(pipeline);
 CREATE TABLE file(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, signature TEXT NOT NULL, digest BLOB NOT NULL);

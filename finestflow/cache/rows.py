@@ -43,6 +43,9 @@ INSERT INTO value(digest, size, object, type, preview, parts, classes, data) VAL
 ON CONFLICT(digest) DO UPDATE SET size=excluded.size, object=excluded.object, type=excluded.type, preview=excluded.preview,
     parts=excluded.parts, classes=excluded.classes, data=excluded.data"""
 _INSERT_ENTRY = f"INSERT OR REPLACE INTO entry({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?)"
+DELETE_ENTRIES = "DELETE FROM entry WHERE hex(value) IN (SELECT value FROM json_each(?))"
+"""One scan: an index of entries by value would cost each new entry 2 us, and only collections would use it."""
+DELETE_VALUE = "DELETE FROM value WHERE digest=?"
 _DELETE_PREFETCH = "DELETE FROM prefetch WHERE pipeline=?"
 _INSERT_PREFETCH = "INSERT INTO prefetch(pipeline, path, key) VALUES (?, ?, ?)"
 _INSERT_FILE = "INSERT OR REPLACE INTO file(path, signature, digest) VALUES (?, ?, ?)"

@@ -15,6 +15,7 @@ The runner's process writes the database; workers only encode values (and so wri
 from __future__ import annotations
 
 import errno
+import json
 import os
 import threading
 import time
@@ -157,6 +158,7 @@ class Store:
             self._kept_bytes += encoded.size if encoded.data is not None else 0
             if _is_writable(encoded):
                 self._batch.put("value", encoded)
+        self._batch.flush_if_full()
 
     def info(self, digest: str) -> ValueInfo | None:
         """Return what is known of a value without reading it."""
@@ -235,6 +237,7 @@ class Store:
             value = self._values.get(entry.value)
             if value is None or _is_writable(value):
                 self._batch.put("entry", entry)
+        self._batch.flush_if_full()
 
     def find_entries(self, key: str, *, fresh: bool = False) -> list[Entry]:
         """Return the entries of a key, newest first; treat the list as read-only.
@@ -357,8 +360,8 @@ class Store:
         self.flush()
         chosen = [(bytes.fromhex(digest),) for digest in digests]
         named = [self._database.read("SELECT object, size FROM value WHERE digest=?", digest) for digest in chosen]
-        gone = ("DELETE FROM entry WHERE value=?", chosen), ("DELETE FROM value WHERE digest=?", chosen)
-        if not self._database.write(gone):
+        names = json.dumps([digest.hex().upper() for (digest,) in chosen])
+        if not self._database.write([(rows.DELETE_ENTRIES, [(names,)]), (rows.DELETE_VALUE, chosen)]):
             return 0
         self._trim()
         objects = {name: size for read in named for name, size in read if name is not None}

@@ -72,7 +72,7 @@ def _encode_values(walk: Walk, values: Any) -> bytes:
     """Encode the elements of a column by its kind of array."""
     kind = type(values).__name__
     start = walk.encode(f"{kind}:{values.dtype}")
-    if type(values.dtype).__module__.startswith("numpy") and kind not in {"DatetimeArray", "TimedeltaArray"}:
+    if kind in {"NumpyExtensionArray", "PandasArray"}:
         return sealed(start + encode_array(walk, values.to_numpy()))
     if kind in {"DatetimeArray", "TimedeltaArray", "PeriodArray"}:
         return sealed(start + encode_array(walk, values.asi8))

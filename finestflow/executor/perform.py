@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from finestflow.errors import ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
+from finestflow.executor.watch import Watch, watching
 from finestflow.pipeline.call import FRAME, SCOPE
 from finestflow.pipeline.output import Output, holds_output, resolve
 from finestflow.pipeline.task import Task
@@ -112,10 +113,12 @@ class Performer:
 
     Args:
         clock: Where the time comes from.
+        root: Top of the project; files below it that a task opens are observed.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, root: str) -> None:
         self._clock = clock
+        self._root = root
         self._warm = WarmTasks()
 
     def perform(self, job: Job) -> Outcome:
@@ -142,10 +145,14 @@ class Performer:
             task = self._warm.get(job.warm_key, task)
             before = dict(task.__dict__)
             generators = SeededGenerators(job.seed)
+            watch = Watch(self._root)
+            token = watching.set(watch)
             try:
                 value = task.run(*args, **kwargs)
             finally:
+                watching.reset(token)
                 outcome.drew_random = generators.finish()
+            outcome.files, outcome.folders = watch.read()
         except Exception as error:  # noqa: BLE001 - a task may raise anything; it is recorded
             outcome.error = error
             task.call_hook("on_failure", error)

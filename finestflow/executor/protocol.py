@@ -86,6 +86,8 @@ class Outcome:
         problem: Why the output cannot be stored.
         error: What was raised.
         drew_random: Whether it drew from a global random number generator.
+        files: Files of the project that it opened by itself, by absolute path.
+        folders: Folders of the project that it listed.
         effects: What it reported.
         notes: Remarks for people.
     """
@@ -97,6 +99,8 @@ class Outcome:
     problem: str = ""
     error: BaseException | None = None
     drew_random: bool = False
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
     effects: Effects = field(default_factory=Effects)
     notes: list[str] = field(default_factory=list)
 

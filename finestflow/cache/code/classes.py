@@ -172,7 +172,9 @@ def _head(walk: Walk, node: Node, cls: type) -> None:
             walk.follow(node, (f"(head) {chain[0]}", *chain[1:]), value, f".{chain[0]}", home)
     if not is_read:
         return
-    annotations = vars(cls).get("__annotations__", {})
+    annotations = vars(cls).get("__annotations__")
+    if not isinstance(annotations, dict):  # a descriptor, in classes of libraries
+        annotations = {}
     node.own += " " + ascii({name: _ADDRESS.sub("", repr(note)) for name, note in annotations.items()})
     if statement is not None and isinstance(path, str) and modules.is_what_was_imported(walk, path):
         node.own += " " + statement.hash

@@ -133,6 +133,14 @@ class Constants:
                 return "root:" + path.relative_to(root).as_posix()
         return path.as_posix()
 
+    def path_digest(self, path: PurePath) -> str:
+        """Return the digest of the file that a path names; empty for a folder, a source file, and where there is none.
+
+        What lies in a folder does not count: the constant may name the whole project. A source file counts by its code.
+        """
+        is_data = isinstance(path, Path) and path.suffix not in {".py", ".pyi", ".pyc", ".so"} and path.is_file()
+        return self._digest_scalar(path) if is_data else ""
+
     def file_digest(self, path: str) -> str:
         """Return the digest of a file's bytes."""
         try:
@@ -183,7 +191,7 @@ def expand(walk: Walk, node: Node, value: Any, home: _Namespace) -> None:
         node.own = f"member {value.name}"
         node.edges["class"] = walk.cls(type(value))
     elif isinstance(value, PurePath):
-        node.own = "path " + ascii(walk.constants.path_text(value))
+        _expand_path(walk, node, value)
     elif type(value) in _CONTAINERS:
         if not (_is_plain(walk, value, 0) and _expand_plain(walk, node, value, home)):
             _expand_container(walk, node, value, home)
@@ -226,6 +234,12 @@ def static_attribute(value: object, name: str) -> Any:
     if any(name in vars(owner) for owner in type(value).__mro__):
         return getattr(value, name, None)
     return None
+
+
+def _expand_path(walk: Walk, node: Node, value: PurePath) -> None:
+    digest = walk.constants.path_digest(value)
+    node.own = "path " + ascii(walk.constants.path_text(value)) + digest
+    node.check(lambda: walk.constants.path_digest(value) == digest)
 
 
 def _is_plain(walk: Walk, value: Any, depth: int) -> bool:

@@ -1,0 +1,84 @@
+"""Which files of the project a call reads that nobody gave it.
+
+An audit hook (PEP 578) of the process sees ``open`` and the listing of folders, from Python and from most libraries. What a call read becomes
+an observed dependency of its entry, verified at look-up, so that a file that a task opens by itself cannot make a hit stale. Invariant: the
+hook never raises and costs nothing but a comparison outside of calls. Not seen: readers that open files in C on their own (Arrow, HDF5,
+SQLite), other processes, and files outside the project.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextvars import ContextVar
+from typing import Any
+
+__all__ = ["Watch", "watching"]
+
+_LISTINGS = frozenset({"os.listdir", "os.scandir"})
+_CODE = (".py", ".pyc", ".pyi", ".so", ".pyd")
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+watching: ContextVar[Watch | None] = ContextVar("finestflow_watch", default=None)
+_is_installed = False
+
+
+class Watch:
+    """What one call opens below a folder.
+
+    Args:
+        root: Top of the project, an absolute path.
+    """
+
+    __slots__ = ("_prefix", "_written", "files", "folders")
+
+    def __init__(self, root: str) -> None:
+        self._prefix = root.rstrip("/") + "/"
+        self._written: set[str] = set()
+        self.files: dict[str, None] = {}
+        self.folders: dict[str, None] = {}
+        _install()
+
+    def see(self, event: str, args: tuple[Any, ...]) -> None:
+        """Take an audit event."""
+        path = args[0] if args and args[0] is not None else "."
+        if isinstance(path, int):
+            return
+        place = os.path.abspath(os.fsdecode(path))
+        if not (place + "/").startswith(self._prefix) or self._is_ours(place):
+            return
+        if event != "open":
+            self.folders[place] = None
+        elif args[2] & _WRITES:
+            self._written.add(place)
+        elif not place.endswith(_CODE):
+            self.files[place] = None
+
+    def _is_ours(self, place: str) -> bool:
+        parts = place[len(self._prefix) :].split("/")
+        return bool({".git", ".finestflow", "site-packages", "__pycache__"}.intersection(parts)) or place.startswith(
+            sys.prefix + "/"
+        )
+
+    def read(self) -> tuple[list[str], list[str]]:
+        """Return files and folders that were read and not written, by absolute path."""
+        files = [place for place in self.files if place not in self._written and os.path.isfile(place)]
+        changed = {os.path.dirname(place) for place in self._written}
+        return files, [place for place in self.folders if place not in changed and os.path.isdir(place)]
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    if event == "open" or event in _LISTINGS:
+        watch = watching.get()
+        if watch is not None:
+            try:
+                watch.see(event, args)
+            except Exception:  # noqa: BLE001 - an audit hook that raises would stop the user's program
+                pass
+
+
+def _install() -> None:
+    global _is_installed
+    if not _is_installed:
+        _is_installed = True
+        sys.addaudithook(_hook)

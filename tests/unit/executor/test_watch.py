@@ -1,0 +1,122 @@
+"""Files that a task opens by itself count for its hits."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+
+import pytest
+
+from finestflow import Pipeline, Task
+
+DATA = Path("constant.txt")
+runs: list[str] = []
+
+
+class Reader(Task):
+    def run(self):
+        runs.append("reader")
+        with open("data.txt", encoding="utf-8") as file:
+            return file.read()
+
+
+class Constant(Task):
+    def run(self):
+        runs.append("constant")
+        return DATA.read_text(encoding="utf-8")
+
+
+class Lister(Task):
+    def run(self):
+        runs.append("lister")
+        return sorted(glob.glob("folder/*.csv"))
+
+
+class Writer(Task):
+    def run(self):
+        runs.append("writer")
+        Path("out.log").write_text(str(len(runs)), encoding="utf-8")
+        return Path("out.log").read_text(encoding="utf-8") != ""
+
+
+def _pipeline(task):
+    class One(Pipeline):
+        only: Task = task
+
+        def __call__(self):
+            return self.only()
+
+    return One()
+
+
+@pytest.fixture(autouse=True)
+def project(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    runs.clear()
+    for name in ("data.txt", "constant.txt"):
+        _write(repository / name, "old")
+    (repository / "folder").mkdir()
+    (repository / "folder" / "a.csv").touch()
+    return repository
+
+
+def _write(path, text):
+    """Write a file as if it had been there for a while."""
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 10))
+
+
+def test_a_file_that_a_task_opens_is_a_hit_while_it_is_the_same_and_a_miss_when_it_changed(project):
+    pipeline = _pipeline(Reader())
+
+    assert [pipeline(), pipeline()] == ["old", "old"]
+    assert runs == ["reader"]
+    _write(project / "data.txt", "new")
+    assert pipeline() == "new"
+    assert pipeline.last_run.why("only") == "file 'data.txt', which it reads, changed"
+
+
+def test_going_back_to_the_old_content_of_a_file_hits_again(project):
+    pipeline = _pipeline(Reader())
+    pipeline()
+    _write(project / "data.txt", "new")
+    pipeline()
+    _write(project / "data.txt", "old")
+
+    assert pipeline() == "old"
+    assert runs == ["reader", "reader"]
+
+
+def test_a_file_that_is_gone_is_a_miss(project):
+    pipeline = _pipeline(Reader())
+    pipeline()
+    (project / "data.txt").unlink()
+
+    with pytest.raises(FileNotFoundError):
+        pipeline()
+
+
+def test_a_constant_that_names_a_file_counts_with_its_content(project):
+    pipeline = _pipeline(Constant())
+    pipeline()
+    _write(project / "constant.txt", "new")
+
+    assert pipeline() == "new"
+
+
+def test_a_folder_that_a_task_lists_counts_with_its_names(project):
+    pipeline = _pipeline(Lister())
+
+    assert pipeline() == pipeline() == ["folder/a.csv"]
+    (project / "folder" / "b.csv").touch()
+    assert pipeline() == ["folder/a.csv", "folder/b.csv"]
+    assert runs == ["lister", "lister"]
+
+
+def test_a_file_that_the_task_writes_itself_does_not_make_it_run_again():
+    pipeline = _pipeline(Writer())
+    pipeline()
+    pipeline()
+
+    assert runs == ["writer"]
