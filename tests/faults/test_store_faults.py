@@ -107,7 +107,7 @@ def test_a_flipped_element_is_found_by_verify_and_never_served_where_asked_to_lo
 
 def test_verify_names_what_is_missing_and_goes_on(open_store):
     store = open_store()
-    lost, short, kept = [add(store, LARGE + i, f"{i:064x}") for i in range(3)]
+    lost, short, _ = [add(store, LARGE + i, f"{i:064x}") for i in range(3)]
     os.unlink(store.objects.path(lost.object))
     os.truncate(store.objects.path(short.object), 100)
 
@@ -155,7 +155,7 @@ def test_damage_in_the_middle_of_the_database_is_survived(open_store, tmp_path, 
     add(store, "new", KEY)
     store.close()
 
-    assert [entry for entry in open_store().find_entries(KEY)] != []
+    assert open_store().find_entries(KEY) != []
     assert len(told) == 1
 
 
@@ -282,8 +282,8 @@ def check_whole(store):
     return len(entries)
 
 
-def kill_writers(folder, count):
-    writers = [start_writer(folder, i * 10**7, 10**6) for i in range(count)]
+def kill_writers(folder, count, turn=0):
+    writers = [start_writer(folder, (turn * count + i) * 10**7, 10**6) for i in range(count)]
     for writer in writers:
         assert writer.stdout.readline() == b"writing\n"
     for writer in writers:
@@ -301,8 +301,8 @@ def test_killed_writers_leave_no_entry_without_its_value(tmp_path, open_store):
 
 @pytest.mark.stress
 def test_many_killed_writers_leave_no_entry_without_its_value(tmp_path, open_store):
-    for _ in range(40):
-        kill_writers(tmp_path, 3)
+    for turn in range(40):
+        kill_writers(tmp_path, 3, turn)
 
     store = open_store()
     assert check_whole(store) > 10_000
@@ -375,3 +375,23 @@ def test_the_writer_program_writes_what_it_says(tmp_path, open_store):
     fill(tmp_path, 0, 10)
 
     assert check_whole(open_store()) == 10
+
+
+def test_threads_never_wait_for_each_other_while_memory_is_trimmed(tmp_path, open_store, monkeypatch):
+    """Whoever fills a batch writes it, and trimming then needs the lock that adding holds."""
+    monkeypatch.setattr("finestflow.cache.store._MAX_KEPT", 50)
+    store = open_store()
+
+    def work(start):
+        for number in range(start, start + 1500):
+            add(store, number, f"{number:064x}")
+
+    threads = [threading.Thread(target=work, args=(i * 10_000,), daemon=True) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert not any(thread.is_alive() for thread in threads)
+    store.flush()
+    assert store.usage().entries == 4500
