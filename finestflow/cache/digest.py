@@ -31,7 +31,7 @@ from blake3 import blake3
 from finestflow.cache import stream
 from finestflow.cache.names import find_named, qualified_name
 from finestflow.cache.refusal import Refusal, as_error
-from finestflow.cache.stream import FOLD, column, head, hexadecimal
+from finestflow.cache.stream import COLUMN, FOLD, column, head, hexadecimal
 from finestflow.model import Digest
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Digested", "Walk", "digest_simple", "digest_value", "iter_parts"]
 
+_MAX_SIMPLE = 64
+"""Longer containers are not tried the quick way: it would often have to be given up near the end."""
 MAX_PARTS = 256
 """Values with more parts than this have no digests of their parts."""
 
@@ -73,6 +75,8 @@ def digest_simple(value: object) -> Digest:
     Equal to ``digest_value(value).digest``; functions and files are not understood in any other way than there.
     """
     try:
+        if isinstance(value, list | tuple | dict) and len(value) > _MAX_SIMPLE:
+            raise _NotSimpleError
         return Digest(hexadecimal(PLAIN[type(value)](_SIMPLE, value)))
     except (KeyError, _NotSimpleError, RecursionError):
         return digest_value(value, parts=False).digest
@@ -228,8 +232,7 @@ def _sequence(walk: Walk, value: Any) -> bytes:
     if walk.memo and (known := walk.memo.get(id(value))) is not None:
         return known
     tag = b"[" if type(value) is list else b"("
-    packed = column(tag, value)
-    if packed is not None:
+    if len(value) >= COLUMN and (packed := column(tag, value)) is not None:
         return packed
     kinds = walk.kinds
     encoding = head(tag, len(value)) + b"".join([kinds[type(item)](walk, item) for item in value])
@@ -239,11 +242,27 @@ def _sequence(walk: Walk, value: Any) -> bytes:
 def _mapping(walk: Walk, value: dict[Any, Any]) -> bytes:
     if walk.memo and (known := walk.memo.get(id(value))) is not None:
         return known
-    kinds = walk.kinds
-    pairs = [kinds[type(key)](walk, key) + kinds[type(item)](walk, item) for key, item in value.items()]
+    kinds, names = walk.kinds, _NAMES
+    pairs = [
+        (names[key] if type(key) is str else kinds[type(key)](walk, key)) + kinds[type(item)](walk, item)
+        for key, item in value.items()
+    ]
     pairs.sort()
     encoding = head(b"{", len(pairs)) + b"".join(pairs)
     return encoding if len(encoding) <= FOLD else walk.fold(value, encoding)
+
+
+class _Names(dict[str, bytes]):
+    """Encodings of texts that are keys of dicts: the same few, again and again."""
+
+    def __missing__(self, name: str) -> bytes:
+        encoding = stream.scalar_str(None, name)
+        if len(encoding) <= 64 and len(self) < 10_000:
+            self[name] = encoding
+        return encoding
+
+
+_NAMES = _Names()
 
 
 def _set(walk: Walk, value: Any) -> bytes:

@@ -108,6 +108,8 @@ class Origins:
             return Origin.FINESTFLOW
         if name in sys.builtin_module_names or top in sys.stdlib_module_names:
             return Origin.PYTHON
+        if top.startswith("_cython_"):  # where compiled libraries share the classes of their functions
+            return Origin.DISTRIBUTION
         return Origin.PROJECT
 
     def of_path(self, path: str) -> Origin:
