@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import copyreg
 import enum
-import importlib
 import pathlib
 import threading
 import types
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from blake3 import blake3
 
 from finestflow.cache import stream
+from finestflow.cache.adapters import find_adapter
 from finestflow.cache.names import find_named, qualified_name
 from finestflow.cache.refusal import Refusal, as_error
 from finestflow.cache.stream import COLUMN, FOLD, column, head, hexadecimal
@@ -74,12 +74,12 @@ def digest_simple(value: object) -> Digest:
 
     Equal to ``digest_value(value).digest``; functions and files are not understood in any other way than there.
     """
-    try:
-        if isinstance(value, list | tuple | dict) and len(value) > _MAX_SIMPLE:
-            raise _NotSimpleError
-        return Digest(hexadecimal(PLAIN[type(value)](_SIMPLE, value)))
-    except (KeyError, _NotSimpleError, RecursionError):
-        return digest_value(value, parts=False).digest
+    if not isinstance(value, list | tuple | dict) or len(value) <= _MAX_SIMPLE:
+        try:
+            return Digest(hexadecimal(PLAIN[type(value)](_SIMPLE, value)))
+        except (KeyError, _NotSimpleError, RecursionError):
+            pass
+    return digest_value(value, parts=False).digest
 
 
 def digest_value(
@@ -295,31 +295,13 @@ def _find_encoder(cls: type) -> Encoder:
     """Choose how the values of a class are encoded."""
     if hasattr(cls, "__finestflow_digest__"):
         return _declared
-    adapter = _find_adapter(cls)
+    adapter = find_adapter(cls)
     if adapter is not None:
         return adapter
     for kind, encoder in _FAMILIES:
         if issubclass(cls, kind):
             return encoder
     return _reduced
-
-
-def _find_adapter(cls: type) -> Encoder | None:
-    """Return the adapter of a class of a well-known library: by its own name, or by that of a base where all follow."""
-    place = ADAPTERS.get(f"{cls.__module__}.{cls.__qualname__}")
-    if place is None:
-        names = [f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__[1:-1]]
-        place = next((ADAPTED_FAMILIES[name] for name in names if name in ADAPTED_FAMILIES), None)
-    if place is None:
-        return None
-    module, _, name = place.partition(":")
-    adapt: Encoder = getattr(importlib.import_module(f"finestflow.cache.{module}"), name)
-
-    def encode(walk: Walk, value: Any) -> bytes:
-        known = walk.memo.get(id(value))
-        return known if known is not None else walk.keep(value, adapt(walk, value))
-
-    return encode
 
 
 def _declared(walk: Walk, value: Any) -> bytes:
@@ -487,29 +469,3 @@ _FAMILIES: tuple[tuple[type, Encoder], ...] = (
     (set, _set_subclass),
     (frozenset, _set_subclass),
 )
-
-ADAPTERS: dict[str, str] = {
-    "numpy.ndarray": "arrays:encode_array",
-    "numpy.memmap": "arrays:encode_array",
-    "torch.Tensor": "arrays:encode_tensor",
-    "torch.nn.parameter.Parameter": "arrays:encode_tensor",
-    "pandas.DataFrame": "tables:encode_frame",
-    "pandas.Series": "tables:encode_series",
-    "pandas.core.frame.DataFrame": "tables:encode_frame",
-    "pandas.core.series.Series": "tables:encode_series",
-    "polars.dataframe.frame.DataFrame": "tables:encode_polars_frame",
-    "polars.series.series.Series": "tables:encode_polars_series",
-    "pyarrow.lib.Table": "tables:encode_arrow_table",
-    "pyarrow.lib.RecordBatch": "tables:encode_arrow_table",
-    "pyarrow.lib.ChunkedArray": "tables:encode_arrow_column",
-}
-"""Adapters by the qualified name of exactly one class; a class derived from it is walked as any object."""
-
-ADAPTED_FAMILIES: dict[str, str] = {
-    "numpy.generic": "arrays:encode_number",
-    "scipy.sparse._base._spbase": "arrays:encode_sparse",
-    "pandas.Index": "tables:encode_index",
-    "pandas.core.indexes.base.Index": "tables:encode_index",
-    "pyarrow.lib.Array": "tables:encode_arrow_column",
-}
-"""Adapters by the qualified name of a base class, for all that derive from it."""
