@@ -311,6 +311,7 @@ class Runner:
             use_cache=options.cache,
             forced=options.forced,
             keep_going=options.keep_going,
+            warn=telling.warn_of(self._warn),
             blank=telling.blank,
         )
         _look_at_code(pipeline, lookup)
@@ -409,6 +410,10 @@ class _Telling:
                 self._live.emit(event, lazy=lazy)
         if self._listener is not None:
             self._listener(event)
+
+    def warn_of(self, warn: Callable[[str], None]) -> Callable[[str], None]:
+        """Return how remarks on nodes reach a person: a listener shows them itself."""
+        return (lambda text: None) if self._listener is not None else lambda text: warn(self.blank(text))
 
     def write_logs_of_hits(self, store: Store, nodes: Mapping[str, Node]) -> None:
         """Put into the live folder what the calls printed whose results were hits."""

@@ -60,6 +60,7 @@ class Session:
         forced: Patterns of node paths that run although they are hits.
         keep_going: Whether what does not depend on a failure still runs.
         blank: Takes the secrets out of a text that is kept.
+        warn: Says something to the person at the terminal.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Session:
         forced: Iterable[str] = (),
         keep_going: bool = False,
         blank: Callable[[str], str] = str,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.run_id = run_id
         self.lookup = lookup
@@ -93,6 +95,7 @@ class Session:
         self._forced = tuple(forced)
         self._keep_going = keep_going
         self._blank = blank
+        self._warn = warn
         self._described: set[str] = set()
 
     # -- one call ----------------------------------------------------------------------------------------------------------------------
@@ -190,6 +193,8 @@ class Session:
     def _reason_to_run(self, node: Node, static: Static, problem: str) -> str | None:
         """Return why a call has to run; None when it was a hit and is served."""
         if problem:
+            if type(node.task).__finestflow_meta__.cache is not False:
+                self._warn(f"task {node.path!r} is not cached: {problem}")
             return f"not cached: {problem}"
         if not self._use_cache:
             return "the cache is off for this run"
@@ -315,6 +320,7 @@ class Session:
         if encoded is None:
             node.set_shared(outcome.shared, outcome.problem)
             node.notes += (f"not cached: the output cannot be stored: {outcome.problem}",)
+            self._warn(f"task {node.path!r} is not cached: its output cannot be stored: {outcome.problem}")
             return
         static.store.add_value(encoded)
         node.info = encoded
@@ -328,6 +334,7 @@ class Session:
             effects = self._effects(node, static, outcome.effects)
         except FinestflowError as error:
             node.notes += (f"not cached: {error}",)
+            self._warn(f"task {node.path!r} is not cached: {error}")
             return
         static.store.add_entry(Entry(node.key, observed, encoded.digest, self.run_id, outcome.seconds, effects))  # type: ignore[arg-type]
 

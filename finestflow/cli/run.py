@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from finestflow.errors import FinestflowError, UsageError
 
 if TYPE_CHECKING:
     from finestflow.runner import Finished, RunOptions
+
+_NOTES_SHOWN = 5
 
 
 @click.command("run")
@@ -106,12 +109,23 @@ def _run_once(
             summary = workspace.resolve(summary.id)  # it has its commit now
         out.line(dump_json({"schema": SCHEMA, "kind": "run.end", "run": summary_document(summary)}, ascii_only=True))
         return finished
+    for path, text in _notes(finished):
+        out.note(f"note: {one_line(path)}: {one_line(text)}")
     if finished.error is not None:
         _show_failure(session, finished)
     elif finished.run.returned:
         out.note(f"returned {one_line(finished.run.returned)}")
     out.note(summary_line(summary, color=out.color_err))
     return finished
+
+
+def _notes(finished: Finished) -> list[tuple[str, str]]:
+    """Return the remarks on nodes, each text once, with the first node that has it."""
+    found: dict[str, str] = {}
+    for path, node in finished.nodes.items():
+        for text in node.notes:
+            found.setdefault(text, path)
+    return [(path, text) for text, path in itertools.islice(found.items(), _NOTES_SHOWN)]
 
 
 def _options(session: Session, given: Mapping[str, Any], turn: int, *, echo: bool) -> RunOptions:
