@@ -383,6 +383,18 @@ class Session:
         else:
             self._skip(node, f"skipped: {cause.path!r} {cause.status.value}", cause)
 
+    def status_below(self, node: Node) -> NodeStatus:
+        """Return how a nested pipeline stands whose body has ended."""
+        failure = self.failure
+        if failure is not None and failure.path.startswith(node.path + "/"):
+            node.error = failure.error
+            return NodeStatus.FAILED
+        if failure is not None and not self._keep_going:
+            node.error = failure.error
+            node.why = f"not started: {failure.path!r} failed"
+            return NodeStatus.SKIPPED
+        return NodeStatus.OK
+
     def handled(self, node: Node) -> None:
         """Take note that the body has seen an error: when it goes on, the failure was its business."""
         if self.failure is not None and (self.failure is node or self.failure.error is node.error):
@@ -494,7 +506,7 @@ class BodyFrame:
         with running(BodyFrame(session, pipeline, path + "/")):
             try:
                 node.result = pipeline.body(*args, **kwargs)
-                node.status = NodeStatus.OK
+                node.status = session.status_below(node)
             except Exception as error:
                 node.status = NodeStatus.FAILED
                 node.error = error
