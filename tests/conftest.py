@@ -52,6 +52,8 @@ def machine_without_a_past(monkeypatch: pytest.MonkeyPatch, home_of_session: Pat
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home_of_session))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    # Python takes the .pyc of a file that was edited within the same second, to the same size, for current: projects get none.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     state = random.getstate()
     yield
     random.setstate(state)
