@@ -42,9 +42,14 @@ ADAPTED_FAMILIES: dict[str, str] = {
 }
 """Adapters by the qualified name of a base class, for all that derive from it."""
 
+_FOUND: dict[type, Callable[[Walk, Any], bytes]] = {}
+
 
 def find_adapter(cls: type) -> Callable[[Walk, Any], bytes] | None:
     """Return the encoder of a class: by its own name, or by that of a base where all that derive from it follow."""
+    known = _FOUND.get(cls)
+    if known is not None:
+        return known
     place = ADAPTERS.get(f"{cls.__module__}.{cls.__qualname__}")
     if place is None:
         names = [f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__[1:-1]]
@@ -58,4 +63,5 @@ def find_adapter(cls: type) -> Callable[[Walk, Any], bytes] | None:
         known = walk.memo.get(id(value))
         return known if known is not None else walk.keep(value, adapt(walk, value))
 
+    _FOUND[cls] = encode
     return encode

@@ -22,6 +22,8 @@ __all__ = ["encode_array", "encode_number", "encode_sparse", "encode_tensor"]
 
 _CHUNK = 16 << 20
 """Arrays that must be copied to be read in order are copied in pieces of this size."""
+_SUMMED = 4096
+"""NaN in more elements than this are looked for by their sum, which needs no memory."""
 _FLAT_KINDS = "biufcmMSU"
 _LONG_DOUBLE_BYTES = 10
 """Of 16 bytes of an x86 long double, the rest is padding."""
@@ -96,10 +98,11 @@ def _one_nan(numpy: Any, dtype: Any, flat: Any) -> Any:
     """Return the array, or a copy in which all NaN have the same bits; finding out costs a tenth of hashing."""
     if dtype.kind not in "fc":
         return flat
-    with numpy.errstate(all="ignore"):
-        total = flat.sum()
-    if total == total:  # noqa: PLR0124 - neither NaN nor inf - inf
-        return flat
+    if flat.size > _SUMMED:
+        with numpy.errstate(all="ignore"):
+            total = flat.sum()
+        if total == total:  # noqa: PLR0124 - neither NaN nor inf - inf
+            return flat
     parts = flat.reshape(-1).view(flat.real.dtype) if dtype.kind == "c" else flat
     is_nan = numpy.isnan(parts)
     if not is_nan.any():

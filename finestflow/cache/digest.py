@@ -373,7 +373,7 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     cls = type(value)
     reduced = _reduce(value, cls)
     if isinstance(reduced, str):
-        return stream.sealed(b"G" + walk.encode(f"{getattr(value, '__module__', None)}:{reduced}"))
+        return _global(walk, value, reduced)
     make, args, state, items, pairs, *rest = (*reduced, None, None, None)[:6]
     encoding = b"O" + walk.name(cls) + _encode_maker(walk, cls, make, args) + walk.encode(state)
     if items is not None:
@@ -386,6 +386,15 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     if _is_ordinary(cls) and hasattr(value, "__dict__") and (make, args, items, pairs) == (_NEW, (cls,), None, None):
         walk.kinds[cls] = _ordinary
     return encoding if len(encoding) <= FOLD else walk.fold(value, encoding)
+
+
+def _global(walk: Walk, value: Any, name: str) -> bytes:
+    """Encode what pickles as a global by its name, with the code that it wraps (`lru_cache`) where that is the project's."""
+    encoding = b"G" + walk.encode(f"{getattr(value, '__module__', None)}:{name}")
+    wrapped = getattr(value, "__wrapped__", None)
+    if wrapped is not None and walk.of_code is not None and (walk.is_project is None or walk.is_project(wrapped)):
+        encoding += walk.encode(walk.of_code(wrapped))
+    return stream.sealed(encoding)
 
 
 def _reduce(value: Any, cls: type) -> Any:

@@ -7,6 +7,7 @@ Called by :class:`finestflow.cache.store.Store`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path, PurePath
 from typing import Any
 
 __all__ = ["MAX_LENGTH", "preview", "type_name"]
@@ -61,11 +62,22 @@ def _show(value: Any, depth: int, is_small: bool) -> str:
         text = show(value)
         if text:
             return text
-    if isinstance(value, type) or kind.__module__ in {"datetime", "decimal", "fractions", "uuid", "pathlib", "re"}:
+    if isinstance(value, PurePath):
+        return _show_path(value)
+    if isinstance(value, type) or kind.__module__ in {"datetime", "decimal", "fractions", "uuid", "re"}:
         return value.__qualname__ if isinstance(value, type) else repr(value)
     if is_small and "__repr__" in {name for base in kind.__mro__[:-1] for name in base.__dict__}:
         return _cut(str(repr(value)))
     return _show_attributes(value, depth, is_small)
+
+
+def _show_path(path: PurePath) -> str:
+    """Show an artifact by its name: the folder that it was made in says nothing, and is another one each time."""
+    if isinstance(path, Path) and path.is_file():
+        return f"file {path.name}"
+    if isinstance(path, Path) and path.is_dir():
+        return f"folder {path.name}"
+    return f"path {path}"
 
 
 def _show_int(value: int) -> str:

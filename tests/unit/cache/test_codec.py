@@ -297,3 +297,13 @@ def test_walks_know_whether_a_pickle_must_be_proved():
     walk.digest([1, Model(np.zeros(3), "a")])
     assert walk.opaque
     assert not walk.in_main
+
+
+def test_the_documented_container_is_the_one_that_is_written():
+    page = (Path(__file__).parents[3] / "docs/reference/store-format.md").read_text()
+    lines = page.partition("The number 7, whole:")[2].split("```")[1].strip().splitlines()
+    digits = "".join(
+        word for line in lines for word in line.split("   ")[0].split() if set(word) <= set("0123456789abcdef")
+    )
+
+    assert bytes.fromhex(digits) == dump(7)

@@ -383,6 +383,16 @@ def test_a_function_counts_with_its_code():
     assert one != other
 
 
+def test_a_function_behind_a_cache_counts_with_its_code():
+    @functools.lru_cache
+    def cached():
+        return 1
+
+    one, other = [digest_value(cached, of_code=lambda _, code=code: code).digest for code in ("aa", "bb")]
+
+    assert one != other
+
+
 def test_code_that_is_not_the_projects_counts_by_name():
     seen = []
 
