@@ -9,7 +9,7 @@ def test_a_given_value_that_is_read_is_an_observation():
     context = Context({"a": 1, "b": 2})
 
     assert context["a"] == 1
-    assert context.reads == {"a": 1}
+    assert context.reads == {"a": (1,)}
     assert not context.is_hidden
 
 
@@ -18,7 +18,7 @@ def test_a_missing_value_is_an_observation_too():
 
     assert context.get("a", 3) == 3
     assert "a" not in context
-    assert context.reads == {"a": None}
+    assert context.reads == {"a": ()}
 
 
 def test_a_write_is_an_effect_and_seen_by_the_call_itself():
@@ -63,7 +63,8 @@ def test_a_container_that_is_read_is_a_copy():
     context = Context(given)
     context["names"].append("b")
 
-    assert given == context.reads == {"names": ["a"]}
+    assert given == {"names": ["a"]}
+    assert context.reads == {"names": (["a"],)}
 
 
 def test_a_container_of_another_call_is_a_copy():
