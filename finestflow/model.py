@@ -29,6 +29,7 @@ __all__ = [
     "RunStatus",
     "RunSummary",
     "Snapshot",
+    "choose_metrics",
 ]
 
 FORMAT = 1
@@ -239,3 +240,17 @@ class Run:
     traceback: str = ""
     reproduction: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def choose_metrics(metrics: Mapping[str, float], count: int = 3) -> list[tuple[str, float]]:
+    """Return the metrics that say most of a run, with a label each.
+
+    Those of the pipeline itself come first, then those of its last nodes; a node's name is left out where nobody can mistake it.
+    """
+    names = [name for name in metrics if "/" not in name] + [name for name in reversed(list(metrics)) if "/" in name]
+    short = [name.rsplit("/", 1)[-1] for name in metrics]
+    return [
+        (last if short.count(last) == 1 else name, metrics[name])
+        for name in names[:count]
+        for last in [name.rsplit("/", 1)[-1]]
+    ]

@@ -413,7 +413,7 @@ class _Telling:
 
     def warn_of(self, warn: Callable[[str], None]) -> Callable[[str], None]:
         """Return how remarks on nodes reach a person: a listener shows them itself."""
-        return (lambda text: None) if self._listener is not None else lambda text: warn(self.blank(text))
+        return (lambda _: None) if self._listener is not None else lambda text: warn(self.blank(text))
 
     def write_logs_of_hits(self, store: Store, nodes: Mapping[str, Node]) -> None:
         """Put into the live folder what the calls printed whose results were hits."""

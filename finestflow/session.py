@@ -78,7 +78,7 @@ class Session:
         forced: Iterable[str] = (),
         keep_going: bool = False,
         blank: Callable[[str], str] = str,
-        warn: Callable[[str], None] = lambda text: None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self.run_id = run_id
         self.lookup = lookup
@@ -95,7 +95,7 @@ class Session:
         self._forced = tuple(forced)
         self._keep_going = keep_going
         self._blank = blank
-        self._warn = warn
+        self._warn = warn or (lambda _: None)
         self._described: set[str] = set()
 
     # -- one call ----------------------------------------------------------------------------------------------------------------------

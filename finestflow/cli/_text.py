@@ -105,18 +105,10 @@ def number(value: float | None) -> str:
 
 
 def headline(metrics: Mapping[str, float], count: int = 3) -> str:
-    """Return the metrics that say most of a run, as ``f1=0.98  loss=0.2``.
+    """Return the metrics that say most of a run, as ``f1=0.98  loss=0.2``."""
+    from finestflow.model import choose_metrics
 
-    Those of the pipeline itself come first, then those of its last nodes; a node's name is left out where nobody can mistake it.
-    """
-    names = [name for name in metrics if "/" not in name] + [name for name in reversed(list(metrics)) if "/" in name]
-    short = [name.rsplit("/", 1)[-1] for name in metrics]
-    shown = []
-    for name in names[:count]:
-        last = name.rsplit("/", 1)[-1]
-        label = last if short.count(last) == 1 else name
-        shown.append(f"{one_line(label)}={number(metrics[name])}")
-    return "  ".join(shown)
+    return "  ".join(f"{one_line(label)}={number(value)}" for label, value in choose_metrics(metrics, count))
 
 
 def plural(count: int, noun: str) -> str:

@@ -118,4 +118,5 @@ def _restore(fields: dict[str, Any]) -> Any:
 @functools.lru_cache(maxsize=1 << 14)
 def _natural(text: str) -> list[tuple[int, str]]:
     """Order ``embed[2]`` before ``embed[10]``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _number.split(text)]
+    parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in _number.split(text)]
+    return [*parts, (-2, text)]  # 0 and 00 are two names

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from finestflow.errors import CorruptionError
-from finestflow.model import FORMAT, Run, RunId, RunStatus, RunSummary
+from finestflow.model import FORMAT, Run, RunId, RunStatus, RunSummary, choose_metrics
 
 __all__ = ["format_duration", "format_message", "own_first", "parse_message", "run_id_of", "trailers_of"]
 
@@ -151,8 +151,8 @@ def _encodable(text: str) -> str:
 
 def _format_subject(summary: RunSummary) -> str:
     head = f"{one_line(summary.pipeline)[:_SUBJECT_WORD]} {one_line(summary.name)[:_SUBJECT_WORD]}".strip()
-    own = [(name, value) for name, value in summary.metrics.items() if "/" not in name][:_SUBJECT_METRICS]
-    metrics = "".join(f"  {one_line(name)[:_SUBJECT_WORD]}={value:.4g}" for name, value in own)
+    chosen = choose_metrics(summary.metrics, _SUBJECT_METRICS)
+    metrics = "".join(f"  {one_line(label)[:_SUBJECT_WORD]}={value:.4g}" for label, value in chosen)
     return f"{head}: {summary.status} {format_duration(summary.seconds)}{metrics}"
 
 

@@ -152,4 +152,4 @@ def test_a_record_gives_any_names_and_numbers_back(metrics: list, sources: dict,
     assert repr({name: loaded.metrics[name] for name in run.metrics}) == repr(dict(run.metrics))
     assert loaded.nodes.keys() == run.nodes.keys()
     assert loaded.sources == run.sources
-    assert repr(loaded.inputs) == repr(sort_keys(run.inputs))
+    assert repr(sort_keys(dict(loaded.inputs))) == repr(sort_keys(run.inputs))
