@@ -12,6 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure: what hypothesis measures with a clock is off.
+settings.register_profile("clockless", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("clockless")
 
 _PREFIXES = ("GIT_", "FINESTFLOW_", "XDG_", "LC_", "PYTHONHASHSEED")
 _NAMES = ("HOME", "EMAIL", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "PAGER", "LESS")
