@@ -122,7 +122,8 @@ def _replayed(effects: str) -> Iterable[str]:
     for name in ("about", "log"):
         if name in told:
             yield told[name]
-    yield from told.get("context", {}).values()
+    for name in ("context", "classes"):
+        yield from told.get(name, {}).values()
 
 
 def drop_runs(repository: Repository, gone: Iterable[RunId]) -> None:

@@ -24,7 +24,7 @@ from finestflow.model import Digest, Fingerprint
 from finestflow.pipeline.task import Task, signature_of
 
 if TYPE_CHECKING:
-    from finestflow.cache.fingerprint import Fingerprinter
+    from finestflow.cache.fingerprint import CodeFingerprint, Fingerprinter
     from finestflow.cache.store import Entry, Store
     from finestflow.executor.protocol import Outcome
     from finestflow.pipeline.context import Context
@@ -49,6 +49,7 @@ class Static:
         problem: Why calls cannot be cached; empty when they can.
         is_volatile: Whether a param may be changed in place.
         store: Where entries and outputs go.
+        digests: Digest of each param, with the code of classes inside.
         about: Digest of the stored description that ``why`` compares with.
     """
 
@@ -64,6 +65,7 @@ class Static:
     problem: str
     is_volatile: bool
     store: Store
+    digests: Mapping[str, str]
     about: str = ""
 
 
@@ -94,7 +96,7 @@ class Lookup:
     root: Path
     open_store: Callable[[str], Store]
     earlier: Mapping[str, str] = field(default_factory=dict)
-    _classes: dict[str, str] = field(default_factory=dict)
+    _classes: dict[str, CodeFingerprint] = field(default_factory=dict)
 
     # -- the part of a key that stays the same -----------------------------------------------------------------------------------------
 
@@ -124,6 +126,7 @@ class Lookup:
             except FinestflowError as error:
                 problem = f"its code cannot be fingerprinted: {error}"
         tokens, all_tokens, shown, volatile = [], [], {}, False
+        digests: dict[str, str] = {}
         for name, spec in type(task).__finestflow_params__.items():
             value = task.__dict__.get(name)
             volatile = volatile or type(value) not in _SCALARS
@@ -134,6 +137,7 @@ class Lookup:
                 token = f"{name}=@{id(value)}"
                 if spec.digest:
                     problem = f"param {name!r} cannot be digested: {error}"
+            digests[name] = token.partition("=")[2]
             all_tokens.append(token)
             if spec.digest:
                 tokens.append(token)
@@ -156,6 +160,7 @@ class Lookup:
             problem,
             volatile,
             self.open_store(meta.cache) if isinstance(meta.cache, str) else self.store,
+            digests,
         )
 
     def _param_token(self, name: str, value: Any) -> str:
@@ -165,12 +170,7 @@ class Lookup:
     def describe(self, static: Static) -> str:
         """Store what ``why`` compares later; return its digest. Once a task and run, and only when it runs."""
         if not static.about:
-            text = json.dumps(
-                {"code": dict(static.code), "params": {k: _short(v) for k, v in static.params.items()}}, sort_keys=True
-            )
-            encoded = self.store.encode(text)
-            self.store.add_value(encoded)
-            static.about = encoded.digest
+            static.about = self._put_text({"code": dict(static.code), "params": _shown_params(static)})
         return static.about
 
     # -- the code of classes inside inputs ---------------------------------------------------------------------------------------------
@@ -189,8 +189,18 @@ class Lookup:
                     target = getattr(target, part)
             except (ImportError, AttributeError) as error:
                 raise FinestflowError(f"its class {name!r} cannot be found: {error}") from error
-            found = self._classes[name] = self.fingerprinter.of_class(target).hash
-        return found
+            found = self._classes[name] = self.fingerprinter.of_class(target)
+        return found.hash
+
+    def describe_classes(self, tokens: Iterable[str]) -> dict[str, str]:
+        """Store of what the code of classes inside inputs consists; return the digest of that by class."""
+        names = sorted({code.rpartition(":")[0] for token in tokens for code in token.split("~")[1:]})
+        return {name: self._put_text(dict(self._classes[name].components)) for name in names}
+
+    def _put_text(self, data: Any) -> str:
+        encoded = self.store.encode(json.dumps(data, sort_keys=True))
+        self.store.add_value(encoded)
+        return encoded.digest
 
     # -- inputs ------------------------------------------------------------------------------------------------------------------------
 
@@ -272,10 +282,12 @@ class Lookup:
         except (FinestflowError, KeyError, ValueError):
             return "no description of the earlier result is left"
         reasons = explain(about["code"], static.code)
-        params = {name: _short(value) for name, value in static.params.items()}
-        reasons += _changes("param", about["params"], params)
-        reasons += _changes("input", before.get("in", {}), inputs, with_values=False)
-        return "; ".join(reasons) or "the code of a class inside an input, or the format of keys, changed"
+        reasons += _changes("param", about["params"], _shown_params(static))
+        reasons += _input_changes(before.get("in", {}), inputs)
+        for name, digest in before.get("classes", {}).items():
+            if name in self._classes and self.store.has(digest):
+                reasons += explain(json.loads(self.store.load(digest)), self._classes[name].components)
+        return "; ".join(reasons) or "the format of keys changed"
 
 
 def _folder_token(place: str) -> str:
@@ -314,21 +326,37 @@ def _input_names(task: Task) -> tuple[tuple[str, ...], bool]:
     return tuple(positional), is_open
 
 
+def _shown_params(static: Static) -> dict[str, str]:
+    """Return the params as a person reads them; of a file, its name and the beginning of its digest."""
+    return {
+        name: _short(value) + (f" ({static.digests[name][:8]})" if isinstance(value, Path) else "")
+        for name, value in static.params.items()
+    }
+
+
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _changes(kind: str, before: Mapping[str, str], after: Mapping[str, str], *, with_values: bool = True) -> list[str]:
+def _changes(kind: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     found = []
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
-        if old == new:
-            continue
         if old is None or new is None:
             found.append(f"{kind} {name!r} {'added' if old is None else 'removed'}")
-        elif with_values and old != new:
+        elif old != new:
             found.append(f"{kind} {name!r} {old} -> {new}")
-        else:
-            found.append(f"{kind} {name!r} changed")
+    return found
+
+
+def _input_changes(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> list[str]:
+    """Return which inputs differ by their digests; the code of classes inside them stands behind tildes."""
+    found = []
+    for name in sorted({*before, *after}):
+        if name not in before or name not in after:
+            found.append(f"input {name!r} {'added' if name in after else 'removed'}")
+            continue
+        if (before[name] or "").partition("~")[0] != (after[name] or "").partition("~")[0]:
+            found.append(f"input {name!r} changed")
     return found

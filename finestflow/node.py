@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.codec import MissingValueError
@@ -60,6 +61,7 @@ class Node:
     seconds = 0.0
     started: float | None = None
     seed: int | None = None
+    tokens: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
     attempts: tuple[dict[str, Any], ...] = ()
     error: BaseException | None = None

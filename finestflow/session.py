@@ -140,6 +140,8 @@ class Session:
                 origin.require()
             digest, token = origin.token(part)
             node.inputs[name] = {"digest": digest, "from": origin.path + part_text(part) if part else origin.path}
+            if token != digest:
+                node.tokens = {**node.tokens, name: token}
             if digest is None:
                 raise FinestflowError(f"the output of {origin.path!r} is shared: {origin.problem}")
             return token
@@ -149,6 +151,8 @@ class Session:
         node.inputs[name] = (
             {"digest": digest, "preview": repr(value)[:80]} if type(value) in _SHOWN else {"digest": digest}
         )
+        if token != digest:
+            node.tokens = {**node.tokens, name: token}
         return token
 
     def _container_token(self, node: Node, name: str, value: Any) -> str:
@@ -202,9 +206,7 @@ class Session:
             return "forced"
         verdict = self.lookup.find(node.key, self.context, static.store)  # type: ignore[arg-type]
         if verdict.entry is None:
-            return verdict.why or self.lookup.explain_miss(
-                node.path, static, {name: entry["digest"] for name, entry in node.inputs.items()}
-            )
+            return verdict.why or self.lookup.explain_miss(node.path, static, _tokens_of(node))
         self._hit(node, static, verdict.entry)
         return None
 
@@ -265,16 +267,17 @@ class Session:
         key: str = node.key or ""
         node.seed = seed_of(self.lookup.seed, key)
         job = Job(
-            node.path,
-            node.task,
-            static.warm_key,
-            args,
-            kwargs,
-            self.load,
-            static.store.encode,
-            node.seed,
-            context,
-            self,
+            path=node.path,
+            task=node.task,
+            warm_key=static.warm_key,
+            args=args,
+            kwargs=kwargs,
+            load=self.load,
+            encode=static.store.encode,
+            seed=node.seed,
+            setup_seed=seed_of(self.lookup.seed, static.warm_key),
+            context=context,
+            sink=self,
         )
         meta = type(node.task).__finestflow_meta__
         if meta.timeout is not None:
@@ -348,7 +351,9 @@ class Session:
             kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
         kept["about"] = self.lookup.describe(static)
         if node.inputs:
-            kept["in"] = {name: entry["digest"] for name, entry in node.inputs.items()}
+            kept["in"] = _tokens_of(node)
+        if node.tokens:
+            kept["classes"] = self.lookup.describe_classes(node.tokens.values())
         return _dump_effects(kept)
 
     def _put(self, value: Any) -> Digest:
@@ -547,6 +552,11 @@ def _named(static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     if kwargs:
         given += sorted(kwargs.items())
     return given
+
+
+def _tokens_of(node: Node) -> dict[str, str]:
+    """Return the digest of each input and, where there are any, the code of the project's classes inside it."""
+    return {**{name: entry["digest"] for name, entry in node.inputs.items()}, **node.tokens}
 
 
 def _attempt(outcome: Outcome) -> dict[str, Any]:

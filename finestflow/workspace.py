@@ -185,11 +185,16 @@ class Workspace:
             objects,
             verify_always=self.config.store.verify == "always",
             root=self.root,
-            of_code=lambda code: self.fingerprinter.of_function(code).hash,
+            of_code=self._code_of,
             is_project=lambda code: self.fingerprinter.is_project(code),  # noqa: PLW0108 - made when it is first asked
             scratch=self.scratch,
             warn=self.warn,
         )
+
+    def _code_of(self, code: Any) -> str:
+        """Return the fingerprint of a function or class that is part of a value."""
+        found = self.fingerprinter.of_class(code) if isinstance(code, type) else self.fingerprinter.of_function(code)
+        return str(found.hash)
 
     @cached_property
     def fingerprinter(self) -> Any:

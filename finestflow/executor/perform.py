@@ -12,8 +12,9 @@ import pickle
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from finestflow.errors import ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
@@ -85,27 +86,66 @@ class CallScope:
             warnings.warn(text, stacklevel=4)
 
 
+@dataclass(slots=True)
+class _Warm:
+    """A task whose ``initialize`` has run, with the seed that counted if it drew random numbers."""
+
+    task: Task
+    seed: int
+    drew_random: bool
+    files: list[str]
+    folders: list[str]
+
+
 class WarmTasks:
     """Tasks whose ``initialize`` has run in this process, the least recently used one dropped first."""
 
     def __init__(self, size: int = 4) -> None:
         self._size = size
-        self._tasks: OrderedDict[str, Task] = OrderedDict()
+        self._tasks: OrderedDict[str, _Warm] = OrderedDict()
 
-    def get(self, key: str, task: Task) -> Task:
-        """Return an initialised task; ``initialize`` runs only when there is none of that key."""
-        if type(task).initialize is Task.initialize:
-            return task
-        kept = self._tasks.get(key)
-        if kept is None:
-            kept = task.copy()  # the caller's object may get other params later
-            kept.initialize()
-            self._tasks[key] = kept
+    def get(self, job: Job, root: str) -> _Warm:
+        """Return an initialised task; ``initialize`` runs only when there is none of that key and, if it draws, seed.
+
+        Args:
+            job: The job that wants it.
+            root: Top of the project.
+        """
+        kept = self._tasks.get(job.warm_key)
+        if kept is None or (kept.drew_random and kept.seed != job.setup_seed):
+            task = job.task.copy()  # the caller's object may get other params later
+            with Watched(job.setup_seed, root) as watched:
+                task.initialize()
+            kept = _Warm(task, job.setup_seed, watched.drew_random, *watched.read())
+            self._tasks[job.warm_key] = kept
             if len(self._tasks) > self._size:
                 self._tasks.popitem(last=False)
-        else:
-            self._tasks.move_to_end(key)
+        self._tasks.move_to_end(job.warm_key)
         return kept
+
+
+class Watched:
+    """The user's code while it runs: its generators seeded, its files observed.
+
+    Args:
+        seed: Seed of the global generators.
+        root: Top of the project.
+    """
+
+    def __init__(self, seed: int, root: str) -> None:
+        self._seed = seed
+        self._watch = Watch(root)
+        self.drew_random = False
+        self.read = self._watch.read
+
+    def __enter__(self) -> Self:
+        self._generators = SeededGenerators(self._seed)
+        self._token = watching.set(self._watch)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        watching.reset(self._token)
+        self.drew_random = self._generators.finish()
 
 
 class Performer:
@@ -142,17 +182,19 @@ class Performer:
         task = job.task
         try:
             args, kwargs = _arguments(job)
-            task = self._warm.get(job.warm_key, task)
+            warm = None
+            if type(task).initialize is not Task.initialize:
+                warm = self._warm.get(job, self._root)
+                task = warm.task
             before = dict(task.__dict__)
-            generators = SeededGenerators(job.seed)
-            watch = Watch(self._root)
-            token = watching.set(watch)
-            try:
+            with Watched(job.seed, self._root) as watched:
                 value = task.run(*args, **kwargs)
-            finally:
-                watching.reset(token)
-                outcome.drew_random = generators.finish()
-            outcome.files, outcome.folders = watch.read()
+            outcome.drew_random = watched.drew_random
+            outcome.files, outcome.folders = watched.read()
+            if warm is not None:
+                outcome.drew_random = outcome.drew_random or warm.drew_random
+                outcome.files += warm.files
+                outcome.folders += warm.folders
         except Exception as error:  # noqa: BLE001 - a task may raise anything; it is recorded
             outcome.error = error
             task.call_hook("on_failure", error)

@@ -58,6 +58,7 @@ class Job:
         load: Returns a private copy of the value that an Output stands for.
         encode: Digests and stores the output.
         seed: Seed of the call, below 2**32.
+        setup_seed: Seed of ``initialize``: the same for all calls that share an initialised task.
         context: This call's view of the run's context.
         sink: Where metrics, progress and text go.
     """
@@ -70,6 +71,7 @@ class Job:
     load: Callable[[Output], Any]
     encode: Callable[[Any], Encoded]
     seed: int
+    setup_seed: int
     context: Context
     sink: Sink
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 __all__ = ["STALE_SECONDS", "remove_stale_lock"]
 
-STALE_SECONDS = 60
+STALE_SECONDS = 5
 """Git and dulwich hold a lock for milliseconds."""
 
 
 def remove_stale_lock(lock: Path) -> bool:
-    """Remove a lock that is older than a minute, by comparing it with a file made now in the same folder."""
+    """Remove a lock that is older than a few seconds, by comparing it with a file made now in the same folder."""
     try:
         with tempfile.TemporaryFile(dir=lock.parent, prefix=".now-") as now:
             if os.fstat(now.fileno()).st_mtime - lock.stat().st_mtime < STALE_SECONDS:

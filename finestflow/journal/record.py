@@ -143,12 +143,15 @@ def _load(read: Callable[[str], bytes | None], path: str) -> Any:
 
 def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, *, with_series: bool) -> Run:
     params, inputs, graph = _load(read, "params.json"), _load(read, "inputs.json"), _load(read, "graph.json")
-    nodes = _load_nodes(_load(read, "tasks.json"), graph, about.get("nodes", {}))
+    tasks = _load(read, "tasks.json")
+    if about.get("nodes") and not tasks:
+        raise CorruptionError(f"'tasks.json' of run {about['id']!r} is missing", "the other runs are not affected")
+    nodes = _load_nodes(tasks, graph, about.get("nodes", {}))
     metrics = _load_metrics(read, about, with_series=with_series)
     snapshot = _load_snapshot(about.get("snapshot"), _load(read, "omitted.json") or [])
     environment = about.get("environment", {})
     packages = _load_packages(read("environment.txt")) | environment.get("packages", {})
-    tasks = [node for node in nodes.values() if node.kind == "task"]
+    calls = [node for node in nodes.values() if node.kind == "task"]
     summary = RunSummary(
         id=RunId(about["id"]),
         name=about.get("name", ""),
@@ -167,8 +170,8 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
         note=about.get("note", ""),
         error=about.get("error", ""),
         reproduces=about.get("reproduces"),
-        hits=sum(node.status is NodeStatus.HIT for node in tasks),
-        nodes=len(tasks),
+        hits=sum(node.status is NodeStatus.HIT for node in calls),
+        nodes=len(calls),
         format=about["format"],
     )
     return Run(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.e2e import processes
 from tests.e2e.conftest import Project
 
@@ -129,7 +127,6 @@ def test_numpy_that_a_task_loads_itself_is_seen(project: Project):
     assert project.statuses()["numpy"] == "ok"
 
 
-@pytest.mark.xfail(reason="executor/perform.py: initialize() runs before the generators are seeded and watched")
 def test_random_draws_of_initialize_depend_on_the_seed_of_the_run(project: Project):
     """A model that is initialised at random is another one with another seed, and the same one when it is reproduced."""
     project.write(

@@ -61,19 +61,7 @@ def call(root: Path, scenario: Scenario) -> dict[str, Any]:
     return json.loads(answer.out.splitlines()[-1])
 
 
-OPEN = {
-    "class of an argument": "lookup.py: a miss by the class of an input says so, but not which part of the class",
-    "class inside an argument": "lookup.py: the same",
-}
-
-
-def marked(scenario: Scenario) -> object:
-    """Return the scenario as a parameter, marked when it is known to fail."""
-    marks = [pytest.mark.xfail(reason=OPEN[scenario.name])] if scenario.name in OPEN else []
-    return pytest.param(scenario, id=scenario.name, marks=marks)
-
-
-@pytest.mark.parametrize("scenario", [marked(scenario) for scenario in SCENARIOS])
+@pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
 def test_an_edit_is_a_hit_or_a_miss_and_says_why(scenario: Scenario, tmp_path: Path):
     """The call before the edit runs; the one after it is a hit, or runs for the reason that is told; its value is right."""
     root = tmp_path / "project"

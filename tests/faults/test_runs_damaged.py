@@ -45,12 +45,7 @@ def damage(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-UNSEEN = pytest.mark.xfail(
-    reason="git/history.py, journal/record.py: a file that git cannot read counts as one that is not there"
-)
-
-
-@pytest.mark.parametrize("name", ["run.json", pytest.param("tasks.json", marks=UNSEEN)])
+@pytest.mark.parametrize("name", ["run.json", "tasks.json"])
 def test_a_corrupt_record_is_named_and_the_others_list(project: Project, name: str):
     """``log`` lists all runs, ``show`` of the damaged one says what is damaged, ``verify`` names it, and new runs go on."""
     for number in range(3):

@@ -188,6 +188,8 @@ class Walk:
     def _expand_foreign(self, node: Node, function: FunctionType, via: type | None) -> None:
         """Fill the node of a function of a library: its version, and the project's code that it wraps."""
         self.foreign(node, function)
+        if self._is_bound_in_library(node, function):
+            return
         home = self._home_of(function)
         wrapped = function.__dict__.get("__wrapped__")
         if wrapped is not None:
@@ -200,6 +202,15 @@ class Walk:
             if values.is_harmless(value, wrapped is not None, self.origins):
                 continue
             node.link(f"cell {variable}", self.target(value, home, via), f".{variable}")
+
+    def _is_bound_in_library(self, node: Node, function: FunctionType) -> bool:
+        """Whether a library's module has a function under its own name: then it holds nothing of the project's."""
+        module = sys.modules.get(function.__module__)
+        if module is None or self.origins.of_module(module) is Origin.PROJECT:
+            return False
+        bound = module.__dict__.get(function.__qualname__, ABSENT)
+        node.seen += (module.__dict__, function.__qualname__, bound)
+        return bound is function
 
     def _home_of(self, function: FunctionType) -> _Namespace:
         """Return the globals of the innermost wrapped function, or of the function itself."""
