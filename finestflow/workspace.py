@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["SystemClock", "Workspace", "launch"]
 
 Listener = Callable[[Mapping[str, Any]], None]
+_SETTLE_SECONDS = 0.15
 _LIVE_SECONDS = 0.005
 """How long it is believed that no other run has begun; a run takes longer from its folder to its first look-up."""
 
@@ -739,7 +740,14 @@ class Workspace:
                 raise
             self.warn(f"the code of this run is not recorded: {error}")
             return None
+        finally:
+            self._settle()
         return snapshot
+
+    def _settle(self) -> None:
+        """Let another run that believed itself alone write what it has; from now on it knows of this one."""
+        if not self._is_alone():
+            time.sleep(_SETTLE_SECONDS)
 
     def _hold(self, run_id: RunId, snapshot: Snapshot) -> None:
         """Keep a snapshot from git's gc; refs of others that stand in the way of ours are renamed."""
