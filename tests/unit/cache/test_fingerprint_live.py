@@ -589,6 +589,14 @@ def test_names_imported_from_libraries_are_not_taken_for_values(project):
     assert not before.notes
 
 
+def test_a_decorated_function_of_a_library_counts_by_its_version_alone(project):
+    module = project.load(
+        "scores", "from sklearn.metrics import accuracy_score\ndef f(a, b):\n    return accuracy_score(a, b)\n"
+    )
+
+    assert set(project.of(module.f).components) <= {"scores.f", "python", "scikit-learn"}
+
+
 def test_what_cannot_be_seen_is_noted(project):
     module = project.load(
         "notes_",
