@@ -12,6 +12,7 @@ import itertools
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -334,8 +335,9 @@ class Runner:
                 finished.unknown = unknown.path
             except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is recorded, and handed on
                 finished.error = error
-        if finished.error is None and session.failure is not None:
-            finished.error = session.failure.error
+        if finished.error is None:
+            broken = session.failure or _broken_part(finished.result)
+            finished.error = broken.error if broken is not None else None
 
     def _end(
         self, request: RunRequest, session: Session, finished: Finished, telling: _Telling, *, is_plan: bool
@@ -348,6 +350,8 @@ class Runner:
                 if node.status is NodeStatus.RUNNING:
                     node.status = NodeStatus.CANCELLED
                     telling.emit(node.event(self._clock.time()), lazy=True)
+        for pattern in _unmatched(request.options.forced, session.nodes):
+            self._warn(f"no node matches {pattern!r}, which was to be forced")
         reproduction = request.judge(telling.state.run) if request.judge is not None else {}
         telling.emit(
             {
@@ -374,9 +378,8 @@ class Runner:
             tracking.publish(finished.run, live)
         except (FinestflowError, OSError) as error:
             live.close()
-            self._warn(
-                f"run {finished.run.summary.name} could not be recorded yet: {error}; the next finestflow command tries again"
-            )
+            then = f"part of it is lost: {live.problem}" if live.problem else "the next finestflow command tries again"
+            self._warn(f"run {finished.run.summary.name} could not be recorded: {error}; {then}")
 
 
 class _Telling:
@@ -409,7 +412,10 @@ class _Telling:
             if self._live is not None:
                 self._live.emit(event, lazy=lazy)
         if self._listener is not None:
-            self._listener(event)
+            try:
+                self._listener(event)
+            except OSError:  # who listened is gone, such as a closed pipe; the run goes on
+                self._listener = None
 
     def warn_of(self, warn: Callable[[str], None]) -> Callable[[str], None]:
         """Return how remarks on nodes reach a person: a listener shows them itself."""
@@ -484,6 +490,23 @@ def format_traceback(error: BaseException) -> str:
             seen.stack = traceback.StackSummary.from_list(kept)
         seen = seen.__cause__ or seen.__context__
     return "".join(lines.format())
+
+
+def _unmatched(patterns: Iterable[str], nodes: Iterable[str]) -> list[str]:
+    """Return the patterns that no node's path matches."""
+    paths = list(nodes)
+    return [pattern for pattern in patterns if not any(fnmatchcase(path, pattern) for path in paths)]
+
+
+def _broken_part(result: Any) -> Node | None:
+    """Return a node that a pipeline's result holds and that has no output, because it failed or was skipped."""
+    if type(result) is Output:
+        handle = handle_of(result)
+        if isinstance(handle, Structure):
+            return _broken_part(handle.take(part_of(result)))
+        return handle if isinstance(handle, Node) and handle.error is not None else None
+    items = result.values() if isinstance(result, dict) else result if isinstance(result, (list, tuple)) else ()
+    return next((broken for item in items if (broken := _broken_part(item)) is not None), None)
 
 
 def _shown(result: Any) -> str:

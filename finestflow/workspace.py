@@ -245,11 +245,14 @@ class Workspace:
         """Parse a query; it never fails, ``problems`` says what it does not understand."""
         from finestflow.journal.query import parse
 
-        return parse(text, now=self.clock.time())
+        metrics, params = self.index.known_names()
+        return parse(text, now=self.clock.time(), known=metrics | params)
 
     def select(self, query: str = "", *, sort: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return the runs that a query finds, newest first or sorted by a key; live ones are on top."""
         parsed = self.parse_query(query) if query else None
+        if sort is not None:
+            self.index.check_key(sort.removeprefix("-"))
         found = self.index.summaries(parsed, sort=sort or "-started", limit=limit)
         if sort is None:
             live = [run for run in self.live_runs() if parsed is None or parsed.matches(run)]

@@ -6,6 +6,7 @@ says which. Called by ``main`` alone.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -78,6 +79,9 @@ def guard(action: Callable[[], object], arguments: Sequence[str], session: Calla
     except FinestflowError as error:
         return report(error.message, error.hint, error.exit_code, type(error).__name__)
     except OSError as error:
+        if error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+            _close_stdout()
+            return report(f"cannot write: {error.strerror}", "make room, or write somewhere else", ExitCode.FAILED)
         if error.filename is None:
             return report.bug(error)
         return report(f"{error.strerror or error}: {os.fsdecode(error.filename)!r}", "", ExitCode.FAILED)

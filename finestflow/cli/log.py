@@ -17,6 +17,11 @@ from finestflow.errors import UsageError, nearest_hint
 if TYPE_CHECKING:
     from finestflow.model import RunSummary
 
+_KNOWN = (
+    "id status name pipeline when took metrics params tags note commit base branch hits origin".split()  # noqa: SIM905
+)
+_PREFIXES = frozenset({"p", "params", "param", "m", "metrics", "metric"})
+
 
 @click.command("log")
 @query_argument()
@@ -46,12 +51,25 @@ def command(
     short = workspace.short_ids(runs)
     names = columns.split(",") if columns else _usual_columns(runs)
     now = session.now
+    if columns:
+        _check_names(names, runs)
     chosen = [_column(name.strip(), short, now, session.out.is_terminal) for name in names]
     rows = [[render(run) for _, render in chosen] for run in runs]
     session.out.table([column for column, _ in chosen], rows, page=True)
 
 
 Render = Callable[["RunSummary"], str]
+
+
+def _check_names(names: Iterable[str], runs: Sequence[RunSummary]) -> None:
+    """Raise for a column that none of the runs has."""
+    values = {key for run in runs for key in (*run.metrics, *run.params)}
+    known = {*_KNOWN, *values, *(key.rsplit("/", 1)[-1] for key in values)}
+    for name in names:
+        bare = name.strip()
+        prefix, _, rest = bare.partition(".")
+        if bare not in known and not (rest in known and prefix in _PREFIXES):
+            raise UsageError(f"no column {bare!r}", nearest_hint(bare, known, "columns"))
 
 
 def _usual_columns(runs: Sequence[RunSummary]) -> list[str]:

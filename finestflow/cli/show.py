@@ -25,7 +25,7 @@ _DIGEST_LENGTH = 64
 @click.command("show")
 @run_argument(metavar="[RUN[:NODE[.OUTPUT]]]")
 @click.option("--logs", is_flag=True, help="What it wrote, too.")
-@click.option("--config", is_flag=True, help="Only its configuration, as TOML: finestflow run takes it.")
+@click.option("--config", is_flag=True, help="Only its configuration, as TOML.")
 @click.option("--graph", is_flag=True, help="Its graph, too.")
 @json_option
 @pass_session

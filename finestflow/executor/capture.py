@@ -27,11 +27,19 @@ class _Tee(io.TextIOBase):
 
     def write(self, text: str) -> int:
         self._tell(text)
-        return self._stream.write(text) if self._echo else len(text)
+        if self._echo:
+            try:
+                return self._stream.write(text)
+            except OSError:  # nobody reads any more, or the disk is full: the log has it, and the task goes on
+                self._echo = False
+        return len(text)
 
     def flush(self) -> None:
-        if not self._stream.closed:
-            self._stream.flush()
+        if not self._stream.closed and self._echo:
+            try:
+                self._stream.flush()
+            except OSError:
+                self._echo = False
 
     def writable(self) -> bool:
         return True

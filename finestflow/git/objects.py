@@ -12,7 +12,7 @@ import stat
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -334,11 +334,19 @@ class Objects:
                 if not remove_stale_lock(Path(f"{path}.lock")):
                     time.sleep(0.01)  # another process writes this very object
                 continue
+            except OSError:
+                _remove_own_lock(f"{path}.lock")  # a full disk: what was begun would be in the way for ever
+                raise
             self._unsynced.append(path)
             break
         else:
             raise LockedError(f"the object {oid!r} is locked by another process", f'if none runs, remove "{path}.lock"')
         return oid
+
+
+def _remove_own_lock(lock: str) -> None:
+    with suppress(OSError):
+        os.unlink(lock)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from finestflow.errors import CorruptionError, FinestflowError
+from finestflow.errors import CorruptionError, FinestflowError, QueryError, nearest_hint
 from finestflow.git.history import iter_commits
 from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_refs
 from finestflow.git.repository import Repository
@@ -152,6 +152,19 @@ class Index:
             return metrics, params
 
         return self._read(read)
+
+    def check_key(self, name: str) -> None:
+        """Raise when runs cannot be sorted by a name.
+
+        Raises:
+            QueryError: There is no such field, metric or param.
+        """
+        metrics, params = self.known_names()
+        bare = {key.rsplit("/", 1)[-1] for key in metrics}
+        known = {*rows_of.FIELDS, *metrics, *params, *bare}
+        prefix, _, rest = name.partition(".")
+        if name not in known and not (prefix in {"m", "p", "metrics", "params"} and rest in known):
+            raise QueryError(f"runs have no {name!r} to be sorted by", nearest_hint(name, known, "they have"))
 
     def pipelines(self) -> list[tuple[str, int]]:
         """Return the pipelines and how many runs each has, most first."""

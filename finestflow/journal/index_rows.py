@@ -87,6 +87,8 @@ _PLAIN = {
     "commit": "runs.commit_id",
     "dirty": "runs.changed + runs.untracked",
 }
+FIELDS = frozenset(_PLAIN)
+"""What every run has."""
 _ORDERED_AS_TEXT = frozenset({"name", "pipeline", "note", "error", "branch"})
 
 
