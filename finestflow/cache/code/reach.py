@@ -31,6 +31,16 @@ __all__ = ["Walk"]
 
 # Code that uses these can reach what no reader of the code can know.
 _COMPUTED = frozenset({"eval", "exec", "globals", "compile"})
+# What is read through these does not count, and differs from what counts elsewhere.
+_UNSEEN = {
+    "__doc__": "docstrings do not count",
+    "__annotations__": "annotations do not count",
+    "__subclasses__": "classes that are only found that way do not count",
+    "getdoc": "docstrings do not count",
+    "getsource": "comments and layout do not count",
+    "environ": "environment variables do not count: pass what they hold as a param",
+    "getenv": "environment variables do not count: pass what they hold as a param",
+}
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
 _BUILTINS: Mapping[str, object] = vars(builtins)
 _Namespace = Mapping[str, Any]
@@ -238,6 +248,9 @@ class Walk:
             return
         value = home.get(root, ABSENT)
         node.seen += (home, root, value)
+        for part in chain:
+            if part in _UNSEEN:
+                node.note(f"`{{name}}` reads {part}: {_UNSEEN[part]}")
         if chain[:2] == ("sys", "modules"):
             node.note("`{name}` uses sys.modules: what it names that way cannot be seen")
         if value is not ABSENT:
