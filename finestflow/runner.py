@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from finestflow.cache.fingerprint import task_identity
 from finestflow.cache.preview import preview
@@ -120,21 +120,20 @@ class RunRequest:
     judge: Callable[[Run], dict[str, Any]] | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Tracking:
-    """The seams that a run is recorded through; ``workspace`` fills them, with nothing where nothing is tracked.
+class Tracking(Protocol):
+    """What a run is recorded through; ``tracking.RepositoryTracking`` is it."""
 
-    Attributes:
-        open_live: Makes the live folder.
-        snapshot: Records the files as they are, and keeps them from gc until the run is published.
-        publish: Appends a finished run to the journal and removes its live folder.
-        is_alone: Whether no other run is going on here.
-    """
+    def open_live(self, run_id: RunId) -> LiveFolder | None:
+        """Make the live folder of a run; None where it is not recorded."""
 
-    open_live: Callable[[RunId], LiveFolder | None]
-    snapshot: Callable[[RunId, LiveFolder], Snapshot | None]
-    publish: Callable[[Run, LiveFolder], None]
-    is_alone: Callable[[], bool]
+    def snapshot(self, run_id: RunId, live: LiveFolder) -> Snapshot | None:
+        """Record the files as they are; None where that cannot be."""
+
+    def publish(self, run: Run, live: LiveFolder) -> None:
+        """Append a run that has ended to the journal, and remove its live folder."""
+
+    def is_alone(self) -> bool:
+        """Whether no other run is going on here."""
 
 
 @dataclass(slots=True, kw_only=True)

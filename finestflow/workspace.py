@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from finestflow.config import Config, load_config
 from finestflow.errors import FinestflowError, LockedError, NotFoundError, RepositoryError, UsageError
 from finestflow.git.repository import Repository, find_repository
-from finestflow.model import NodeRecord, OutputRecord, Run, RunId, RunSummary, Snapshot
+from finestflow.model import Run, RunId, RunSummary
 
 if TYPE_CHECKING:
     from finestflow.cache.store import Store, Usage
@@ -32,19 +32,16 @@ if TYPE_CHECKING:
     from finestflow.journal.annotations import Annotations
     from finestflow.journal.index import Index
     from finestflow.journal.journal import Journal
-    from finestflow.journal.live import LiveFolder
     from finestflow.journal.query import Query
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.reproduce import Preflight, Verdict
-    from finestflow.runner import Finished, Runner, RunOptions, RunRequest, Tracking
+    from finestflow.runner import Finished, Runner, RunOptions, RunRequest
+    from finestflow.tracking import RepositoryTracking
     from finestflow.verify import Finding
 
 __all__ = ["SystemClock", "Workspace", "launch"]
 
 Listener = Callable[[Mapping[str, Any]], None]
-_SETTLE_SECONDS = 0.15
-_LIVE_SECONDS = 0.005
-"""How long it is believed that no other run has begun; a run takes longer from its folder to its first look-up."""
 
 
 class SystemClock:
@@ -84,8 +81,6 @@ class Workspace:
         self.config = config
         self.clock = SystemClock()
         self._warned: set[str] = set()
-        self._live_seen = (0, True)
-        self._live_looked = 0.0
         self._stores: dict[Path, Store] = {}
         self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
 
@@ -364,41 +359,17 @@ class Workspace:
 
     # -- outputs -----------------------------------------------------------------------------------------------------------------------
 
-    def output(self, run: str | Run, address: str) -> OutputRecord:
-        """Return the record of an output by ``node`` or ``node.part``; see ``find_output``."""
-        whole = run if isinstance(run, Run) else self.load_run(run)
-        return self.find_output(whole, address)[1]
-
-    def find_output(self, run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
-        """Return the node, its output, and which part of it an address names.
-
-        Raises:
-            NotFoundError: There is no such node, or it has no output.
-        """
-        address = run.outputs.get(address, address)
-        node_path = next((path for path in _prefixes(address) if path in run.nodes), None)
-        if node_path is None:
-            raise NotFoundError(
-                f"run {run.summary.name!r} has no node {address!r}", f"its nodes: {', '.join(run.nodes)}"
-            )
-        node = run.nodes[node_path]
-        if node.output is None or node.output.digest is None:
-            reason = node.output.note if node.output is not None else f"it is {node.status.value}"
-            raise NotFoundError(
-                f"{node_path!r} of run {run.summary.name!r} has no stored output: {reason}", "run it again"
-            )
-        return node, node.output, address[len(node_path) :]
-
     def load_output(self, run: str | Run, address: str = "") -> Any:
         """Return the value of an output, by ``node[.part]`` or the name of a result; this unpickles.
 
         Raises:
             NotFoundError: There is no such output, or its value is not in the store.
         """
+        from finestflow.address import find_output, main_output, parse_part
         from finestflow.pipeline.output import take_part
 
         whole = run if isinstance(run, Run) else self.load_run(run)
-        _, output, rest = self.find_output(whole, address or self.main_output(whole))
+        _, output, rest = find_output(whole, address or main_output(whole))
         assert output.digest is not None  # find_output saw to it
         self._import_project(whole)
         if not self.store.has(output.digest):
@@ -408,19 +379,12 @@ class Workspace:
             )
         value = self.store.load(output.digest)
         try:
-            return take_part(value, _parse_part(rest)) if rest else value
+            return take_part(value, parse_part(rest)) if rest else value
         except (AttributeError, LookupError, TypeError) as error:
             raise NotFoundError(
                 f"the output {address!r} of run {whole.summary.name!r} has no such part: {error}",
                 f"its type is {output.type}",
             ) from error
-
-    def main_output(self, run: Run) -> str:
-        """Return the address of what a run returned."""
-        if "result" in run.outputs:
-            return run.outputs["result"]
-        names = ", ".join([*run.outputs, *run.nodes])
-        raise NotFoundError(f"run {run.summary.name!r} returned no single output", f"name one: {names}")
 
     def _import_project(self, run: Run) -> None:
         """Make the project's modules importable, as they are needed to load values of their classes."""
@@ -661,7 +625,7 @@ class Workspace:
         request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv)
         request.reproduces, request.judge = reproduces, judge
         with _polite_end():
-            return self.runner.run(request, self._tracking(), listener)
+            return self.runner.run(request, self.tracking, listener)
 
     def plan(self, pipeline: Pipeline, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Finished:
         """Find out what would be a hit, what would run, and why; nothing runs."""
@@ -691,102 +655,19 @@ class Workspace:
             folder=os.path.relpath(self.folder, self.root),
         )
 
-    def _tracking(self) -> Tracking:
-        from finestflow.runner import Tracking
+    @cached_property
+    def tracking(self) -> RepositoryTracking:
+        """What a run is recorded through."""
+        from finestflow.tracking import RepositoryTracking
 
-        return Tracking(
-            open_live=self._open_live, snapshot=self._snapshot, publish=self._publish, is_alone=self._is_alone
+        return RepositoryTracking(
+            repository=self.repository,
+            config=self.config,
+            journal=lambda: self.journal,
+            refresh=lambda: self.index.refresh(self.require_repository()),
+            clock=self.clock,
+            warn=self.warn,
         )
-
-    def _open_live(self, run_id: RunId) -> LiveFolder | None:
-        if self.repository is None or self.repository.work_tree is None:
-            if self.config.tracking == "required":
-                self.require_repository()
-            self.warn('this run is not recorded: there is no git work tree here (make one with "finestflow init")')
-            return None
-        from finestflow.journal.live import LiveFolder
-
-        try:
-            return LiveFolder.create(self.repository.state_dir, run_id)
-        except OSError as error:
-            if self.config.tracking == "required":
-                raise RepositoryError(
-                    f"cannot write below {str(self.repository.state_dir)!r}: {error.strerror}", "make it writable"
-                ) from error
-            self.warn(f"this run is not recorded: {error.strerror}: {str(self.repository.state_dir)!r}")
-            return None
-
-    def _is_alone(self) -> bool:
-        """Whether no other run is going on here; costs a look at one folder's time."""
-        now = self.clock.monotonic()
-        if now - self._live_looked < _LIVE_SECONDS:
-            return self._live_seen[1]
-        self._live_looked = now
-        live = self.state_dir / "live"
-        try:
-            changed = os.stat(live).st_mtime_ns
-            if changed != self._live_seen[0]:
-                self._live_seen = (changed, len(os.listdir(live)) <= 1)
-        except OSError:
-            return True
-        return self._live_seen[1]
-
-    def _snapshot(self, run_id: RunId, live: LiveFolder) -> Snapshot | None:
-        from finestflow.git.snapshot import take_snapshot
-
-        repository = self.require_repository()
-        try:
-            snapshot = take_snapshot(repository, self.snapshot_rules(), index=live.index_path)
-            self._hold(run_id, snapshot)
-        except (FinestflowError, OSError) as error:
-            if self.config.tracking == "required":
-                raise
-            self.warn(f"the code of this run is not recorded: {error}")
-            return None
-        finally:
-            self._settle()
-        return snapshot
-
-    def _settle(self) -> None:
-        """Let another run that believed itself alone write what it has; from now on it knows of this one."""
-        if not self._is_alone():
-            time.sleep(_SETTLE_SECONDS)
-
-    def _hold(self, run_id: RunId, snapshot: Snapshot) -> None:
-        """Keep a snapshot from git's gc; refs of others that stand in the way of ours are renamed."""
-        from finestflow.git.refs import repair_refs
-
-        try:
-            self.journal.hold_snapshot(run_id, snapshot.tree, now=self.clock.time())
-        except RepositoryError:
-            notes = repair_refs(self.require_repository())
-            if not notes:
-                raise
-            for note in notes:
-                self.warn(note)
-            self.journal.hold_snapshot(run_id, snapshot.tree, now=self.clock.time())
-
-    def snapshot_rules(self) -> Any:
-        """Return which files a snapshot takes, by the settings."""
-        from finestflow.git.snapshot import SnapshotRules
-
-        rules = self.config.snapshot
-        store = self.config.store.path
-        return SnapshotRules(
-            untracked=rules.untracked,
-            exclude=rules.exclude,
-            max_file_size=rules.max_file_size,
-            max_files=rules.max_files,
-            leave_out=() if store.startswith((".git/", "/")) else (store.strip("/"),),
-        )
-
-    def _publish(self, run: Run, live: LiveFolder) -> None:
-        from finestflow.git.maintenance import start_maintenance
-
-        repository = self.require_repository()
-        self.journal.publish(live, run)
-        self.index.refresh(repository)
-        start_maintenance(repository)
 
     def close(self) -> None:
         """Write what is pending, close files, and remove private copies of artifacts."""
@@ -805,31 +686,6 @@ def _describe_change(name: str, value: Any) -> str:
     if name == "removed":
         return "remove" if value else "restore"
     return f"{name.replace('_', ' ')} {value}" if value != "" else f"no {name}"
-
-
-def _prefixes(address: str) -> Iterable[str]:
-    """Yield an address and its beginnings before a ``.`` or ``[``, the longest first."""
-    yield address
-    for position in range(len(address) - 1, 0, -1):
-        if address[position] in ".[":
-            yield address[:position]
-
-
-def _parse_part(text: str) -> tuple[tuple[str, Any], ...]:
-    """Return the part that ``[0].model['a']`` names; ``.name`` is an attribute, or the key of a dict when quoted."""
-    import ast
-    import re
-
-    part: list[tuple[str, Any]] = []
-    for match in re.finditer(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^\]]*)\]", text):
-        if match["name"] is not None:
-            part.append(("attribute", match["name"]))
-        else:
-            try:
-                part.append(("item", ast.literal_eval(match["key"])))
-            except (ValueError, SyntaxError):
-                part.append(("item", match["key"]))
-    return tuple(part)
 
 
 @contextmanager

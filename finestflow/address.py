@@ -1,0 +1,72 @@
+"""What ``node.part`` and the name of a result mean in a recorded run.
+
+Called by the workspace; nothing is loaded here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from finestflow.errors import NotFoundError, nearest_hint
+
+if TYPE_CHECKING:
+    from finestflow.model import NodeRecord, OutputRecord, Run
+
+__all__ = ["find_output", "main_output", "parse_part"]
+
+_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^\]]*)\]")
+
+
+def find_output(run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
+    """Return the node, its output, and which part of it an address names.
+
+    Raises:
+        NotFoundError: There is no such node, or it has no output.
+    """
+    address = run.outputs.get(address, address)
+    path = next((path for path in _iter_beginnings(address) if path in run.nodes), None)
+    if path is None:
+        hint = nearest_hint(address, [*run.nodes, *run.outputs], "nodes and outputs")
+        raise NotFoundError(f"run {run.summary.name!r} has no node {address!r}", hint)
+    node = run.nodes[path]
+    if node.output is None or node.output.digest is None:
+        reason = node.output.note if node.output is not None else f"it is {node.status.value}"
+        raise NotFoundError(f"{path!r} of run {run.summary.name!r} has no stored output: {reason}", "run it again")
+    return node, node.output, address[len(path) :]
+
+
+def main_output(run: Run) -> str:
+    """Return the address of what a run returned.
+
+    Raises:
+        NotFoundError: It returned several things, or nothing that a task made.
+    """
+    if "result" in run.outputs:
+        return run.outputs["result"]
+    names = ", ".join([*run.outputs, *run.nodes])
+    raise NotFoundError(f"run {run.summary.name!r} returned no single output", f"name one: {names}")
+
+
+def parse_part(text: str) -> tuple[tuple[str, Any], ...]:
+    """Return the part that ``[0].model['a']`` names, as ``pipeline.output`` has it."""
+    part: list[tuple[str, Any]] = []
+    for match in _STEP.finditer(text):
+        if match["name"] is not None:
+            part.append(("attribute", match["name"]))
+        else:
+            try:
+                part.append(("item", ast.literal_eval(match["key"])))
+            except (ValueError, SyntaxError):
+                part.append(("item", match["key"]))
+    return tuple(part)
+
+
+def _iter_beginnings(address: str) -> Iterator[str]:
+    """Yield an address and its beginnings before a ``.`` or ``[``, the longest first."""
+    yield address
+    for position in range(len(address) - 1, 0, -1):
+        if address[position] in ".[":
+            yield address[:position]
