@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 import time
+import traceback
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -334,8 +336,8 @@ class Objects:
                 if not remove_stale_lock(Path(f"{path}.lock")):
                     time.sleep(0.01)  # another process writes this very object
                 continue
-            except OSError:
-                _remove_own_lock(f"{path}.lock")  # a full disk: what was begun would be in the way for ever
+            except OSError as error:
+                _abandon(error, f"{path}.lock")
                 raise
             self._unsynced.append(path)
             break
@@ -344,7 +346,17 @@ class Objects:
         return oid
 
 
-def _remove_own_lock(lock: str) -> None:
+def _abandon(error: OSError, lock: str) -> None:
+    """Clean up after an object that could not be written, as on a full disk.
+
+    Its lock would be in the way for ever, and dulwich's file would complain on stderr when it is collected.
+    """
+    complain = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        traceback.clear_frames(error.__traceback__)
+    finally:
+        sys.unraisablehook = complain
     with suppress(OSError):
         os.unlink(lock)
 

@@ -327,8 +327,9 @@ def test_a_real_full_disk(small_disk: Path):
             file.write(b"x" * 4096)
     answer = project.do("run", "--no-cache", "large.py:Large", code=None)
     said = [line for line in answer.err.splitlines() if line.startswith("finestflow: ")]
-    assert any("could not be recorded yet" in line and "No space" in line for line in said), answer.err
+    assert any("could not be recorded" in line and "No space" in line for line in said), answer.err
     assert "internal error" not in answer.err
+    assert "Traceback" not in answer.err
     assert is_clean(project.do("log", code=None))
     filler.unlink()
 
