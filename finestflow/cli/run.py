@@ -34,7 +34,7 @@ _NOTES_SHOWN = 5
     metavar="PATH=VALUE",
     help="Set a param or an input; a list a=1,2,3 makes a run of each.",
 )
-@click.option("-j", "--jobs", metavar="N", help='Number of workers, or "auto".')
+@click.option("-j", "--jobs", metavar="N", help='Number of workers, or "auto"; this version has one.')
 @click.option("--executor", type=click.Choice(["auto", "sequential"]), help="How tasks run.")
 @click.option(
     "--force",

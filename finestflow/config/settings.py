@@ -39,11 +39,13 @@ class RunConfig:
         "auto",
         "How tasks run; `auto` takes the best that is there.",
     )
-    jobs: int | None = _setting(JOBS, "auto", "Number of workers; `auto` is one a core.")
+    jobs: int | None = _setting(JOBS, "auto", "Number of workers; `auto` is one a core. Has no effect in this version.")
     start_method: str = _setting(
-        one_of("auto", "forkserver", "spawn", "fork"), "auto", "How workers are started; `auto` suits the platform."
+        one_of("auto", "forkserver", "spawn", "fork"),
+        "auto",
+        "How workers are started; `auto` suits the platform. Has no effect in this version.",
     )
-    timeout: float = _setting(DURATION, "0s", "Longest time of one task; 0 is no limit.")
+    timeout: float = _setting(DURATION, "0s", "Longest time of one task; 0 is no limit. Has no effect in this version.")
     record_env: tuple[str, ...] = _setting(
         STRINGS,
         [],
@@ -74,7 +76,11 @@ class StoreConfig:
         ".git/finestflow/store",
         "Folder of the outputs, relative to the repository; the default is shared by work trees.",
     )
-    max_size: int = _setting(SIZE, "20 GB", "Size that `gc` aims at; what a kept run reaches is never deleted.")
+    max_size: int = _setting(
+        SIZE,
+        "20 GB",
+        "Size that `gc` aims at; what a kept run reaches is never deleted. Has no effect in this version.",
+    )
     verify: str = _setting(one_of("auto", "always"), "auto", "`always` compares the full digest on every load.")
 
 
@@ -82,16 +88,22 @@ class StoreConfig:
 class RemoteConfig:
     """``[remote]``: where runs and outputs are shared."""
 
-    git: str = _setting(TEXT, "origin", "Git remote that runs are pushed to and pulled from.")
-    store: str | None = _setting(TEXT, None, "Where outputs are shared: a folder, `ssh://...` or any fsspec URL.")
+    git: str = _setting(
+        TEXT, "origin", "Git remote that runs are pushed to and pulled from. Has no effect in this version."
+    )
+    store: str | None = _setting(
+        TEXT, None, "Where outputs are shared: a folder, `ssh://...` or any fsspec URL. Has no effect in this version."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuiConfig:
     """``[tui]``: the terminal UI."""
 
-    theme: str = _setting(TEXT, "auto", "Colours; `auto` follows the terminal.")
-    columns: tuple[str, ...] = _setting(STRINGS, [], "Columns of the list of runs; empty lets the screen choose.")
+    theme: str = _setting(TEXT, "auto", "Colours; `auto` follows the terminal. Has no effect in this version.")
+    columns: tuple[str, ...] = _setting(
+        STRINGS, [], "Columns of the list of runs; empty lets the screen choose. Has no effect in this version."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +112,20 @@ class PipelineConfig:
 
     target: str | None = _setting(TEXT, None, "Class of the pipeline: `file.py:Class` or `module:Class`.")
     flow: str | None = _setting(
-        TEXT, None, 'Wiring of a described pipeline, such as `"load >> [svm, forest] >> pick"`.'
+        TEXT,
+        None,
+        'Wiring of a described pipeline, such as `"load >> [svm, forest] >> pick"`. Has no effect in this version.',
     )
     params: Mapping[str, Any] = _setting(TABLE, {}, 'Params by path, such as `{ "svm.C" = 1.0 }`.')
     inputs: Mapping[str, Any] = _setting(TABLE, {}, "Inputs of the call by name.")
     tasks: Mapping[str, Any] = _setting(
-        TABLE, {}, "Tasks of a described pipeline: `use` names the class, the rest are params."
+        TABLE,
+        {},
+        "Tasks of a described pipeline: `use` names the class, the rest are params. Has no effect in this version.",
     )
-    edges: Mapping[str, Any] = _setting(TABLE, {}, "Edges of a described pipeline where `flow` leaves a doubt.")
+    edges: Mapping[str, Any] = _setting(
+        TABLE, {}, "Edges of a described pipeline where `flow` leaves a doubt. Has no effect in this version."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
