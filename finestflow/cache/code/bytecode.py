@@ -18,9 +18,9 @@ from finestflow.cache.code.scopes import ESCAPES, Chain, ImportRef, Names
 
 __all__ = ["code_digest", "code_names", "iter_codes"]
 
-# 3.13 marks a docstring; before, the first constant of a function is its docstring or None.
+# 3.14 marks a docstring; before, the first constant of a function is its docstring or None.
 _HAS_DOCSTRING = 0x4000000
-_MARKS_DOCSTRINGS = sys.version_info >= (3, 13)
+_MARKS_DOCSTRINGS = sys.version_info >= (3, 14)
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
