@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,21 +114,23 @@ queries = st.recursive(
 )
 
 
-def database_of(runs: list[RunSummary]) -> sqlite3.Connection:
+@contextmanager
+def database_of(runs: list[RunSummary]) -> Iterator[sqlite3.Connection]:
     """An index of these runs, made as the index makes it: what is said of a run comes as an annotation."""
-    database = sqlite3.connect(":memory:", isolation_level=None)
-    database.create_function("fold", 1, fold_text, deterministic=True)
-    for statement in index_rows.SCHEMA:
-        database.execute(statement)
-    index_rows.insert(database, runs)
-    said = {run.id: Annotation(star=run.star, removed=run.removed) for run in runs}
-    index_rows.annotate(database, said, everything=True)
-    return database
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        database.create_function("fold", 1, fold_text, deterministic=True)
+        for statement in index_rows.SCHEMA:
+            database.execute(statement)
+        index_rows.insert(database, runs)
+        said = {run.id: Annotation(star=run.star, removed=run.removed) for run in runs}
+        index_rows.annotate(database, said, everything=True)
+        yield database
 
 
-def chosen_by_sql(database: sqlite3.Connection, text: str) -> set[str]:
+def chosen_by_sql(runs: list[RunSummary], text: str) -> set[str]:
     sql, bound = parse(text, now=NOW).to_sql()
-    rows = database.execute(f"SELECT id, ({sql}) FROM runs", bound).fetchall()
+    with database_of(runs) as database:
+        rows = database.execute(f"SELECT id, ({sql}) FROM runs", bound).fetchall()
     assert {value for _, value in rows} <= {0, 1}
     return {run_id for run_id, value in rows if value}
 
@@ -148,18 +152,17 @@ def test_sql_and_python_agree_at_the_boundaries_of_every_operator() -> None:
         )
         for at, value in enumerate(values)
     ]
-    database = database_of(runs)
     expected = {":": {1}, "=": {1}, "!=": {0, 0.5, 2}, ">": {2}, ">=": {1, 2}, "<": {0, 0.5}, "<=": {0, 0.5, 1}}
     for name in ("f1", "m.f1", "lr", "p.lr", "dur"):
         for operator, meant in expected.items():
             text = f"{name}{operator}1"
             chosen = {run.seconds for run in runs if parse(text, now=NOW).matches(run)}
             assert chosen == meant, text
-            assert chosen_by_sql(database, text) == {run.id for run in runs if run.seconds in meant}, text
+            assert chosen_by_sql(runs, text) == {run.id for run in runs if run.seconds in meant}, text
     for name in ("nodes", "cached", "since", "before"):
         for operator in expected:
             query = parse(f"{name}{operator}1", now=NOW)
-            assert chosen_by_sql(database, query.text) == {run.id for run in runs if query.matches(run)}, query.text
+            assert chosen_by_sql(runs, query.text) == {run.id for run in runs if query.matches(run)}, query.text
 
 
 unique_runs = st.lists(summaries, max_size=6, unique_by=lambda run: run.id)
@@ -168,15 +171,15 @@ unique_runs = st.lists(summaries, max_size=6, unique_by=lambda run: run.id)
 @given(unique_runs, queries)
 @settings(max_examples=300, deadline=None)
 def test_sql_and_python_choose_the_same_runs(runs: list[RunSummary], text: str) -> None:
-    database = database_of(runs)
     query = parse(text, now=NOW)
-    assert chosen_by_sql(database, text) == {run.id for run in runs if query.matches(run)}
+    assert chosen_by_sql(runs, text) == {run.id for run in runs if query.matches(run)}
 
 
 @given(unique_runs)
 @settings(deadline=None)
 def test_rows_give_the_summaries_back(runs: list[RunSummary]) -> None:
-    rows = database_of(runs).execute(f"SELECT {index_rows.SUMMARY_COLUMNS} FROM runs").fetchall()
+    with database_of(runs) as database:
+        rows = database.execute(f"SELECT {index_rows.SUMMARY_COLUMNS} FROM runs").fetchall()
     assert {run.id: repr(run) for run in map(index_rows.load_summary, rows)} == {
         run.id: repr(index_rows_normal(run)) for run in runs
     }
@@ -194,7 +197,7 @@ def index_rows_normal(run: RunSummary) -> RunSummary:
 def test_any_text_is_a_query_that_both_sides_can_answer(text: str, run: RunSummary) -> None:
     query = parse(text, now=NOW)
     assert all(0 <= problem.position <= len(text) for problem in query.problems)
-    assert chosen_by_sql(database_of([run]), text) == ({run.id} if query.matches(run) else set())
+    assert chosen_by_sql([run], text) == ({run.id} if query.matches(run) else set())
 
 
 @given(queries, summaries, st.data())
@@ -202,7 +205,7 @@ def test_any_text_is_a_query_that_both_sides_can_answer(text: str, run: RunSumma
 def test_every_prefix_of_a_query_is_a_query(text: str, run: RunSummary, data: st.DataObject) -> None:
     end = data.draw(st.integers(0, len(text)))
     query = parse(text[:end], now=NOW)
-    assert chosen_by_sql(database_of([run]), text[:end]) == ({run.id} if query.matches(run) else set())
+    assert chosen_by_sql([run], text[:end]) == ({run.id} if query.matches(run) else set())
 
 
 @given(st.text('()"-: or#a=', max_size=40))
