@@ -338,6 +338,7 @@ def test_where_the_folder_cannot_be_written_it_is_kept_in_memory(repo, journal, 
     index.refresh(repo)
     assert index.count() == 2
     assert "in memory" in index.messages[0]
+    index.close()
 
 
 def test_a_read_only_file_is_copied_to_memory_and_brought_forward(repo, journal, monkeypatch) -> None:
@@ -362,6 +363,7 @@ def test_a_read_only_file_is_copied_to_memory_and_brought_forward(repo, journal,
     index.refresh(repo)
     assert index.count() == 3
     assert "in memory" in index.messages[0]
+    index.close()
 
 
 def test_several_processes_refresh_at_once(repo, journal) -> None:
