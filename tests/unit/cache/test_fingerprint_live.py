@@ -586,7 +586,9 @@ def test_names_imported_from_libraries_are_not_taken_for_values(project):
         assert fingerprinter.of_function(module.f) == before
     finally:
         del os.environ["FINGERPRINT_TEST"]
-    assert before.notes == ("`env.f` reads environ: environment variables do not count: pass what they hold as a param",)
+    assert before.notes == (
+        "`env.f` reads environ: environment variables do not count: pass what they hold as a param",
+    )
 
 
 def test_a_decorated_function_of_a_library_counts_by_its_version_alone(project):
