@@ -180,6 +180,8 @@ class Node:
 
     def describe(self) -> str:
         """Return a few words on how it stands."""
+        if self.shared is not _NOTHING:
+            return f"<{type(self.shared).__qualname__}>"
         return self.info.preview if self.info is not None and self.info.preview else self.status.value
 
     def event(self, now: float) -> dict[str, Any]:

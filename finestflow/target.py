@@ -11,8 +11,9 @@ import importlib
 import importlib.util
 import inspect
 import linecache
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,21 +21,26 @@ from typing import Any
 from finestflow.errors import FinestflowError, NotFoundError, UsageError, nearest_hint
 from finestflow.pipeline.call import get_launcher, set_launcher
 from finestflow.pipeline.pipeline import Pipeline
+from finestflow.pipeline.settings import required_params
 from finestflow.pipeline.task import Task
 
 __all__ = ["find_object", "import_file", "load_pipeline", "sources_of", "target_of"]
+
+
+_OWN_FOLDER = str(Path(__file__).parent) + os.sep
 
 
 class _RunStarts(BaseException):
     """A module that is being imported calls a pipeline: what follows belongs to the script's own run."""
 
 
-def load_pipeline(target: str, root: Path) -> Pipeline:
+def load_pipeline(target: str, root: Path, settings: Mapping[str, Any] | None = None) -> Pipeline:
     """Return the pipeline that a target names.
 
     Args:
         target: ``file.py:Class``, ``module:Class``; ``:Class`` may be left out where there is only one pipeline. An instance will do too.
         root: Folder that file names are relative to.
+        settings: Values by path, for params that are required.
 
     Raises:
         UsageError: It cannot be imported, or is no pipeline.
@@ -43,7 +49,7 @@ def load_pipeline(target: str, root: Path) -> Pipeline:
     if isinstance(found, Pipeline):
         return found
     if isinstance(found, type) and issubclass(found, Pipeline):
-        return found()
+        return found(**required_params(found, settings or {}))
     if isinstance(found, Task) or (isinstance(found, type) and issubclass(found, Task)):
         raise UsageError(
             f"{target!r} is a task, not a pipeline", "name a subclass of Pipeline; a task alone is called from Python"
@@ -109,9 +115,9 @@ def _guarded(load: Callable[[], Any], what: str, undo: Callable[[], Any]) -> Non
         load()
     except _RunStarts:
         pass
-    except FinestflowError:
+    except FinestflowError as error:
         undo()
-        raise
+        raise type(error)(f"{error.message}{_where(error, what)}", error.hint) from error
     except ModuleNotFoundError as error:
         undo()
         raise UsageError(
@@ -136,7 +142,7 @@ def _where(error: BaseException, what: str) -> str:
     name = what
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if "importlib" not in file and "finestflow" not in Path(file).parts[-2:-1]:
+        if "importlib" not in file and not file.startswith(_OWN_FOLDER):
             name, line = file, trace.tb_lineno
         trace = trace.tb_next
     return f" ({name}, line {line})" if line else ""

@@ -523,11 +523,14 @@ class Workspace:
 
     # -- running -----------------------------------------------------------------------------------------------------------------------
 
-    def load_pipeline(self, target: str | None) -> tuple[Pipeline, dict[str, Any]]:
+    def load_pipeline(
+        self, target: str | None, settings: Mapping[str, Any] | None = None
+    ) -> tuple[Pipeline, dict[str, Any]]:
         """Return the pipeline that a target names, and its inputs from the settings.
 
         Args:
             target: A pipeline of ``.finestflow.toml``, ``file.py:Class`` or ``module:Class``; None takes ``default-pipeline``.
+            settings: Values by path that will be set, for params that the pipeline cannot be made without.
         """
         from finestflow.errors import nearest_hint
         from finestflow.target import load_pipeline
@@ -548,13 +551,13 @@ class Workspace:
                     f"there is no pipeline {name!r}",
                     nearest_hint(name, known, "pipelines") if known else "finestflow run file.py:Class",
                 )
-            return load_pipeline(name, self.folder), {}
+            return load_pipeline(name, self.folder, settings), {}
         if configured.target is None:
             raise UsageError(
                 f"pipeline {name!r} has no target", f'write target = "file.py:Class" in [pipelines.{name}]'
             )
         base = self.config.file.parent if self.config.file is not None else self.folder
-        pipeline = load_pipeline(configured.target, base)
+        pipeline = load_pipeline(configured.target, base, {**configured.params, **(settings or {})})
         self._set_params(pipeline, configured.params)
         return pipeline, dict(configured.inputs)
 

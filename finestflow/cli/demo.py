@@ -44,7 +44,7 @@ def command(session: Session, into: str | None) -> None:
     """
     missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if missing:
-        raise UsageError("the digits example needs scikit-learn and matplotlib", "pip install 'finestflow[examples]'")
+        raise UsageError("the digits example needs scikit-learn and matplotlib", "pip install scikit-learn matplotlib")
     folder = _make_repository(_find_example(), session.folder / into if into else None)
     show = _Show(session, folder)
     show.say("Everything runs the first time.")

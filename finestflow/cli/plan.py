@@ -39,7 +39,7 @@ def show_plan(session: Session, target: str | None, settings: Sequence[str], *, 
     if len(combinations) > 1:
         raise UsageError("a plan is of one run", "give each path one value")
     workspace = session.workspace
-    pipeline, inputs = workspace.load_pipeline(target)
+    pipeline, inputs = workspace.load_pipeline(target, combinations[0])
     inputs = workspace.configure(pipeline, combinations[0].items(), inputs)
     plan = workspace.plan(pipeline, (), inputs)
     nodes = list(plan.run.nodes.values())

@@ -97,7 +97,7 @@ def _run_once(
     as_json: bool,
 ) -> Finished:
     out, workspace = session.out, session.workspace
-    pipeline, inputs = workspace.load_pipeline(target)
+    pipeline, inputs = workspace.load_pipeline(target, values)
     pipeline = pipeline.copy()
     inputs = workspace.configure(pipeline, values.items(), inputs)
     with make_follower(out, as_json=as_json) as follower:

@@ -1,7 +1,7 @@
 """Perform one job in this process: load, seed, initialise, run, digest and store.
 
 Every executor ends here, in the runner's process or in a worker, so that values, errors, effects and digests are the same in all of them.
-Invariant: whatever the user's code raises becomes part of the ``Outcome``; only ``KeyboardInterrupt`` and ``SystemExit`` pass.
+Invariant: whatever the user's code raises becomes part of the ``Outcome``; only ``KeyboardInterrupt`` passes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Protocol, Self
 
-from finestflow.errors import ValueNotStorableError
+from finestflow.errors import TaskFailedError, ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
 from finestflow.executor.watch import Watch, watching
@@ -195,6 +195,9 @@ class Performer:
                 outcome.drew_random = outcome.drew_random or warm.drew_random
                 outcome.files += warm.files
                 outcome.folders += warm.folders
+        except SystemExit as stop:
+            outcome.error = TaskFailedError(f"it called exit({stop.code!r})", "raise an error instead")
+            return
         except Exception as error:  # noqa: BLE001 - a task may raise anything; it is recorded
             outcome.error = error
             task.call_hook("on_failure", error)

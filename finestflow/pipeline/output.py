@@ -74,6 +74,8 @@ class Output:
     def __getattr__(self, name: str) -> Output:
         if name.startswith("_"):  # protocols ask for private names; they must not be fooled
             raise AttributeError(f"an Output has no {name!r}: take it from the value, y.value.{name}")
+        if name == "value":  # the property raised an AttributeError: the task's own
+            return self._finestflow_handle.value(self._finestflow_part)  # type: ignore[no-any-return]
         return Output(self._finestflow_handle, (*self._finestflow_part, ("attribute", name)))
 
     def __iter__(self) -> Iterator[Any]:

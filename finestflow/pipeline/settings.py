@@ -8,15 +8,15 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from finestflow.errors import ParamError, nearest_hint
-from finestflow.pipeline.param import parse_text, type_name
+from finestflow.pipeline.param import MISSING, ParamSpec, parse_text, type_name
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import Task, signature_of
 
-__all__ = ["apply_settings", "iter_param_paths"]
+__all__ = ["apply_settings", "iter_param_paths", "required_params"]
 
 
 def apply_settings(pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inputs: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +60,29 @@ def _hint(name: str, known: list[str]) -> str:
     return f"did you mean {below[0]!r}?" if below else nearest_hint(name, known, "params and inputs")
 
 
+def required_params(cls: type[Task], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a class must be given to be made at all: its params without a default, from settings by path.
+
+    Args:
+        cls: A task or pipeline class.
+        settings: Values by path; texts are converted to the declared type. What has a default is left for ``apply_settings``.
+    """
+    given: dict[str, Any] = {}
+    for name, spec in cls.__finestflow_params__.items():
+        value = settings.get(name, settings.get(f".{name}", MISSING))
+        if spec.default is MISSING and value is not MISSING:
+            given[name] = _typed(spec, name, value)
+    for name, child in getattr(cls, "__finestflow_children__", {}).items():
+        kind = child.default if isinstance(child.default, type) else child.kind
+        if isinstance(child.default, Task) or not issubclass(kind, Task):
+            continue
+        below = {path[len(name) + 1 :]: value for path, value in settings.items() if path.startswith(f"{name}.")}
+        inner = required_params(kind, below)
+        if inner:
+            given[name] = kind(**inner)
+    return given
+
+
 def iter_param_paths(task: Task, prefix: str = "") -> Iterator[str]:
     """Yield the paths of all params of a task and its children."""
     for name in type(task).__finestflow_params__:
@@ -81,15 +104,22 @@ def _find(task: Task, path: str) -> tuple[Task, str] | None:
 
 def _set(task: Task, name: str, path: str, value: Any) -> None:
     spec = type(task).__finestflow_params__.get(name)
-    if isinstance(value, str) and spec is None:
+    if spec is not None:
+        value = _typed(spec, path, value)
+    elif isinstance(value, str):
         value = _task_text(value)
-    elif isinstance(value, str) and spec is not None:
-        try:
-            value = parse_text(value, spec.type)
-        except (TypeError, ValueError):
-            shown = "that value" if spec.secret else repr(value)
-            raise ParamError(f"{path!r} takes no {shown}: expected {type_name(spec.type)}", "") from None
     setattr(task, name, value)
+
+
+def _typed(spec: ParamSpec, path: str, value: Any) -> Any:
+    """Return the value of a param; a text is converted to its type."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_text(value, spec.type)
+    except (TypeError, ValueError):
+        shown = "that value" if spec.secret else repr(value)
+        raise ParamError(f"{path!r} takes no {shown}: expected {type_name(spec.type)}", "") from None
 
 
 def _task_text(text: str) -> Any:

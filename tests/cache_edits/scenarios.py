@@ -163,7 +163,26 @@ _edit(
     },
     "lr: float",
     "lr: 'float | None'",
-    None,
+    "changed `tasks.Cfg`",
+)
+_edit(
+    "order of a dict constant",
+    {"tasks.py": _task("return [stage for stage in STAGES]", above="STAGES = {'a': 1, 'b': 2}")},
+    "{'a': 1, 'b': 2}",
+    "{'b': 2, 'a': 1}",
+    "`tasks.STAGES`",
+)
+_edit(
+    "order of functions in a dict",
+    {
+        "tasks.py": _task(
+            "for f in STAGES.values():\n    x = f(x)\nreturn x",
+            above="STAGES = {'a': lambda x: x + 1, 'b': lambda x: x * 2}",
+        )
+    },
+    "{'a': lambda x: x + 1, 'b': lambda x: x * 2}",
+    "{'b': lambda x: x * 2, 'a': lambda x: x + 1}",
+    "`tasks.STAGES`",
 )
 _edit(
     "logger of the module",

@@ -187,8 +187,8 @@ def _reads_annotations(walk: Walk, cls: type) -> bool:
     """Return whether code that makes a class may read its annotations: a library's, or a hook of the project's."""
     if any(walk.origins.of_class(base) is Origin.DISTRIBUTION for base in (*cls.__mro__, type(cls))):
         return True
-    if walk.origins.of_class(type(cls)) is Origin.PROJECT:
-        return True
+    if walk.origins.of_class(type(cls)) is Origin.PROJECT or "__dataclass_fields__" in vars(cls):
+        return True  # what parses settings into a dataclass reads the types of its fields
     hooks = (base for base in cls.__mro__[1:] if "__init_subclass__" in vars(base))
     return any(walk.origins.of_class(base) is Origin.PROJECT for base in hooks)
 

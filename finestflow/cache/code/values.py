@@ -268,7 +268,8 @@ def _expand_plain(walk: Walk, node: Node, value: Any, home: _Namespace) -> bool:
         digest, names = walk.constants.digest(value)
     except Exception:  # noqa: BLE001  code of the value itself may run here
         return False
-    node.own = digest
+    order = _order(value)
+    node.own = digest + order
     node.shown = shown(value, lambda: walk.literals(home))
     node.belong(walk.versions(type(value)))
     for class_name in names:
@@ -278,7 +279,7 @@ def _expand_plain(walk: Walk, node: Node, value: Any, home: _Namespace) -> bool:
 
     def is_same() -> bool:
         try:
-            return walk.constants.digest(value)[0] == digest
+            return walk.constants.digest(value)[0] == digest and _order(value) == order
         except Exception:  # noqa: BLE001
             return False
 
@@ -286,9 +287,21 @@ def _expand_plain(walk: Walk, node: Node, value: Any, home: _Namespace) -> bool:
     return True
 
 
+def _order(value: Any) -> str:
+    """Return the order of the keys in a constant and in what it contains: code may well go through them."""
+    if isinstance(value, dict | types.MappingProxyType):
+        return "{" + ",".join([ascii(key) + _order(item) for key, item in value.items()]) + "}"
+    if isinstance(value, _SEQUENCES):
+        inner = [_order(item) for item in value]
+        return "[" + ",".join(inner) + "]" if any(inner) else ""
+    return ""
+
+
 def _expand_container(walk: Walk, node: Node, value: Any, home: _Namespace) -> None:
     node.own = f"{type(value).__name__} {len(value)} {getattr(value, 'maxlen', '')}"
     parts = tuple(_iter_parts(walk, value))
+    if isinstance(value, dict | types.MappingProxyType):
+        node.own += " " + ascii([label for label, _ in parts])
     if len({label for label, _ in parts}) < len(parts) and isinstance(value, set | frozenset):
         _expand_undigestible(walk, node, value, home)  # the order of its parts differs between processes
         return
