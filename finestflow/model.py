@@ -218,7 +218,8 @@ class Run:
     ``target`` imports the pipeline again (``file.py:Class`` or ``module:Class``); ``inputs`` are the values of the call that JSON can
     hold, others are named by digest in ``input_digests``. ``settings`` are the seed, executor, jobs and flags of the run.
     ``environment`` describes interpreter, platform and packages. ``outputs`` maps names of results to ``node[.part]``, ``returned`` shows in
-    one line what the pipeline returned.
+    one line what the pipeline returned. ``files`` holds the files and folders of the project that it was given or that its tasks opened, by
+    path from the root, with the digest of each.
     ``node_metrics`` maps ``node/name`` to its series.
     """
 
@@ -235,6 +236,7 @@ class Run:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     returned: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     ended: float | None = None
     traceback: str = ""

@@ -94,7 +94,14 @@ class Verdict:
 # -- before ----------------------------------------------------------------------------------------------------------------------------
 
 
-def inspect_run(run: Run, environment: Mapping[str, Any], root: Path, has_value: Callable[[str], bool]) -> Preflight:
+def inspect_run(
+    run: Run,
+    environment: Mapping[str, Any],
+    root: Path,
+    has_value: Callable[[str], bool],
+    unrecorded: Callable[[str], bool],
+    digest_of: Callable[[Path], str],
+) -> Preflight:
     """Find out what is not as it was when the run was made.
 
     Args:
@@ -102,6 +109,8 @@ def inspect_run(run: Run, environment: Mapping[str, Any], root: Path, has_value:
         environment: The present one, as ``read_environment`` gives it.
         root: The user's work tree, where files that the snapshot left out may still lie.
         has_value: Whether the store has a value.
+        unrecorded: Whether a file, or something in a folder, is not in the snapshot, such as what git ignores; by path from the root.
+        digest_of: Digests a file or folder as an input.
     """
     missing = [
         f"input {name!r} is not in this store (digest {digest[:12]})"
@@ -115,6 +124,16 @@ def inspect_run(run: Run, environment: Mapping[str, Any], root: Path, has_value:
             files.append(omitted.path)
         elif omitted.digest is not None or state == "missing":
             missing.append(f"file {omitted.path!r} was left out of the snapshot ({omitted.reason}) and is {state}")
+    told = {omitted.path for omitted in run.snapshot.omitted} if run.snapshot is not None else set()
+    for name in sorted(set(run.files) - told):
+        if not unrecorded(name):
+            continue
+        place = root / name
+        state = "missing" if not place.exists() else "same" if digest_of(place) == run.files[name] else "changed"
+        if state == "same":
+            files.append(name)
+        else:
+            missing.append(f"{name!r}, which it read, is not in the snapshot (ignored by git?) and is {state}")
     if run.snapshot is None:
         missing.append("its code was not recorded")
     return Preflight(
@@ -276,7 +295,10 @@ def reproduce_in_child(
     with _worktree(repository, run.summary.commit, into) as folder:
         for name in preflight.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, folder / name)
+            if (root / name).is_dir():
+                shutil.copytree(root / name, folder / name, dirs_exist_ok=True, symlinks=True)
+            else:
+                shutil.copy2(root / name, folder / name)
         working = folder / str(run.settings.get("folder", "."))
         request = json.dumps({"commit": run.summary.commit, "root": str(folder), "given": dict(given or {})})
         with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:

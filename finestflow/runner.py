@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -27,7 +28,14 @@ from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
 from finestflow.node import Node, Structure, UnknownValue
 from finestflow.pipeline.context import Context
-from finestflow.pipeline.describe import dump_task, dump_value, flat_params, secret_values
+from finestflow.pipeline.describe import (
+    dump_task,
+    dump_value,
+    flat_params,
+    iter_param_values,
+    iter_paths,
+    secret_values,
+)
 from finestflow.pipeline.output import Output, handle_of, part_of, part_text, resolve
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
@@ -275,6 +283,16 @@ class Runner:
         }
         return described, digests
 
+    def _given_files(self, request: RunRequest) -> dict[str, str]:
+        """Return the digests of the project's files and folders among inputs and params, by path from the root."""
+        found: dict[str, str] = {}
+        for path in iter_paths([request.args, request.kwargs, iter_param_values(request.pipeline)]):
+            place = Path(os.path.abspath(path))
+            if place.is_relative_to(self._root) and place != self._root and place.exists():
+                with contextlib.suppress(FinestflowError, OSError):
+                    found[place.relative_to(self._root).as_posix()] = self._store.digest(path).digest
+        return found
+
     def _put(self, value: Any) -> str:
         encoded = self._store.encode(value)
         self._store.add_value(encoded)
@@ -361,6 +379,7 @@ class Runner:
                 "error": "" if error is None else _one_line(error),
                 "traceback": "" if error is None else format_traceback(error),
                 "outputs": _named_outputs(finished.result),
+                "files": {**self._given_files(request), **session.files},
                 "returned": "" if finished.result is None else _shown(finished.result),
             }
         )

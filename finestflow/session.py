@@ -96,6 +96,7 @@ class Session:
         self._keep_going = keep_going
         self._blank = blank
         self._warn = warn or (lambda _: None)
+        self.files: dict[str, str] = {}
         self._described: set[str] = set()
 
     # -- one call ----------------------------------------------------------------------------------------------------------------------
@@ -230,6 +231,8 @@ class Session:
         node.hit_of = entry.run
         node.why = "same code, params and inputs"
         node.saved = entry.seconds
+        if entry.observed:
+            self._note_files(entry.observed)
         node.notes = static.notes
         if entry.effects.startswith(_NOTHING_TO_REPLAY):
             self._tell(node, static)
@@ -339,7 +342,11 @@ class Session:
             node.notes += (f"not cached: {error}",)
             self._warn(f"task {node.path!r} is not cached: {error}")
             return
+        self._note_files(observed)
         static.store.add_entry(Entry(node.key, observed, encoded.digest, self.run_id, outcome.seconds, effects))  # type: ignore[arg-type]
+
+    def _note_files(self, observed: Iterable[tuple[str, str]]) -> None:
+        self.files.update((name[5:], token) for name, token in observed if name.startswith("file:"))
 
     def _effects(self, node: Node, static: Static, effects: Effects) -> str:
         kept: dict[str, Any] = {}

@@ -495,7 +495,28 @@ class Workspace:
         from finestflow.reproduce import inspect_run
 
         present = read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json")
-        return inspect_run(run, present, self.root, self.store.has)
+        recorded = self._recorded_files(run)
+
+        def is_unrecorded(name: str) -> bool:
+            place = self.root / name
+            if not place.is_dir():
+                return name not in recorded
+            return any(
+                path.relative_to(self.root).as_posix() not in recorded for path in place.rglob("*") if path.is_file()
+            )
+
+        return inspect_run(
+            run, present, self.root, self.store.has, is_unrecorded, lambda path: self.store.digest(path).digest
+        )
+
+    def _recorded_files(self, run: Run) -> set[str]:
+        """Return the paths in a run's snapshot."""
+        from finestflow.git.objects import Objects
+
+        if run.snapshot is None:
+            return set()
+        with Objects(self.require_repository()) as objects:
+            return {path for path, _, _ in objects.iter_files(run.snapshot.tree)}
 
     def reproduce(
         self,

@@ -188,6 +188,7 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
         metrics=metrics,
         outputs=graph.get("outputs", {}),
         returned=graph.get("returned", ""),
+        files=inputs.get("files", {}),
         notes=tuple(about.get("notes", ())),
         ended=about.get("ended"),
         traceback=(read("traceback.txt") or b"").decode("utf-8", "replace"),
@@ -249,9 +250,9 @@ def _times_of(node: NodeRecord) -> Fields:
 
 
 def _dump_inputs(run: Run) -> bytes:
-    if not run.inputs and not run.input_digests:
+    if not run.inputs and not run.input_digests and not run.files:
         return b""
-    return dump_lines({}, {"values": run.inputs, "digests": run.input_digests})
+    return dump_lines({}, {"values": run.inputs, "digests": run.input_digests, "files": run.files})
 
 
 def _dump_metrics(run: Run) -> bytes:

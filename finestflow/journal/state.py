@@ -121,6 +121,7 @@ class RunState:
             metrics={name: series.build(name) for name, series in self._series.items()},
             outputs=end.get("outputs") or {},
             returned=end.get("returned") or "",
+            files=end.get("files") or {},
             notes=tuple(self._notes),
             ended=end.get("ended"),
             traceback=end.get("traceback") or "",

@@ -12,7 +12,7 @@ import json
 import math
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -21,7 +21,17 @@ from finestflow.pipeline.param import parse_text
 from finestflow.pipeline.pipeline import Pipeline, import_target
 from finestflow.pipeline.task import FunctionTask, Task
 
-__all__ = ["dump_task", "dump_value", "flat_params", "is_complete", "load_task", "load_value", "secret_values"]
+__all__ = [
+    "dump_task",
+    "dump_value",
+    "flat_params",
+    "is_complete",
+    "iter_param_values",
+    "iter_paths",
+    "load_task",
+    "load_value",
+    "secret_values",
+]
 
 Put = Callable[[Any], str]
 Get = Callable[[str], Any]
@@ -286,3 +296,23 @@ def secret_values(task: Task) -> tuple[str, ...]:
         for child in task.children.values():
             found.update(secret_values(child))
     return tuple(sorted(found, key=len, reverse=True))
+
+
+def iter_param_values(task: Task) -> Iterator[Any]:
+    """Yield the values of all params of a task and those below it."""
+    for name in type(task).__finestflow_params__:
+        yield task.__dict__.get(name)
+    if isinstance(task, Pipeline):
+        for child in task.children.values():
+            yield from iter_param_values(child)
+
+
+def iter_paths(value: Any) -> Iterator[Path]:
+    """Yield the paths inside lists, tuples, dicts and iterators."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, (list, tuple, Iterator)):
+        for item in value:
+            yield from iter_paths(item)
+    elif isinstance(value, dict):
+        yield from iter_paths(list(value.values()))

@@ -304,3 +304,39 @@ def test_a_run_without_a_snapshot_says_that_there_is_nothing_to_run(project: Pro
 
     assert "cannot be imported again" in answer.err
     assert len(project.runs()) == 1
+
+
+def test_files_that_git_ignores_are_brought_along_or_named_before_it_starts(project: Project):
+    """An input below an ignored folder, and a file that a task opens by itself, are copied while they are unchanged."""
+    project.write(".gitignore", "data/\n")
+    project.write("data/given.txt", "given")
+    project.write("data/opened.txt", "opened")
+    project.write(
+        "ignored.py",
+        """
+        from pathlib import Path
+        from finestflow import Pipeline, Task
+
+        class Given(Task):
+            def run(self, path): return path.read_text()
+
+        class Opened(Task):
+            def run(self): return open("data/opened.txt").read()
+
+        class Both(Pipeline):
+            given: Given
+            opened: Opened
+            def __call__(self, path: Path = Path("data/given.txt")): return self.given(path), self.opened()
+        """,
+    )
+    for name in ("given", "opened"):
+        os.utime(project.folder / "data" / f"{name}.txt", (1e9, 1e9))
+    project.commit()
+    project.do("run", "ignored.py")
+
+    assert "identical: all 2" in project.do("reproduce", "@").out
+    project.write("data/given.txt", "changed")
+    (project.folder / "data" / "opened.txt").unlink()
+    answer = project.do("reproduce", "@~1", code=3)
+    assert "'data/given.txt', which it read, is not in the snapshot (ignored by git?) and is changed" in answer.err
+    assert "'data/opened.txt', which it read, is not in the snapshot (ignored by git?) and is missing" in answer.err

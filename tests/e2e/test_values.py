@@ -178,3 +178,43 @@ def test_a_local_class_is_made_again_or_not_cached(project: Project):
         project.do("run", "local.py:Local")
         assert project.do("get", "@:read").out == "5\n"
     assert "not cached" in " ".join(project.nodes()["make"]["notes"])
+
+
+def test_an_attribute_error_of_a_task_comes_back_as_it_is(project: Project):
+    """A task that raises AttributeError fails with it, however its output is looked at."""
+    project.write(
+        "attribute.py",
+        """
+        from finestflow import Pipeline, Task
+
+        class Bad(Task):
+            def run(self): return self.foo
+
+        class Looks(Pipeline):
+            bad: Bad
+            def __call__(self): return int(self.bad()) + 1
+        """,
+    )
+    project.do("run", "attribute.py", code=1)
+
+    assert project.show()["error"] == "AttributeError: 'Bad' object has no attribute 'foo'"
+
+
+def test_a_task_that_exits_has_failed(project: Project):
+    """``exit(3)`` in a task is a failure of that task: exit code 3 means something else."""
+    project.write(
+        "leaves.py",
+        """
+        from finestflow import Pipeline, Task
+
+        class Leave(Task):
+            def run(self): exit(3)
+
+        class Leaves(Pipeline):
+            leave: Leave
+            def __call__(self): return self.leave()
+        """,
+    )
+    project.do("run", "leaves.py", code=1)
+
+    assert project.show()["status"] == "failed"
