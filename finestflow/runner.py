@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import itertools
 import os
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from finestflow.body import BodyFrame, running
 from finestflow.cache.fingerprint import task_identity
-from finestflow.cache.preview import preview
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Clock, Performer
 from finestflow.executor.sequential import SequentialExecutor
-from finestflow.journal.state import RunState
 from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
 from finestflow.node import Node, Structure, UnknownValue
@@ -36,20 +33,18 @@ from finestflow.pipeline.describe import (
     iter_paths,
     secret_values,
 )
-from finestflow.pipeline.output import Output, handle_of, part_of, part_text, resolve
+from finestflow.pipeline.output import Output, handle_of, part_of, resolve
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
-from finestflow.session import BodyFrame, Session, running
+from finestflow.session import Session
 from finestflow.target import sources_of, target_of
+from finestflow.telling import Telling, format_traceback, named_outputs, one_line, shown_result
 
 if TYPE_CHECKING:
     from finestflow.cache.fingerprint import Fingerprinter
     from finestflow.cache.store import Store
     from finestflow.executor.protocol import Executor
     from finestflow.journal.live import LiveFolder
-
-_ITEMS_SHOWN = 8
-_WIDTH_SHOWN = 200
 
 __all__ = ["EXECUTORS", "Finished", "RunOptions", "RunRequest", "Runner", "Tracking", "format_traceback"]
 
@@ -205,7 +200,7 @@ class Runner:
         raised again.
         """
         live = tracking.open_live(request.run_id)
-        telling = _Telling(live, listener, secret_values(request.pipeline))
+        telling = Telling(live, listener, secret_values(request.pipeline))
         telling.emit(self._begin(request))
         try:
             if live is not None:
@@ -228,7 +223,7 @@ class Runner:
 
         ``unknown`` names the node whose value the body looks at before anybody has computed it; the plan is known up to there.
         """
-        telling = _Telling(None, None, secret_values(request.pipeline))
+        telling = Telling(None, None, secret_values(request.pipeline))
         telling.emit(self._begin(request))
         return self._execute(request, telling, None)
 
@@ -298,7 +293,7 @@ class Runner:
         self._store.add_value(encoded)
         return encoded.digest
 
-    def _take_snapshot(self, request: RunRequest, tracking: Tracking, live: LiveFolder, telling: _Telling) -> None:
+    def _take_snapshot(self, request: RunRequest, tracking: Tracking, live: LiveFolder, telling: Telling) -> None:
         snapshot = tracking.snapshot(request.run_id, live)
         if snapshot is None:
             return
@@ -311,7 +306,7 @@ class Runner:
             more = f" and {count - 1} more" if count > 1 else ""
             self._warn(f"not in the snapshot: {first.path} ({first.reason}){more}")
 
-    def _execute(self, request: RunRequest, telling: _Telling, tracking: Tracking | None) -> Finished:
+    def _execute(self, request: RunRequest, telling: Telling, tracking: Tracking | None) -> Finished:
         is_plan = tracking is None
         options, pipeline = request.options, request.pipeline
         self._fingerprinter.refresh()
@@ -357,7 +352,7 @@ class Runner:
             finished.error = broken.error if broken is not None else None
 
     def _end(
-        self, request: RunRequest, session: Session, finished: Finished, telling: _Telling, *, is_plan: bool
+        self, request: RunRequest, session: Session, finished: Finished, telling: Telling, *, is_plan: bool
     ) -> None:
         error = finished.error
         status = RunStatus.OK if error is None else RunStatus.FAILED
@@ -376,11 +371,11 @@ class Runner:
                 "reproduction": reproduction,
                 "status": status.value,
                 "ended": self._clock.time(),
-                "error": "" if error is None else _one_line(error),
+                "error": "" if error is None else one_line(error),
                 "traceback": "" if error is None else format_traceback(error),
-                "outputs": _named_outputs(finished.result),
+                "outputs": named_outputs(finished.result),
                 "files": {**self._given_files(request), **session.files},
-                "returned": "" if finished.result is None else _shown(finished.result),
+                "returned": "" if finished.result is None else shown_result(finished.result),
             }
         )
         if not is_plan:
@@ -398,54 +393,6 @@ class Runner:
             live.close()
             then = f"part of it is lost: {live.problem}" if live.problem else "the next finestflow command tries again"
             self._warn(f"run {finished.run.summary.name} could not be recorded: {error}; {then}")
-
-
-class _Telling:
-    """Where events go: folded in memory, written to the live folder, shown to a listener."""
-
-    def __init__(
-        self, live: LiveFolder | None, listener: Callable[[Mapping[str, Any]], None] | None, secrets: tuple[str, ...]
-    ) -> None:
-        self.state = RunState()
-        self._live = live
-        self._secrets = secrets
-        self._listener = listener
-        self._replayed: dict[str, str] = {}
-
-    def blank(self, text: str) -> str:
-        """Return the text without secrets."""
-        return str(_blank(text, self._secrets))
-
-    def emit(self, event: dict[str, Any], *, lazy: bool = False) -> None:
-        """Take an event; secrets in it are blanked first."""
-        if self._secrets:
-            event = _blank(event, self._secrets)
-        if event["e"] == "text":
-            if self._live is not None:
-                self._live.write_log(event["node"], event["text"])
-        else:
-            if "log" in event:
-                self._replayed[event["path"]] = event["log"]
-            self.state.apply(event)
-            if self._live is not None:
-                self._live.emit(event, lazy=lazy)
-        if self._listener is not None:
-            try:
-                self._listener(event)
-            except OSError:  # who listened is gone, such as a closed pipe; the run goes on
-                self._listener = None
-
-    def warn_of(self, warn: Callable[[str], None]) -> Callable[[str], None]:
-        """Return how remarks on nodes reach a person: a listener shows them itself."""
-        return (lambda _: None) if self._listener is not None else lambda text: warn(self.blank(text))
-
-    def write_logs_of_hits(self, store: Store, nodes: Mapping[str, Node]) -> None:
-        """Put into the live folder what the calls printed whose results were hits."""
-        if self._live is None:
-            return
-        for path, digest in self._replayed.items():
-            with contextlib.suppress(FinestflowError, KeyError):
-                self._live.write_log(path, f"[replayed from run {nodes[path].hit_of}]\n{store.load(digest)}")
 
 
 @contextlib.contextmanager
@@ -479,37 +426,6 @@ def _looked_up(session: Session, *, is_whole: bool) -> dict[str, str]:
     return keys
 
 
-def _blank(data: Any, secrets: tuple[str, ...]) -> Any:
-    """Return the data with every secret in its texts replaced by stars."""
-    if isinstance(data, str):
-        for secret in secrets:
-            data = data.replace(secret, "***")
-        return data
-    if isinstance(data, Mapping):
-        return {_blank(key, secrets): _blank(value, secrets) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_blank(item, secrets) for item in data]
-    return data
-
-
-def _one_line(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return text.splitlines()[0]
-
-
-def format_traceback(error: BaseException) -> str:
-    """Return the traceback as Python prints it, without the frames of finestflow."""
-    lines = traceback.TracebackException.from_exception(error)
-    seen: traceback.TracebackException | None = lines
-    own = str(Path(__file__).parent)
-    while seen is not None:
-        kept = [frame for frame in seen.stack if not frame.filename.startswith(own)]
-        if kept:
-            seen.stack = traceback.StackSummary.from_list(kept)
-        seen = seen.__cause__ or seen.__context__
-    return "".join(lines.format())
-
-
 def _unmatched(patterns: Iterable[str], nodes: Iterable[str]) -> list[str]:
     """Return the patterns that no node's path matches."""
     paths = list(nodes)
@@ -525,49 +441,3 @@ def _broken_part(result: Any) -> Node | None:
         return handle if isinstance(handle, Node) and handle.error is not None else None
     items = result.values() if isinstance(result, dict) else result if isinstance(result, (list, tuple)) else ()
     return next((broken for item in items if (broken := _broken_part(item)) is not None), None)
-
-
-def _shown(result: Any) -> str:
-    """Return what a pipeline returned in one line; no large value is loaded for it."""
-    if type(result) is Output:
-        handle, part = handle_of(result), part_of(result)
-        if isinstance(handle, Structure):
-            return _shown(handle.take(part))
-        info = handle.info  # type: ignore[attr-defined]
-        if part and info is not None and info.object is None:
-            return preview(result.value, 0)
-        return handle.describe() if not part else "…"
-    if isinstance(result, dict):
-        items = [f"{key!r}: {_shown(value)}" for key, value in itertools.islice(result.items(), _ITEMS_SHOWN)]
-        text = "{" + ", ".join(items) + (", …}" if len(result) > _ITEMS_SHOWN else "}")
-    elif type(result) in {list, tuple}:
-        text = ", ".join([_shown(value) for value in result[:_ITEMS_SHOWN]]) + (
-            ", …" if len(result) > _ITEMS_SHOWN else ""
-        )
-        text = f"[{text}]" if type(result) is list else f"({text})"
-    else:
-        text = preview(result, 0)
-    return text if len(text) <= _WIDTH_SHOWN else text[: _WIDTH_SHOWN - 1] + "…"
-
-
-def _named_outputs(result: Any) -> dict[str, str]:
-    """Return ``node[.part]`` of each Output that a pipeline returned, by its name in the result."""
-    found: dict[str, str] = {}
-
-    def visit(value: Any, name: str) -> None:
-        if type(value) is Output:
-            handle, part = handle_of(value), part_of(value)
-            take = getattr(handle, "take", None)
-            if take is not None:
-                visit(take(part), name)
-            else:
-                found[name or "result"] = handle.path + part_text(part)
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                visit(item, str(key) if not name else f"{name}.{key}")
-        elif isinstance(value, (list, tuple)):
-            for index, item in enumerate(value):
-                visit(item, f"{name}[{index}]")
-
-    visit(result, "")
-    return found

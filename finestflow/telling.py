@@ -1,0 +1,154 @@
+"""How a run is told: its events folded in memory, written to the live folder, shown to a listener; errors and results as text.
+
+Invariant: no secret leaves this module, and nobody who listens can end a run. The runner makes one ``Telling`` a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finestflow.cache.preview import preview
+from finestflow.errors import FinestflowError
+from finestflow.journal.state import RunState
+from finestflow.node import Node, Structure
+from finestflow.pipeline.output import Output, handle_of, part_of, part_text
+
+if TYPE_CHECKING:
+    from finestflow.cache.store import Store
+    from finestflow.journal.live import LiveFolder
+
+__all__ = ["Telling", "format_traceback", "named_outputs", "one_line", "shown_result"]
+
+_ITEMS_SHOWN = 8
+_WIDTH_SHOWN = 200
+
+
+class Telling:
+    """Where events go: folded in memory, written to the live folder, shown to a listener."""
+
+    def __init__(
+        self, live: LiveFolder | None, listener: Callable[[Mapping[str, Any]], None] | None, secrets: tuple[str, ...]
+    ) -> None:
+        self.state = RunState()
+        self._live = live
+        self._secrets = secrets
+        self._listener = listener
+        self._replayed: dict[str, str] = {}
+
+    def blank(self, text: str) -> str:
+        """Return the text without secrets."""
+        return str(_blank(text, self._secrets))
+
+    def emit(self, event: dict[str, Any], *, lazy: bool = False) -> None:
+        """Take an event; secrets in it are blanked first."""
+        if self._secrets:
+            event = _blank(event, self._secrets)
+        if event["e"] == "text":
+            if self._live is not None:
+                self._live.write_log(event["node"], event["text"])
+        else:
+            if "log" in event:
+                self._replayed[event["path"]] = event["log"]
+            self.state.apply(event)
+            if self._live is not None:
+                self._live.emit(event, lazy=lazy)
+        if self._listener is not None:
+            try:
+                self._listener(event)
+            except OSError:  # who listened is gone, such as a closed pipe; the run goes on
+                self._listener = None
+
+    def warn_of(self, warn: Callable[[str], None]) -> Callable[[str], None]:
+        """Return how remarks on nodes reach a person: a listener shows them itself."""
+        return (lambda _: None) if self._listener is not None else lambda text: warn(self.blank(text))
+
+    def write_logs_of_hits(self, store: Store, nodes: Mapping[str, Node]) -> None:
+        """Put into the live folder what the calls printed whose results were hits."""
+        if self._live is None:
+            return
+        for path, digest in self._replayed.items():
+            with contextlib.suppress(FinestflowError, KeyError):
+                self._live.write_log(path, f"[replayed from run {nodes[path].hit_of}]\n{store.load(digest)}")
+
+
+def _blank(data: Any, secrets: tuple[str, ...]) -> Any:
+    """Return the data with every secret in its texts replaced by stars."""
+    if isinstance(data, str):
+        for secret in secrets:
+            data = data.replace(secret, "***")
+        return data
+    if isinstance(data, Mapping):
+        return {_blank(key, secrets): _blank(value, secrets) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_blank(item, secrets) for item in data]
+    return data
+
+
+def one_line(error: BaseException) -> str:
+    """Return class and message of an error, the first line of it."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return text.splitlines()[0]
+
+
+def format_traceback(error: BaseException) -> str:
+    """Return the traceback as Python prints it, without the frames of finestflow."""
+    lines = traceback.TracebackException.from_exception(error)
+    seen: traceback.TracebackException | None = lines
+    own = str(Path(__file__).parent)
+    while seen is not None:
+        kept = [frame for frame in seen.stack if not frame.filename.startswith(own)]
+        if kept:
+            seen.stack = traceback.StackSummary.from_list(kept)
+        seen = seen.__cause__ or seen.__context__
+    return "".join(lines.format())
+
+
+def shown_result(result: Any) -> str:
+    """Return what a pipeline returned in one line; no large value is loaded for it."""
+    if type(result) is Output:
+        handle, part = handle_of(result), part_of(result)
+        if isinstance(handle, Structure):
+            return shown_result(handle.take(part))
+        info = handle.info  # type: ignore[attr-defined]
+        if part and info is not None and info.object is None:
+            return preview(result.value, 0)
+        return handle.describe() if not part else "…"
+    if isinstance(result, dict):
+        items = [f"{key!r}: {shown_result(value)}" for key, value in itertools.islice(result.items(), _ITEMS_SHOWN)]
+        text = "{" + ", ".join(items) + (", …}" if len(result) > _ITEMS_SHOWN else "}")
+    elif type(result) in {list, tuple}:
+        text = ", ".join([shown_result(value) for value in result[:_ITEMS_SHOWN]]) + (
+            ", …" if len(result) > _ITEMS_SHOWN else ""
+        )
+        text = f"[{text}]" if type(result) is list else f"({text})"
+    else:
+        text = preview(result, 0)
+    return text if len(text) <= _WIDTH_SHOWN else text[: _WIDTH_SHOWN - 1] + "…"
+
+
+def named_outputs(result: Any) -> dict[str, str]:
+    """Return ``node[.part]`` of each Output that a pipeline returned, by its name in the result."""
+    found: dict[str, str] = {}
+
+    def visit(value: Any, name: str) -> None:
+        if type(value) is Output:
+            handle, part = handle_of(value), part_of(value)
+            take = getattr(handle, "take", None)
+            if take is not None:
+                visit(take(part), name)
+            else:
+                found[name or "result"] = handle.path + part_text(part)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                visit(item, str(key) if not name else f"{name}.{key}")
+        elif isinstance(value, (list, tuple)):
+            for index, item in enumerate(value):
+                visit(item, f"{name}[{index}]")
+
+    visit(result, "")
+    return found
