@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from types import ModuleType
 from typing import Any, NoReturn
@@ -90,6 +91,7 @@ def _end(request: dict[str, Any]) -> NoReturn:
 def _become(request: dict[str, Any]) -> int:
     """Turn this fork into the process that was asked for, and do its work."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    importlib.import_module("finestflow").STARTED = time.time()
     for descriptor, name, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, request["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
