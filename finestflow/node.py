@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from finestflow.cache.codec import Encoded
+    from finestflow.cache.store import Store
     from finestflow.lookup import Static
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.pipeline.task import Task
@@ -66,6 +67,7 @@ class Node:
     attempts: tuple[dict[str, Any], ...] = ()
     error: BaseException | None = None
     info: Encoded | None = None
+    store: Store | None = None
     call: tuple[Static, tuple[Any, ...], Mapping[str, Any]] | None = None
     shared: Any = _NOTHING
     problem = ""
@@ -124,13 +126,13 @@ class Node:
 
     def _load_stored(self) -> Any:
         """Load the output; a hit whose value is lost after all runs."""
-        assert self.call is not None
         assert self.info is not None
-        store = self.call[0].store
+        assert self.store is not None
+        store = self.store
         try:
             return store.load(self.info.digest)
         except MissingValueError:
-            if self.status is not NodeStatus.HIT or self.session.executor is None:
+            if self.call is None or self.session.executor is None:
                 raise
             self.session.compute_again(self)
             if self.error is not None:

@@ -176,9 +176,10 @@ class Session:
         """Answer a call whose inputs are known: from the cache, or by running it."""
         key = compose_key(static, tokens)
         node.key = key
-        node.call = (static, args, kwargs)
+        node.store = static.store
         why = self._reason_to_run(node, static, problem)
         if why is None:
+            node.call = (static, args, kwargs)  # should its value turn out to be lost
             return
         node.why = why
         if self.executor is None:
@@ -187,6 +188,7 @@ class Session:
             return
         is_cached = self._use_cache and not problem
         if is_cached and self._claims is not None and not self._claims.take(key) and self._wait_for_other(node, static):
+            node.call = (static, args, kwargs)
             return
         self._run(node, static, args, kwargs, is_cached=is_cached)
 
