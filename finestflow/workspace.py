@@ -722,8 +722,10 @@ def _polite_end() -> Iterator[None]:
         yield
         return
 
+    from finestflow.executor.perform import Terminated
+
     def end(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
+        raise Terminated(128 + number)
 
     signal.signal(signal.SIGTERM, end)
     try:

@@ -1,7 +1,7 @@
 """Perform one job in this process: load, seed, initialise, run, digest and store.
 
 Every executor ends here, in the runner's process or in a worker, so that values, errors, effects and digests are the same in all of them.
-Invariant: whatever the user's code raises becomes part of the ``Outcome``; only ``KeyboardInterrupt`` passes.
+Invariant: whatever the user's code raises becomes part of the ``Outcome``; only ``KeyboardInterrupt`` and ``Terminated`` pass.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from finestflow.pipeline.task import Task
 
 _IMMUTABLE = frozenset({int, float, str, bool, bytes, type(None), complex})
 
-__all__ = ["CallScope", "Clock", "Performer", "WarmTasks"]
+__all__ = ["CallScope", "Clock", "Performer", "Terminated", "WarmTasks"]
 
 
 class Clock(Protocol):
@@ -37,6 +37,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that never jump."""
+
+
+class Terminated(SystemExit):  # noqa: N818 - what Python raises to end is no error either
+    """The process was asked to end (SIGTERM), other than by a task that calls ``exit``."""
 
 
 class CallScope:
@@ -196,6 +200,8 @@ class Performer:
                 outcome.files += warm.files
                 outcome.folders += warm.folders
         except SystemExit as stop:
+            if isinstance(stop, Terminated):
+                raise
             outcome.error = TaskFailedError(f"it called exit({stop.code!r})", "raise an error instead")
             return
         except Exception as error:  # noqa: BLE001 - a task may raise anything; it is recorded
