@@ -39,7 +39,7 @@ class Clock(Protocol):
         """Seconds that never jump."""
 
 
-class Terminated(SystemExit):  # noqa: N818 - what Python raises to end is no error either
+class Terminated(SystemExit):
     """The process was asked to end (SIGTERM), other than by a task that calls ``exit``."""
 
 
