@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -282,24 +283,16 @@ class Session:
         meta = type(node.task).__finestflow_meta__
         if meta.timeout is not None:
             node.notes += (f"Meta.timeout is not kept by the {self.executor.name} executor",)
-        attempts = 1 + meta.retries
+        self.submit(_Tries(self, node, static, job, 1 + meta.retries, is_cached))
 
-        def done(outcome: Outcome) -> None:
-            nonlocal attempts
-            attempts -= 1
-            if outcome.error is not None and attempts > 0:
-                node.attempts = (*node.attempts, _attempt(outcome))
-                self._submit(node, job, done)
-                return
-            self._finish(node, static, outcome, context, is_cached=is_cached)
-
-        self._submit(node, job, done)
-
-    def _submit(self, node: Node, job: Job, done: Callable[[Outcome], None]) -> None:
+    def submit(self, tries: _Tries) -> None:
+        """Try a call, for the first time or again."""
+        node = tries.node
         self.emit({"e": "start", "path": node.path, "task": node.identity, "key": node.key, "t": self.clock.time()})
-        self.executor.submit(job, done)  # type: ignore[union-attr]
+        self.executor.submit(tries.job, tries.done)  # type: ignore[union-attr]
 
-    def _finish(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
+    def finish(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
+        """Take what came of a call after its last try."""
         node.seconds = outcome.seconds
         node.started = outcome.started
         node.notes += (*static.notes, *outcome.notes)
@@ -453,6 +446,27 @@ class Session:
     def note(self, path: str, text: str) -> None:
         """Emit a remark."""
         self.emit({"e": "note", "node": path, "text": text})
+
+
+@dataclass(slots=True)
+class _Tries:
+    """One call that is being computed; a plain object, as a closure that submits itself again would be a cycle for each call."""
+
+    session: Session
+    node: Node
+    static: Static
+    job: Job
+    left: int
+    is_cached: bool
+
+    def done(self, outcome: Outcome) -> None:
+        """Try again after an error while there are tries left."""
+        self.left -= 1
+        if outcome.error is not None and self.left > 0:
+            self.node.attempts = (*self.node.attempts, _attempt(outcome))
+            self.session.submit(self)
+            return
+        self.session.finish(self.node, self.static, outcome, self.job.context, is_cached=self.is_cached)
 
 
 _TOLD_AT_ONCE = frozenset({NodeStatus.FAILED, NodeStatus.CANCELLED})

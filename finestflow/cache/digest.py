@@ -20,6 +20,7 @@ import enum
 import pathlib
 import threading
 import types
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from finestflow.cache.files import Artifact, FileDigests
 
-__all__ = ["Digested", "Walk", "digest_simple", "digest_value", "iter_parts"]
+__all__ = ["Digested", "Walk", "digest_scalar", "digest_simple", "digest_value", "iter_parts"]
 
 _MAX_SIMPLE = 64
 """Longer containers are not tried the quick way: it would often have to be given up near the end."""
@@ -47,6 +48,9 @@ MAX_PARTS = 256
 """Values with more parts than this have no digests of their parts."""
 
 Encoder = Callable[["Walk", Any], bytes]
+_ALONE: dict[type, Callable[[Any, Any], bytes]] = {
+    kind: stream.SCALARS[kind] for kind in (type(None), bool, int, float, complex, str, bytes)
+}
 
 _NEW: Any = copyreg.__newobj__  # type: ignore[attr-defined]
 _NEW_WITH_KEYWORDS: Any = copyreg.__newobj_ex__  # type: ignore[attr-defined]
@@ -105,6 +109,12 @@ def digest_value(
         ValueNotStorableError: Something in the value cannot be digested.
     """
     return Walk(root=root, of_code=of_code, is_project=is_project, files=files).digest(value, parts=parts)
+
+
+def digest_scalar(value: object) -> Digested | None:
+    """Return the digest of a value that has nothing inside, without a walk; None for every other value."""
+    encode = _ALONE.get(type(value))
+    return None if encode is None else Digested(Digest(hexadecimal(encode(None, value))), (), None)
 
 
 class Walk:
@@ -201,12 +211,13 @@ class _Kinds(dict[type, Encoder]):
 
     def __init__(self, walk: Walk) -> None:
         super().__init__(PLAIN)
-        self.walk = walk
+        self._walk = weakref.ref(walk)  # no cycle: a walk holds the values that it has met, and they may be large
 
     def __missing__(self, cls: type) -> Encoder:
         encoder = _find_encoder(cls)
-        if cls.__module__ != "builtins":
-            self.walk.meet(cls)
+        walk = self._walk()
+        if cls.__module__ != "builtins" and walk is not None:
+            walk.meet(cls)
         self[cls] = encoder
         return encoder
 

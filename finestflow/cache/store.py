@@ -30,7 +30,7 @@ from finestflow.cache.batch import BatchWriter
 from finestflow.cache.claims import Claims
 from finestflow.cache.codec import INLINE, Encoded, MissingValueError, Packed, check, pack, unpack
 from finestflow.cache.database import Database
-from finestflow.cache.digest import Digested, Walk
+from finestflow.cache.digest import Digested, Walk, digest_scalar
 from finestflow.cache.files import FileDigests, Signature
 from finestflow.cache.objects import ObjectFile, ObjectFolder
 from finestflow.cache.preview import preview, type_name
@@ -119,6 +119,9 @@ class Store:
 
     def digest(self, value: object, *, parts: bool = False) -> Digested:
         """Digest an input; see :func:`finestflow.cache.digest.digest_value`."""
+        found = digest_scalar(value)
+        if found is not None:
+            return found
         walk = Walk(root=self.root, of_code=self.of_code, is_project=self.is_project, files=self._files)
         return walk.digest(value, parts=parts)
 
@@ -128,6 +131,12 @@ class Store:
         Raises:
             ValueNotStorableError: The value cannot be kept.
         """
+        alone = digest_scalar(value)
+        if alone is not None:
+            packed = pack(value, opaque=False, in_main=False, artifacts=None)
+            data, name = self._write_object(packed)
+            size = packed.size
+            return Encoded(alone.digest, (), None, data, name, size, type_name(value), preview(value, size))
         walk = Walk(root=self.root, of_code=self.of_code, is_project=self.is_project, files=self._files, output=True)
         digest, classes, parts = walk.digest(value)
         try:
