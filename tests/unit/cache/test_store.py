@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sqlite3
@@ -377,3 +378,19 @@ def test_the_code_of_classes_and_functions_is_asked_for(open_store):
     assert asked == [add]
     assert digested.parts is None
     assert store.digest([1, 2], parts=True).parts == {"[0]": store.digest(1).digest, "[1]": store.digest(2).digest}
+
+
+def test_digesting_storing_and_loading_leaves_nothing_to_the_garbage_collector(open_store):
+    """A large value is freed as soon as its task has ended, not when the collector happens to run."""
+    store = open_store()
+    gc.collect()
+    gc.disable()
+    try:
+        for value in ([1, {"a": "b"}], np.arange(10_000.0), (1, 2.5)):
+            encoded = store.encode(value)
+            store.add_value(encoded)
+            store.digest(value)
+            store.load(encoded.digest)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
