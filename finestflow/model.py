@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, NewType
 
@@ -249,10 +250,13 @@ def choose_metrics(metrics: Mapping[str, float], count: int = 3) -> list[tuple[s
 
     Those of the pipeline itself come first, then those of its last nodes; a node's name is left out where nobody can mistake it.
     """
-    names = [name for name in metrics if "/" not in name] + [name for name in reversed(list(metrics)) if "/" in name]
+    return [(label, metrics[name]) for label, name in _choose_names(tuple(metrics), count)]
+
+
+@lru_cache(maxsize=1024)
+def _choose_names(metrics: tuple[str, ...], count: int) -> tuple[tuple[str, str], ...]:
+    """Return (label, name); the runs of one pipeline all have the same names."""
+    names = [name for name in metrics if "/" not in name] + [name for name in reversed(metrics) if "/" in name]
     short = [name.rsplit("/", 1)[-1] for name in metrics]
-    return [
-        (last if short.count(last) == 1 else name, metrics[name])
-        for name in names[:count]
-        for last in [name.rsplit("/", 1)[-1]]
-    ]
+    labels = [name.rsplit("/", 1)[-1] for name in names[:count]]
+    return tuple((label if short.count(label) == 1 else name, name) for label, name in zip(labels, names, strict=False))
