@@ -147,7 +147,7 @@ class Finished:
     """
 
     run: Run
-    nodes: Mapping[str, Node]
+    nodes: dict[str, Node]
     result: Any = None
     error: BaseException | None = None
     unknown: str = ""
@@ -156,6 +156,11 @@ class Finished:
     def value(self) -> Any:
         """The plain value that the pipeline returned; loads it."""
         return resolve(self.result)
+
+    def release(self) -> None:
+        """Let go of the nodes: they know their session, and it knows them, so else they would wait for the garbage collector."""
+        self.result = None
+        self.nodes.clear()
 
 
 class Runner:

@@ -757,4 +757,6 @@ def launch(pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     pipeline.set_last_run(RunView(workspace, finished.run))
     if finished.error is not None:
         raise finished.error
-    return finished.value
+    value = finished.value
+    finished.release()
+    return value

@@ -131,7 +131,7 @@ def main() -> None:
         for title, kept in (("cold", None), ("kept (written)", folder / "kept"), ("kept", folder / "kept")):
             runs = []
             for _ in range(1 if "written" in title else REPEATS):
-                command = [sys.executable, "-m", __spec__.name, str(folder), str(kept or "")]
+                command = [sys.executable, __file__, str(folder), str(kept or "")]
                 runs.append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
             best = {name: min(run[name] for run in runs) for name in runs[0]}
             print(f"{title:15}", "  ".join(f"{name} {value:.3f}" for name, value in best.items()))
