@@ -6,9 +6,7 @@ Invariant: opening a workspace writes nothing, and loads a library only when an 
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -126,6 +124,8 @@ class Workspace:
         """Where finestflow keeps what is not in git: below the common git directory, or the user's cache folder."""
         if self.repository is not None:
             return self.repository.state_dir
+        import hashlib
+
         home = self.environ.get("HOME", "")
         cache = self.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "/tmp")  # noqa: S108 - a machine without homes
         return Path(cache) / "finestflow" / hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
@@ -141,6 +141,7 @@ class Workspace:
     @cached_property
     def scratch(self) -> Path:
         """A folder of this process for private copies of artifacts; it goes when the process ends."""
+        import shutil
         import tempfile
 
         path = tempfile.mkdtemp(prefix="finestflow-")
