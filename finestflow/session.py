@@ -180,7 +180,8 @@ class Session:
         node.store = static.store
         why = self._reason_to_run(node, static, problem)
         if why is None:
-            node.call = (static, args, kwargs)  # should its value turn out to be lost
+            if node.info is not None and node.info.data is None:  # not in memory: it may turn out to be lost
+                node.call = (static, args, kwargs)
             return
         node.why = why
         if self.executor is None:
