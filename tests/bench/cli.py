@@ -1,6 +1,6 @@
-"""CPU of the command line over bare Python: help, and a list of runs; and of a table of 10,000 rows.
+"""CPU of the command line over bare Python: help, and lists of runs, also of 10,000; and of a table of 10,000 rows.
 
-Budget: ``finestflow --help`` at most 80 ms.
+Budgets: ``finestflow --help`` at most 80 ms; 10,000 runs listed in 150 ms as a process. Run it: python -m tests.bench.cli
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from finestflow.cli._output import Column, Styled, format_table
+from tests.bench.journal import build
 
 ROUNDS = 15
 
@@ -56,6 +58,12 @@ def main() -> None:
         print(
             f"finestflow log      +{cpu_of(sys.executable, '-m', 'finestflow', 'log', cwd=folder) - bare:6.1f} ms  (no runs)"
         )
+    with tempfile.TemporaryDirectory() as folder:
+        build(Path(folder), 10_000)
+        cpu_of(sys.executable, "-m", "finestflow", "log", "-n", "1", cwd=folder)  # makes the index
+        for words in (["-n", "20"], [], ["m0>0.9"], ["--json"]):
+            cpu = cpu_of(sys.executable, "-m", "finestflow", "log", *words, cwd=folder)
+            print(f"{'log ' + ' '.join(words):20} {cpu:6.1f} ms  (10,000 runs, whole process)")
     print(f"table of 10,000      {table_of(10_000):6.1f} ms")
 
 
