@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GcPlan", "GcRules", "choose_runs", "collect", "drop_runs", "plan_values"]
 
+_LEFT_SECONDS = 3600.0
+"""A file that nothing names is left by a killed writer when it is older; no writer takes so long from file to row."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GcRules:
@@ -146,9 +149,16 @@ def drop_runs(repository: Repository, gone: Iterable[RunId]) -> None:
         expire_reflog(repository, JOURNAL_REF)
 
 
-def collect(store: Store, plan: GcPlan) -> int:
-    """Delete the values of a plan and the files that nothing names; returns the bytes that were freed."""
+def collect(store: Store, plan: GcPlan, *, now: float) -> int:
+    """Delete the values of a plan, and the files that killed writers left; returns the bytes that were freed.
+
+    Args:
+        store: Where the values are.
+        plan: What goes.
+        now: The time: a young file without a row may belong to a writer that is about to add it.
+    """
     freed = store.remove_values(plan.values)
-    unused = list(store.iter_unused_objects())
-    store.remove_objects([file.name for file in unused])
-    return freed + sum(file.size for file in unused)
+    old = [file for file in store.iter_unused_objects() if file.modified < now - _LEFT_SECONDS]
+    store.remove_objects([file.name for file in old])
+    store.objects.remove_abandoned(before=now - _LEFT_SECONDS)
+    return freed + sum(file.size for file in old)

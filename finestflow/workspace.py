@@ -474,7 +474,7 @@ class Workspace:
         repository = self.require_repository()
         drop_runs(repository, [run.id for run in plan.runs])
         self.index.refresh(repository)
-        return collect(self.store, plan)
+        return collect(self.store, plan, now=self.clock.time())
 
     def verify(self, *, deep: bool = False) -> Iterator[Finding]:
         """Yield what is damaged in journal and store; ``deep`` reads every stored value."""

@@ -151,6 +151,13 @@ class ObjectFolder:
                 with suppress(OSError):
                     yield entry.path, entry.stat().st_mtime
 
+    def remove_abandoned(self, *, before: float) -> None:
+        """Remove the temporary files of writers that are older than a time."""
+        for path, modified in list(self.iter_abandoned()):
+            if modified < before:
+                with suppress(OSError):
+                    os.unlink(path)
+
     def _iter_folder(self, name: str) -> Iterator[os.DirEntry[str]]:
         try:
             with os.scandir(os.path.join(self.root, name)) as entries:
