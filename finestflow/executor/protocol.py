@@ -2,7 +2,7 @@
 
 The runner makes a ``Job`` for each call that is no hit and hands it over with a callback. An executor loads the inputs, seeds the generators,
 calls ``initialize`` (once) and ``run``, stores the output as an object, and answers with an ``Outcome``. Invariant: the callback is called
-exactly once a job, whatever happens to the job; only the runner writes metadata.
+exactly once for each job that started, whatever happens to it, from any thread; only the runner writes metadata.
 """
 
 from __future__ import annotations
@@ -14,10 +14,29 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from finestflow.cache.codec import Encoded
     from finestflow.pipeline.context import Context
-    from finestflow.pipeline.output import Output
+    from finestflow.pipeline.output import Output, Part
     from finestflow.pipeline.task import Task
 
-__all__ = ["Effects", "Executor", "Job", "Outcome", "Sink"]
+__all__ = ["Effects", "Executor", "Job", "NotPortableError", "Outcome", "Reference", "Sink"]
+
+
+class NotPortableError(Exception):
+    """A value is in this process only, because it cannot be stored: a job that needs it cannot run anywhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What travels to another process in place of an Output: where its value is stored.
+
+    Attributes:
+        value: What is known of the stored value; a small one has its bytes with it.
+        part: Which part of the value is meant.
+        store: Folder of the store that has its object; empty for the run's own.
+    """
+
+    value: Encoded
+    part: Part = ()
+    store: str = ""
 
 
 class Sink(Protocol):
@@ -56,11 +75,15 @@ class Job:
         args: Positional arguments; Outputs in them stand for values, ``load`` gets those.
         kwargs: Arguments by name, likewise.
         load: Returns a private copy of the value that an Output stands for.
+        refer: Returns what travels in place of an Output: a ``Reference``, or a plain value with References inside. Raises NotPortableError.
         encode: Digests and stores the output.
+        store: Folder of the store that the output goes to; empty for the run's own.
         seed: Seed of the call, below 2**32.
         setup_seed: Seed of ``initialize``: the same for all calls that share an initialised task.
         context: This call's view of the run's context.
-        sink: Where metrics, progress and text go.
+        sink: Where metrics, progress and text go; safe to call from any thread.
+        start: Called by the executor when the job really begins; False: it is not wanted any more, drop it without an outcome.
+        timeout: Seconds after which the call is ended; None is never.
     """
 
     path: str
@@ -69,11 +92,15 @@ class Job:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     load: Callable[[Output], Any]
+    refer: Callable[[Output], Any]
     encode: Callable[[Any], Encoded]
     seed: int
     setup_seed: int
     context: Context
     sink: Sink
+    start: Callable[[], bool]
+    store: str = ""
+    timeout: float | None = None
 
 
 @dataclass(slots=True)
@@ -110,17 +137,27 @@ class Outcome:
 class Executor(Protocol):
     """Runs jobs.
 
-    ``submit`` may return before the job is done; ``wait`` returns when ``is_done`` does. Errors of a task are an ``Outcome``, never an
-    exception of the executor.
+    ``submit`` may return before the job has started. Errors of a task are an ``Outcome``, never an exception of the executor. Who waits for an
+    outcome is the session's business.
+
+    Attributes:
+        name: Its name in options and records.
+        jobs: How many calls run at a time.
+        is_parallel: Whether ``submit`` returns before the outcome is there.
     """
 
     name: str
+    jobs: int
+    is_parallel: bool
 
     def submit(self, job: Job, done: Callable[[Outcome], None]) -> None:
         """Run a job now or later; ``done`` gets its outcome."""
 
-    def wait(self, is_done: Callable[[], bool]) -> None:
-        """Return when ``is_done()`` is true."""
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Make a call after that time: from another thread where ``is_parallel``, else after sleeping."""
+
+    def process_ids(self) -> tuple[int, ...]:
+        """Return the processes that work for this run besides the runner's own."""
 
     def close(self, *, cancel: bool = False) -> None:
-        """Finish, or with ``cancel`` end, what is still running."""
+        """Finish, or with ``cancel`` end at once, what is still running; an ended job has no outcome."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from finestflow.executor.perform import Performer
@@ -18,16 +19,25 @@ class SequentialExecutor:
     """
 
     name = "sequential"
+    jobs = 1
+    is_parallel = False
 
     def __init__(self, performer: Performer) -> None:
         self._performer = performer
 
     def submit(self, job: Job, done: Callable[[Outcome], None]) -> None:
         """Run the job now."""
-        done(self._performer.perform(job))
+        if job.start():
+            done(self._performer.perform(job))
 
-    def wait(self, is_done: Callable[[], bool]) -> None:
-        """Return at once: whatever was submitted is done."""
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Sleep, then make the call."""
+        time.sleep(seconds)
+        call()
+
+    def process_ids(self) -> tuple[int, ...]:
+        """Return nothing: all happens in the runner's process."""
+        return ()
 
     def close(self, *, cancel: bool = False) -> None:
         """Do nothing: nothing is running."""
