@@ -421,6 +421,12 @@ class Workspace:
         self.index.refresh(self.require_repository())
         return text
 
+    def redo(self) -> str:
+        """Make the change of annotations again that was taken back last; returns what it was."""
+        text = self.annotations.redo(now=self.clock.time())
+        self.index.refresh(self.require_repository())
+        return text
+
     # -- upkeep ------------------------------------------------------------------------------------------------------------------------
 
     def diff(self, before: str, after: str) -> RunDiff:

@@ -27,7 +27,7 @@ from finestflow.journal.query import Query
 from finestflow.journal.resolve import Resolver
 from finestflow.model import RunId, RunSummary
 
-__all__ = ["Index"]
+__all__ = ["Index", "where_sql"]
 
 _FEW = 100
 Result = TypeVar("Result")
@@ -80,7 +80,7 @@ class Index:
 
     def count(self, where: Query | None = None) -> int:
         """Count the runs that a query chooses; all that are not removed without one."""
-        condition, values = _where(where)
+        condition, values = where_sql(where)
         sql = f"SELECT count(*) FROM runs {condition}"  # noqa: S608 - text is bound
         return int(self._read(lambda database: database.execute(sql, values).fetchone()[0]))
 
@@ -115,7 +115,7 @@ class Index:
     def _select(
         self, columns: str, where: Query | None, sort: str, limit: int | None, values: Sequence[Any] = ()
     ) -> list[tuple[Any, ...]]:
-        condition, bound = _where(where)
+        condition, bound = where_sql(where)
         order, ordering = rows_of.order_by(sort)
         sql = f"SELECT {columns} FROM runs {condition} ORDER BY {order}"  # noqa: S608 - text is bound, columns are ours
         everything = [*values, *bound, *ordering]
@@ -123,6 +123,10 @@ class Index:
             sql += " LIMIT ?"
             everything.append(limit)
         return self._read(lambda database: database.execute(sql, everything).fetchall())
+
+    def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a question of the modules beside this one: text is bound, the tables are those of ``index_rows``."""
+        return self._read(lambda database: database.execute(sql, values).fetchall())
 
     def get_summary(self, run_id: RunId) -> RunSummary | None:
         """Return a run by its id, removed or not."""
@@ -360,7 +364,8 @@ def _tips_of(repo: Repository) -> tuple[str | None, str | None]:
     return journal, annotations
 
 
-def _where(query: Query | None) -> tuple[str, list[Any]]:
+def where_sql(query: Query | None) -> tuple[str, list[Any]]:
+    """Return the condition under which a listing shows a run, and its parameters."""
     if query is None:
         return "WHERE runs.removed = 0", []
     sql, values = query.to_sql()

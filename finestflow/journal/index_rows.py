@@ -28,6 +28,7 @@ __all__ = [
     "load_summary",
     "order_by",
     "select_columns",
+    "tables_of",
 ]
 
 VERSION = 1
@@ -202,7 +203,7 @@ def select_columns(columns: Sequence[str]) -> tuple[str, list[Any]]:
             texts.append(_PLAIN[name])
             continue
         parts = []
-        for table, key in _tables_of(name):
+        for table, key in tables_of(name):
             value = f"SELECT coalesce(num, text) FROM {table} WHERE key = ? AND seq = runs.seq"  # noqa: S608
             parts.append(f"({value})")
             values.append(key)
@@ -234,7 +235,8 @@ def distinct_keys(table: str) -> str:
     )
 
 
-def _tables_of(name: str) -> list[tuple[str, str]]:
+def tables_of(name: str) -> list[tuple[str, str]]:
+    """Return the tables and keys under which a name is looked for."""
     name = name.encode("utf-8", "backslashreplace").decode()  # as messages have half surrogates
     kind, _, rest = name.partition(".")
     if rest and kind in ("m", "p", "metrics", "params"):
