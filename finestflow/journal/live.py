@@ -23,6 +23,7 @@ from typing import Any
 from finestflow.errors import LockedError
 from finestflow.journal.names import is_run_id, quote_name, unquote_name
 from finestflow.model import RunId
+from finestflow.processes import Process, load_process
 
 __all__ = [
     "EventReader",
@@ -73,6 +74,7 @@ class LiveFolder:
         (new / "logs").mkdir()
         alive = _lock_alive(new, create=True)
         assert alive is not None
+        _write_all(alive, Process.of(os.getpid()).dump())
         path = parent / run_id
         new.rename(path)
         return cls(path, run_id, alive)
@@ -201,9 +203,22 @@ class LiveEntry:
         """The file of its events."""
         return self.path / "events.jsonl"
 
+    @property
+    def owner(self) -> Process | None:
+        """The process of the run; None when its folder does not name one, or is gone."""
+        return load_process(_read(self.path / "alive") or b"")
+
+    def is_locked(self) -> bool:
+        """Whether the process lives now; ``is_alive`` is how it was when the folder was found."""
+        return _is_alive(self.path)
+
+    def log_path(self, node: str) -> Path:
+        """Return the file of what a node has printed so far."""
+        return self.path / "logs" / f"{quote_name(node)}.txt"
+
     def read_log(self, node: str) -> bytes | None:
         """Read what a node has printed so far."""
-        return _read(self.path / "logs" / f"{quote_name(node)}.txt")
+        return _read(self.log_path(node))
 
 
 def iter_live(state_dir: Path) -> Iterator[LiveEntry]:
