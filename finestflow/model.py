@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NewType
 
 __all__ = [
     "FORMAT",
+    "WHY_HIT",
     "Attempt",
     "Digest",
     "Fingerprint",
@@ -35,6 +36,8 @@ __all__ = [
 
 FORMAT = 1
 """The format of the records that this version writes."""
+WHY_HIT = "same code, params and inputs"
+"""Why a node is a hit, where nothing else is said."""
 
 RunId = NewType("RunId", str)
 """Identity of a run: 12 letters from k to z, independent of the commit that records it."""

@@ -16,20 +16,17 @@ from typing import Any
 
 from finestflow.errors import CorruptionError, NewerFormatError
 from finestflow.journal import series
-from finestflow.journal.encode import dump_json, dump_lines, load_json, short_hash
+from finestflow.journal.encode import dump_json, dump_lines, load_json
 from finestflow.journal.logs import dump_logs
 from finestflow.journal.message import own_first
 from finestflow.journal.names import quote_name
+from finestflow.journal.node_rows import dump_nodes, load_nodes
 from finestflow.journal.toml import dump_toml
 from finestflow.model import (
     FORMAT,
-    Attempt,
-    InputRecord,
     Metric,
-    NodeRecord,
     NodeStatus,
     Omitted,
-    OutputRecord,
     Run,
     RunId,
     RunStatus,
@@ -58,7 +55,6 @@ FIXED_FILES = (
 
 Fields = dict[str, Any]
 _OTHERS = "the other runs are not affected"
-_is_item = re.compile(r"\[\d+\]$").search
 _is_requirement = re.compile(r"[A-Za-z0-9][\w.-]*==[A-Za-z0-9][\w.+!-]*", re.ASCII).fullmatch
 
 
@@ -72,13 +68,14 @@ def dump_record(run: Run, logs: Mapping[str, bytes] | None = None, *, config: st
     """
     sources = {name: f"source/{quote_name(name)}" for name in run.sources}
     config = config or dump_toml(run.description)
+    rows = dump_nodes(run.nodes)
     files = {
-        "run.json": _dump_run(run, sources),
+        "run.json": _dump_run(run, rows.times, sources),
         "params.json": dump_json(run.summary.params) if run.summary.params else b"",
         "inputs.json": _dump_inputs(run),
         "metrics.json": _dump_metrics(run),
-        "graph.json": _dump_graph(run),
-        "tasks.json": _dump_tasks(run.nodes),
+        "graph.json": _dump_graph(run, rows.shapes),
+        "tasks.json": dump_lines({}, {"code": rows.code, "nodes": rows.tasks}) if rows.tasks else b"",
         "config.toml": config.encode("utf-8", "backslashreplace"),
         "environment.txt": _dump_environment(run.environment),
         "omitted.json": _dump_omitted(run.snapshot),
@@ -146,7 +143,7 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
     tasks = _load(read, "tasks.json")
     if about.get("nodes") and not tasks:
         raise CorruptionError(f"'tasks.json' of run {about['id']!r} is missing", "the other runs are not affected")
-    nodes = _load_nodes(tasks, graph, about.get("nodes", {}))
+    nodes = load_nodes(tasks, graph, about.get("nodes", {}))
     metrics = _load_metrics(read, about, with_series=with_series)
     snapshot = _load_snapshot(about.get("snapshot"), _load(read, "omitted.json") or [])
     environment = about.get("environment", {})
@@ -200,7 +197,7 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
     )
 
 
-def _dump_run(run: Run, sources: Mapping[str, str]) -> bytes:
+def _dump_run(run: Run, times: list[str], sources: Mapping[str, str]) -> bytes:
     summary, snapshot = run.summary, run.snapshot
     environment = dict(run.environment)
     kept = {name: version for name, version in _packages_of(environment).items() if not _fits(name, version)}
@@ -229,24 +226,10 @@ def _dump_run(run: Run, sources: Mapping[str, str]) -> bytes:
         "sources": sources,
     }
     head["snapshot"] = _told(head["snapshot"] or {})
-    times = {path: _times_of(node) for path, node in run.nodes.items()}
     moments = {
         name: series.dump_times(metric, summary.started) for name, metric in run.metrics.items() if metric.values
     }
     return dump_lines(_told(head), {"nodes": times, "series": moments})
-
-
-def _times_of(node: NodeRecord) -> Fields:
-    row: Fields = {}
-    if node.started is not None:
-        row["started"] = node.started
-    if node.seconds:
-        row["seconds"] = node.seconds
-    if node.hit_of is not None:
-        row["hit_of"] = node.hit_of
-    if node.attempts:
-        row["attempts"] = [[each.started, each.seconds] for each in node.attempts]
-    return row
 
 
 def _dump_inputs(run: Run) -> bytes:
@@ -278,123 +261,11 @@ def _load_metrics(read: Callable[[str], bytes | None], about: Fields, *, with_se
     return metrics
 
 
-def _dump_graph(run: Run) -> bytes:
+def _dump_graph(run: Run, shapes: list[str]) -> bytes:
     if not run.nodes and not run.outputs and not run.returned:
         return b""
-    nodes = {}
-    for path, node in run.nodes.items():
-        row: Fields = {"task": node.task, "kind": node.kind}
-        edges = {name: each.source for name, each in node.inputs.items() if each.source is not None}
-        if edges:
-            row["edges"] = edges
-        nodes[path] = row
     head = {"returned": run.returned} if run.returned else {}
-    return dump_lines(head, {"nodes": nodes, "outputs": run.outputs})
-
-
-def _dump_tasks(nodes: Mapping[str, NodeRecord]) -> bytes:
-    if not nodes:
-        return b""
-    code: dict[str, Mapping[str, str]] = {}
-    names: dict[int, str] = {}  # nodes of one task share the mapping
-    rows = {}
-    for path, node in nodes.items():
-        name = None
-        if node.code:
-            name = names.get(id(node.code)) or names.setdefault(id(node.code), short_hash(node.code))
-        if name is not None:
-            code[name] = node.code
-        rows[path] = _row_of(node, name)
-    return dump_lines({}, {"code": code, "nodes": rows}, wide=lambda path: not _is_item(path))
-
-
-def _row_of(node: NodeRecord, code: str | None) -> Fields:
-    row: Fields = {"status": node.status.value}
-    if node.key is not None:
-        row["key"] = node.key
-    if node.why:
-        row["why"] = node.why
-    if node.inputs:
-        row["inputs"] = {name: _row_of_input(each) for name, each in node.inputs.items()}
-    if node.output is not None:
-        row["output"] = _row_of_output(node.output)
-    if code is not None:
-        row["code"] = code
-    if node.params:
-        row["params"] = node.params
-    if node.attempts:
-        row["attempts"] = [[each.status.value, each.error] for each in node.attempts]
-    if node.error:
-        row["error"] = node.error
-    if node.notes:
-        row["notes"] = list(node.notes)
-    if node.seed is not None:
-        row["seed"] = node.seed
-    return row
-
-
-def _row_of_input(each: InputRecord) -> Fields:
-    row: Fields = {}
-    if each.digest is not None:
-        row["digest"] = each.digest
-    if each.preview:
-        row["preview"] = each.preview
-    return row
-
-
-def _row_of_output(output: OutputRecord) -> Fields:
-    row: Fields = {"digest": output.digest, "type": output.type, "preview": output.preview}
-    if output.size is not None:
-        row["size"] = output.size
-    if output.object is not None:
-        row["object"] = output.object
-    if output.parts:
-        row["parts"] = output.parts
-    if output.note:
-        row["note"] = output.note
-    return row
-
-
-def _load_nodes(tasks: Fields, graph: Fields, times: Fields) -> dict[str, NodeRecord]:
-    code = tasks.get("code", {})
-    shapes = graph.get("nodes", {})
-    nodes = [
-        _build_node(path, row, shapes.get(path, {}), times.get(path, {}), code)
-        for path, row in tasks.get("nodes", {}).items()
-    ]
-    nodes.sort(key=lambda node: float("inf") if node.started is None else node.started)
-    return {node.path: node for node in nodes}
-
-
-def _build_node(path: str, row: Fields, shape: Fields, times: Fields, code: Fields) -> NodeRecord:
-    edges = shape.get("edges", {})
-    output = row.get("output")
-    attempts = [
-        Attempt(started=started, seconds=seconds, status=NodeStatus(status), error=error)
-        for (started, seconds), (status, error) in zip(times.get("attempts", ()), row.get("attempts", ()), strict=True)
-    ]
-    return NodeRecord(
-        path=path,
-        task=shape.get("task", ""),
-        kind=shape.get("kind", "task"),
-        status=NodeStatus(row["status"]),
-        key=row.get("key"),
-        why=row.get("why", ""),
-        hit_of=times.get("hit_of"),
-        params=row.get("params", {}),
-        code=code[row["code"]] if "code" in row else {},
-        inputs={
-            name: InputRecord(digest=each.get("digest"), source=edges.get(name), preview=each.get("preview", ""))
-            for name, each in row.get("inputs", {}).items()
-        },
-        output=None if output is None else OutputRecord(**output),
-        started=times.get("started"),
-        seconds=times.get("seconds", 0.0),
-        attempts=tuple(attempts),
-        error=row.get("error", ""),
-        notes=tuple(row.get("notes", ())),
-        seed=row.get("seed"),
-    )
+    return dump_lines(head, {"nodes": shapes, "outputs": run.outputs})
 
 
 def _packages_of(environment: Mapping[str, Any]) -> dict[str, str]:

@@ -15,8 +15,8 @@ from typing import Any
 
 from finestflow.journal.message import own_first
 from finestflow.model import (
+    WHY_HIT,
     Attempt,
-    Fingerprint,
     InputRecord,
     Metric,
     NodeRecord,
@@ -33,6 +33,8 @@ from finestflow.model import (
 __all__ = ["RunState"]
 
 Event = Mapping[str, Any]
+_STATUSES = {status.value: status for status in NodeStatus}
+"""A third of the time of ``NodeStatus(word)``."""
 
 
 class RunState:
@@ -161,7 +163,7 @@ class RunState:
 
     def _on_node(self, event: Event) -> None:
         path = event["path"]
-        NodeStatus(event["status"])
+        _STATUSES[event["status"]]
         self._ends[path] = event
         self._touch(path)
         self.progress.pop(path, None)
@@ -228,7 +230,7 @@ class RunState:
 
     def _build_node(self, path: str) -> NodeRecord:
         starts, event = self._starts.get(path, ()), self._ends.get(path)
-        notes = self._node_notes.get(path, [])
+        notes = self._node_notes.get(path, ())
         if event is None:
             first = starts[0] if starts else {}
             return NodeRecord(
@@ -242,30 +244,30 @@ class RunState:
                 notes=tuple(notes),
             )
         get = event.get
-        seconds, time = get("seconds") or 0.0, get("t")
+        status = _STATUSES[event["status"]]
+        seconds, time, output = get("seconds") or 0.0, get("t"), get("output")
         started = starts[0].get("t") if starts else None
         if started is None and time is not None:
             started = time - seconds
-        key, hit_of, output = get("key"), get("hit_of"), get("output")
         static = self._statics.get(get("static") or "", event)
-        return NodeRecord(
-            path=path,
-            task=get("task") or "",
-            kind=get("kind") or "task",
-            status=NodeStatus(event["status"]),
-            key=None if key is None else Fingerprint(key),
-            why=get("why") or "",
-            hit_of=None if hit_of is None else RunId(hit_of),
-            params=static.get("params") or {},
-            code=static.get("code") or {},
-            inputs={name: _build_input(each) for name, each in (get("inputs") or {}).items()},
-            output=None if output is None else _build_output(output),
-            started=started,
-            seconds=seconds,
-            attempts=_attempts_of(starts, event),
-            error=get("error") or "",
-            notes=(*(get("notes") or ()), *notes),
-            seed=get("seed"),
+        return NodeRecord(  # by position: 0.3 us instead of 0.8 by keywords
+            path,
+            get("task") or "",
+            get("kind") or "task",
+            status,
+            get("key"),
+            get("why") or (WHY_HIT if status is NodeStatus.HIT else ""),
+            get("hit_of"),
+            static.get("params") or {},
+            static.get("code") or {},
+            {name: _build_input(each) for name, each in (get("inputs") or {}).items()},
+            None if output is None else _build_output(output),
+            started,
+            seconds,
+            _attempts_of(starts, event),
+            get("error") or "",
+            (*(get("notes") or ()), *notes),
+            get("seed"),
         )
 
 
@@ -323,18 +325,20 @@ def _build_snapshot(event: Event) -> Snapshot:
 
 
 def _build_input(fields: Event) -> InputRecord:
-    return InputRecord(digest=fields.get("digest"), source=fields.get("from"), preview=fields.get("preview") or "")
+    get = fields.get
+    return InputRecord(get("digest"), get("from"), get("preview") or "")
 
 
 def _build_output(fields: Event) -> OutputRecord:
+    get = fields.get
     return OutputRecord(
-        digest=fields.get("digest"),
-        size=fields.get("size"),
-        object=fields.get("object"),
-        type=fields.get("type") or "",
-        preview=fields.get("preview") or "",
-        parts=fields.get("parts") or {},
-        note=fields.get("note") or "",
+        get("digest"),
+        get("size"),
+        get("object"),
+        get("type") or "",
+        get("preview") or "",
+        get("parts") or {},
+        get("note") or "",
     )
 
 
@@ -343,7 +347,7 @@ def _attempts_of(starts: list[Event] | tuple[()], end: Event | None) -> tuple[At
 
     A single try says nothing that the node does not say, and is left out.
     """
-    told = (end or {}).get("attempts")
+    told = end.get("attempts") if end is not None else None
     if told:
         return tuple(
             Attempt(

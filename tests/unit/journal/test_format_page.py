@@ -35,7 +35,7 @@ def example() -> tuple[RunState, dict[str, bytes]]:
         | {"note": "try bigger C", "tags": ["wip"]},
         {"e": "snapshot", "tree": made_up("tree", 40), "base": made_up("base", 40), "branch": "main"}
         | {"changed": 2, "untracked": 1, "omitted": [omitted]},
-        {"e": "node", **load, "status": "hit", "key": made_up("load"), "why": "same code and inputs", "t": START + 0.15}
+        {"e": "node", **load, "status": "hit", "key": made_up("load"), "t": START + 0.15}
         | {"hit_of": "zzpmlkvvnorq", "output": {"digest": made_up("data"), "size": 812, "type": "tuple"}},
         {"e": "start", **fit, "t": START + 0.2},
         *({"e": "metric", "node": "fit", "name": "loss", "value": value, "step": step, "t": START + step}
