@@ -29,6 +29,7 @@ __all__ = [
     "EventReader",
     "LiveEntry",
     "LiveFolder",
+    "dump_event",
     "iter_live",
     "read_events",
     "read_logs",
@@ -41,6 +42,11 @@ _LAZY_SECONDS = 0.05
 _OPEN_LOGS = 64
 _encode = json.JSONEncoder(separators=(",", ":"), default=repr, check_circular=False).encode
 _open_folders: weakref.WeakSet[LiveFolder] = weakref.WeakSet()
+
+
+def dump_event(event: Mapping[str, Any]) -> str:
+    """Return an event as a line; what JSON cannot hold is written as its ``repr``."""
+    return _encode(event) + "\n"
 
 
 class LiveFolder:
@@ -56,6 +62,7 @@ class LiveFolder:
         self._logs: dict[str, int] = {}
         self._pending: list[str] = []
         self._pending_size = 0
+        self._printing: str | None = None
         self._is_torn = False
         self._lock = threading.Lock()
         self._flusher: threading.Thread | None = None
@@ -91,20 +98,21 @@ class LiveFolder:
             event: JSON data; what JSON cannot hold is written as its ``repr``.
             lazy: Write it together with the next event that is not lazy, at ``flush``, or after 50 ms by a thread of its own.
         """
-        line = _encode(event) + "\n"
+        line = dump_event(event)
         with self._lock:
             if lazy:
-                self._pending.append(line)
-                self._pending_size += len(line)
-                if self._pending_size < _LAZY_BYTES:
-                    if self._flusher is None:
-                        self._flusher = threading.Thread(
-                            target=self._flush_later, name="finestflow-events", daemon=True
-                        )
-                        self._flusher.start()
-                    return
-                line = ""
-            self._write_line(line)
+                self._write_soon(line)
+            else:
+                self._write_line(line)
+
+    def _write_soon(self, line: str) -> None:
+        self._pending.append(line)
+        self._pending_size += len(line)
+        if self._pending_size >= _LAZY_BYTES:
+            self._write_line("")
+        elif self._flusher is None:
+            self._flusher = threading.Thread(target=self._flush_later, name="finestflow-events", daemon=True)
+            self._flusher.start()
 
     def _flush_later(self) -> None:
         """Write lazy events as long as there are any; then the thread ends."""
@@ -128,7 +136,11 @@ class LiveFolder:
             if self._alive < 0:
                 return
             try:
-                _write_all(self._log_of(node), data)
+                log = self._log_of(node)
+                if node != self._printing:  # so that a follower can put what several nodes print in order
+                    self._printing = node
+                    self._write_soon(_encode({"e": "log", "node": node, "at": os.lseek(log, 0, os.SEEK_END)}) + "\n")
+                _write_all(log, data)
             except OSError as error:
                 self.problem = f"the log of {node!r} could not be written: {error.strerror}"
 

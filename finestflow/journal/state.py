@@ -60,6 +60,7 @@ class RunState:
         self._changed: dict[str, None] = {}
         self._handlers: dict[str, Callable[[Event], None]] = {
             "run": self._on_run,
+            "about": self._on_about,
             "snapshot": self._on_snapshot,
             "static": self._on_static,
             "start": self._on_start,
@@ -74,6 +75,11 @@ class RunState:
     def has_begun(self) -> bool:
         """Say whether there is anything to tell: an id, a name, a start."""
         return self._begin is not None
+
+    @property
+    def started(self) -> float:
+        """When the run began, in seconds since the epoch; 0 before it has."""
+        return 0.0 if self._begin is None else float(self._begin["started"])
 
     @property
     def has_ended(self) -> bool:
@@ -148,6 +154,14 @@ class RunState:
         float(event["started"])
         self._begin = event
         self.last_time = max(self.last_time, event["started"])
+
+    def _on_about(self, event: Event) -> None:
+        if self._begin is None:
+            return
+        said = {field: str(event[field]) for field in ("name", "note") if event.get(field)}
+        params = {**(self._begin.get("params") or {}), **(event.get("params") or {})}
+        tags = list(dict.fromkeys([*(self._begin.get("tags") or ()), *(event.get("tags") or ())]))
+        self._begin = {**self._begin, **said, "params": params, "tags": tags}
 
     def _on_snapshot(self, event: Event) -> None:
         _build_snapshot(event)

@@ -1,0 +1,58 @@
+"""Tell something to a run that another process owns: a forked child, or the script of ``finestflow run script.py``.
+
+Invariant: an event is one appended write of whole lines, so what two processes tell is never mixed, and nothing here can keep a run alive or
+end it. The owner finds the mark ``joined`` when its run ends, and then folds the file instead of what it remembers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from finestflow.journal.live import dump_event
+from finestflow.journal.names import quote_name
+
+__all__ = ["JoinedFolder", "was_joined"]
+
+_MARK = "joined"
+
+
+class JoinedFolder:
+    """The live folder of a run that somebody else owns.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problem = ""
+        """What went wrong with the last write that failed; the run may have ended."""
+        self._opened: dict[str, int] = {}
+
+    def emit(self, event: Mapping[str, Any]) -> None:
+        """Append an event."""
+        self._append("events.jsonl", dump_event(event).encode())
+
+    def write_log(self, node: str, text: str) -> None:
+        """Append to what a node has printed."""
+        self._append(f"logs/{quote_name(node)}.txt", text.encode("utf-8", "backslashreplace"))
+
+    def _append(self, name: str, data: bytes) -> None:
+        try:
+            if not self._opened:
+                (self.path / _MARK).touch()
+            descriptor = self._opened.get(name)
+            if descriptor is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+                descriptor = self._opened[name] = os.open(self.path / name, flags, 0o644)
+            os.write(descriptor, data)
+        except OSError as error:
+            self.problem = f"{error.strerror}: {str(self.path)!r}"
+
+
+def was_joined(path: Path) -> bool:
+    """Whether other processes have told something to the run of a live folder."""
+    return (path / _MARK).exists()
