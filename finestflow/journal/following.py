@@ -1,0 +1,116 @@
+"""Following a run that is going on: its state as its events come, and what it prints, in the order in which it was printed.
+
+Reads nothing but the live folder, so any process can follow any run. Invariant: following changes nothing, and bytes are given once, node by
+node as they were written. ``Workspace`` lists live runs with it; ``logs -f`` and screens read on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from finestflow.journal.live import EventReader, LiveEntry, iter_live
+from finestflow.journal.state import RunState
+from finestflow.model import RunSummary
+
+__all__ = ["LiveRun", "LogReader", "list_live_runs"]
+
+Event = Mapping[str, Any]
+_CHUNK = 1 << 20
+
+
+class LiveRun:
+    """A run that is going on, as far as its events have been read.
+
+    Args:
+        entry: Its live folder.
+    """
+
+    def __init__(self, entry: LiveEntry) -> None:
+        self.entry = entry
+        self.state = RunState()
+        self.damaged = 0
+        """How many events could not be read."""
+        self._reader = EventReader(entry.events_path)
+
+    def read_new(self, *, whole: bool = False) -> list[dict[str, Any]]:
+        """Take in the events since the last call, and return them.
+
+        Args:
+            whole: The writer is dead: nothing will come after the last line, torn or not.
+        """
+        events = self._reader.read_new(whole=whole)
+        skipped = 0
+        for event in events:
+            try:
+                self.state.apply(event)
+            except (KeyError, TypeError, ValueError):
+                skipped += 1
+        self.damaged += skipped
+        return events
+
+    @property
+    def summary(self) -> RunSummary:
+        """What a list shows of it."""
+        return self.state.run.summary
+
+
+def list_live_runs(state_dir: Path) -> list[LiveRun]:
+    """Return the runs whose process lives and that have begun, the newest first."""
+    found = [LiveRun(entry) for entry in iter_live(state_dir) if entry.is_alive]
+    for run in found:
+        run.read_new()
+    begun = [run for run in found if run.state.has_begun]
+    return sorted(begun, key=lambda run: -run.state.started)
+
+
+class LogReader:
+    """What the nodes of a live run print, merged in the order of writing.
+
+    A node that goes on printing has one file; the events ``log`` say where another node began in between.
+    """
+
+    def __init__(self, entry: LiveEntry) -> None:
+        self._entry = entry
+        self._read: dict[str, int] = {}
+        self._printing: str | None = None
+
+    def read_new(self, events: Iterable[Event]) -> Iterator[tuple[str, bytes]]:
+        """Yield (node, bytes) since the last call.
+
+        Args:
+            events: The events of the run since the last call.
+        """
+        parts: list[tuple[str, int | None]] = []
+        ends: dict[str, int] = {}
+        switches = [(str(event["node"]), int(event["at"])) for event in events if _is_switch(event)]
+        for node, start in reversed(switches):
+            parts.append((node, ends.get(node)))
+            ends[node] = start
+        if self._printing is not None:
+            parts.append((self._printing, ends.get(self._printing)))
+        for node, end in reversed(parts):
+            yield from self._read_part(node, end)
+            self._printing = node
+
+    def position(self, node: str) -> int:
+        """Return how many bytes of a node have been given."""
+        return self._read.get(node, 0)
+
+    def _read_part(self, node: str, end: int | None) -> Iterator[tuple[str, bytes]]:
+        try:
+            file = self._entry.log_path(node).open("rb")
+        except OSError:  # the run has ended and its folder is gone: the record has the rest
+            return
+        with file:
+            at = self._read.get(node, 0)
+            file.seek(at)
+            while data := file.read(_CHUNK if end is None else min(_CHUNK, end - at)):
+                at += len(data)
+                self._read[node] = at
+                yield node, data
+
+
+def _is_switch(event: Event) -> bool:
+    return event["e"] == "log" and isinstance(event.get("node"), str) and isinstance(event.get("at"), int)
