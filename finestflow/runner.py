@@ -10,7 +10,7 @@ import contextlib
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -302,14 +302,9 @@ class Runner:
         snapshot = tracking.snapshot(request.run_id, live)
         if snapshot is None:
             return
-        telling.emit({"e": "snapshot", **asdict(snapshot), "code": snapshot.tree})
-        for note in snapshot.notes:
-            telling.emit({"e": "note", "node": None, "text": note})
-        if snapshot.omitted:
-            count = len(snapshot.omitted)
-            first = snapshot.omitted[0]
-            more = f" and {count - 1} more" if count > 1 else ""
-            self._warn(f"not in the snapshot: {first.path} ({first.reason}){more}")
+        left_out = telling.tell_snapshot(snapshot)
+        if left_out:
+            self._warn(left_out)
 
     def _execute(self, request: RunRequest, telling: Telling, tracking: Tracking | None) -> Finished:
         is_plan = tracking is None

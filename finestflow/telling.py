@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from finestflow.pipeline.output import Output, handle_of, part_of, part_text
 if TYPE_CHECKING:
     from finestflow.cache.store import Store
     from finestflow.journal.live import LiveFolder
+    from finestflow.model import Snapshot
 
 __all__ = ["Telling", "format_traceback", "named_outputs", "one_line", "shown_result"]
 
@@ -62,6 +64,17 @@ class Telling:
                 self._listener(event)
             except OSError:  # who listened is gone, such as a closed pipe; the run goes on
                 self._listener = None
+
+    def tell_snapshot(self, snapshot: Snapshot) -> str:
+        """Tell which files the run has; return a sentence on those it has not, empty when it has all."""
+        self.emit({"e": "snapshot", **asdict(snapshot), "code": snapshot.tree})
+        for note in snapshot.notes:
+            self.emit({"e": "note", "node": None, "text": note})
+        if not snapshot.omitted:
+            return ""
+        first, count = snapshot.omitted[0], len(snapshot.omitted)
+        more = f" and {count - 1} more" if count > 1 else ""
+        return f"not in the snapshot: {first.path} ({first.reason}){more}"
 
     def warn_of(self, warn: Callable[[str], None]) -> Callable[[str], None]:
         """Return how remarks on nodes reach a person: a listener shows them itself."""

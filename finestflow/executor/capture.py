@@ -1,7 +1,8 @@
 """What tasks print: stdout, stderr, logging and warnings of this process, told apart by call.
 
 While a capture is open ``sys.stdout`` and ``sys.stderr`` are tees: the text goes to where it went before and to the call that is being run,
-or to the run when none is. Invariant: closing puts back exactly the streams that were there. One a run, opened by the runner.
+or to the run when none is. Of captures within each other the innermost takes it. Invariant: closing puts back exactly the streams that were
+there. One a run, opened by the runner, or by a run that was started without a pipeline.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class _Tee(io.TextIOBase):
     """A text stream that also tells a listener what is written; everything else is the original's."""
 
     def __init__(self, stream: TextIO, tell: Callable[[str], None], *, echo: bool) -> None:
-        self._stream = stream
+        self._stream: TextIO = stream._stream if isinstance(stream, _Tee) else stream  # what is printed is told once
         self._tell = tell
         self._echo = echo
 
@@ -64,7 +65,7 @@ class _Tee(io.TextIOBase):
 
 
 class _LogHandler(logging.Handler):
-    """Takes log records, unless a stream handler already writes them into a tee."""
+    """Takes log records, unless a stream handler already writes them into a tee, or a capture within this one takes them."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__()
@@ -72,9 +73,11 @@ class _LogHandler(logging.Handler):
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        for handler in logging.root.handlers:
-            if isinstance(getattr(handler, "stream", None), _Tee):
-                return
+        handlers = logging.root.handlers
+        if any(isinstance(getattr(handler, "stream", None), _Tee) for handler in handlers):
+            return
+        if next((each for each in reversed(handlers) if isinstance(each, _LogHandler)), self) is not self:
+            return
         self._tell(self.format(record) + "\n")
 
 
