@@ -22,7 +22,8 @@ class _Tee(io.TextIOBase):
     """A text stream that also tells a listener what is written; everything else is the original's."""
 
     def __init__(self, stream: TextIO, tell: Callable[[str], None], *, echo: bool) -> None:
-        self._stream: TextIO = stream._stream if isinstance(stream, _Tee) else stream  # what is printed is told once
+        # what is printed is told once
+        self._stream: TextIO = stream._stream if isinstance(stream, _Tee) else stream  # noqa: SLF001 - same class
         self._tell = tell
         self._echo = echo
 
