@@ -32,7 +32,7 @@ SELECT_FILE = "SELECT signature, digest FROM file WHERE path=?"
 SELECT_DANGLING = "SELECT DISTINCT value FROM entry WHERE value NOT IN (SELECT digest FROM value)"
 SELECT_USAGE = "SELECT (SELECT count(*) FROM entry), count(*), coalesce(sum(length(data)), 0) FROM value"
 SELECT_PREFETCH = f"""
-SELECT p.path, p.key, e.key, e.observed, e.value, e.run, e.seconds, e.effects,
+SELECT p.path, p.key, e.observed, e.value, e.run, e.seconds, e.effects,
        v.digest, v.size, v.object, v.type, v.preview, v.parts, v.classes,
        CASE WHEN v.size <= {PREFETCHED} THEN v.data END
 FROM prefetch p LEFT JOIN entry e ON e.key = p.key LEFT JOIN value v ON v.digest = e.value
@@ -103,16 +103,9 @@ def _dump_value(value: Encoded) -> tuple[Any, ...]:
 def load_value(row: Sequence[Any]) -> Encoded:
     """Return what a row says of a value."""
     digest, size, name, kind, shown, parts, classes, data = row
-    return Encoded(
-        digest.hex(),
-        tuple(json.loads(classes)) if classes else (),
-        json.loads(parts) if parts else None,
-        data,
-        name.hex() if name is not None else None,
-        size,
-        kind,
-        shown,
-    )
+    inside = tuple(json.loads(classes)) if classes else ()
+    labelled = json.loads(parts) if parts else None
+    return Encoded(digest.hex(), inside, labelled, data, name.hex() if name else None, size, kind, shown)
 
 
 def _dump_entry(entry: Entry) -> tuple[Any, ...]:
@@ -122,7 +115,7 @@ def _dump_entry(entry: Entry) -> tuple[Any, ...]:
 
 def load_entry(row: Sequence[Any]) -> Entry:
     """Return the entry in a row."""
-    key, observed, value, run, seconds, effects = row[:6]
+    key, observed, value, run, seconds, effects = row
     pairs = tuple((name, digest) for name, digest in json.loads(observed)) if observed else ()
     return Entry(key.hex(), pairs, value.hex(), run, seconds, effects)
 

@@ -282,17 +282,21 @@ class Store:
         self.flush()
         self._trim()
         keys: dict[str, str] = {}
-        entries: dict[str, dict[tuple[tuple[str, str], ...], Entry]] = {}
-        for path, key, *row in self._database.read(rows.SELECT_PREFETCH, (pipeline,)):
-            keys[path] = key.hex()
-            if row[0] is None:
+        entries: dict[str, list[Entry]] = {}
+        for row in self._database.read(rows.SELECT_PREFETCH, (pipeline,)):
+            key = keys[row[0]] = row[1].hex()
+            if row[3] is None:
                 continue
-            entry = rows.load_entry(row)
-            entries.setdefault(entry.key, {}).setdefault(entry.observed, entry)
-            if row[6] is not None and entry.value not in self._values:
-                self._values[entry.value] = rows.load_value(row[6:])
+            entry = rows.load_entry(row[1:7])
+            found = entries.get(key)
+            if found is None:
+                entries[key] = [entry]
+            elif entry not in found:  # two nodes with one key
+                found.append(entry)
+            if row[7] is not None and entry.value not in self._values:
+                self._values[entry.value] = rows.load_value(row[7:])
         for key, found in entries.items():
-            self._entries.setdefault(key, list(found.values()))
+            self._entries.setdefault(key, found)
         return keys
 
     def claims(self) -> Claims:
