@@ -32,6 +32,7 @@ __all__ = [
     "RunSummary",
     "Snapshot",
     "choose_metrics",
+    "choose_names",
 ]
 
 FORMAT = 1
@@ -253,12 +254,12 @@ def choose_metrics(metrics: Mapping[str, float], count: int = 3) -> list[tuple[s
 
     Those of the pipeline itself come first, then those of its last nodes; a node's name is left out where nobody can mistake it.
     """
-    return [(label, metrics[name]) for label, name in _choose_names(tuple(metrics), count)]
+    return [(label, metrics[name]) for label, name in choose_names(tuple(metrics), count)]
 
 
 @lru_cache(maxsize=1024)
-def _choose_names(metrics: tuple[str, ...], count: int) -> tuple[tuple[str, str], ...]:
-    """Return (label, name); the runs of one pipeline all have the same names."""
+def choose_names(metrics: tuple[str, ...], count: int = 3) -> tuple[tuple[str, str], ...]:
+    """Return (label, name) as ``choose_metrics`` does; the runs of one pipeline all have the same names."""
     names = [name for name in metrics if "/" not in name] + [name for name in reversed(metrics) if "/" in name]
     short = [name.rsplit("/", 1)[-1] for name in metrics]
     labels = [name.rsplit("/", 1)[-1] for name in names[:count]]

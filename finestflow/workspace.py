@@ -14,9 +14,9 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from finestflow.config import Config, load_config
 from finestflow.errors import FinestflowError, LockedError, NotFoundError, RepositoryError, UsageError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["SystemClock", "Workspace", "launch"]
 
 Listener = Callable[[Mapping[str, Any]], None]
+Row = TypeVar("Row")
 
 
 class SystemClock:
@@ -246,13 +247,30 @@ class Workspace:
 
     def select(self, query: str = "", *, sort: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return the runs that a query finds, newest first or sorted by a key; live ones are on top."""
+        return self._select(query, sort, limit, self.index.summaries, lambda run: run)
+
+    def select_rows(
+        self, fields: Sequence[str], query: str = "", *, sort: str | None = None, limit: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return what ``select`` does as plain rows of ``Index.rows``, at a tenth of the cost: for long lists."""
+        from finestflow.journal.index_rows import fields_of
+
+        return self._select(query, sort, limit, partial(self.index.rows, fields), lambda run: fields_of(run, fields))
+
+    def _select(
+        self,
+        query: str,
+        sort: str | None,
+        limit: int | None,
+        read: Callable[..., list[Row]],
+        of_live: Callable[[RunSummary], Row],
+    ) -> list[Row]:
         parsed = self.parse_query(query) if query else None
         if sort is not None:
             self.index.check_key(sort.removeprefix("-"))
-        found = self.index.summaries(parsed, sort=sort or "-started", limit=limit)
+        found = read(parsed, sort=sort or "-started", limit=limit)
         if sort is None:
-            live = [run for run in self.live_runs() if parsed is None or parsed.matches(run)]
-            found = live + found
+            found = [of_live(run) for run in self.live_runs() if parsed is None or parsed.matches(run)] + found
         return found if limit is None else found[:limit]
 
     def problems(self, query: str) -> list[str]:
@@ -290,9 +308,9 @@ class Workspace:
         """Whether a run is going on."""
         return any(run in {live.id, live.name} for live in self.live_runs())
 
-    def short_ids(self, runs: Sequence[RunSummary]) -> dict[str, str]:
+    def short_ids(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the shortest beginning of each id that names it alone."""
-        return self.index.prefixes([run.id for run in runs])
+        return self.index.prefixes(ids)
 
     def resolve(self, name: str) -> RunSummary:
         """Return the run that a person names: an id or its beginning, ``@``, ``@~2``, ``@{digits}``, a name, a commit.

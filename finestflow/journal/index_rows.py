@@ -24,6 +24,7 @@ __all__ = [
     "annotate",
     "clear",
     "distinct_keys",
+    "fields_of",
     "insert",
     "load_summary",
     "order_by",
@@ -193,6 +194,13 @@ def load_summary(row: Sequence[Any], **said: Any) -> RunSummary:
     if said:
         fields.update(said)
     return RunSummary(**fields)
+
+
+def fields_of(run: RunSummary, columns: Sequence[str]) -> tuple[Any, ...]:
+    """Return what a run that is not in the index would have in some of its columns."""
+    row = dict(zip(_ALL_COLUMNS, _row_of(run), strict=True))
+    row["commit"] = run.commit
+    return tuple(row[name] for name in columns)
 
 
 def select_columns(columns: Sequence[str]) -> tuple[str, list[Any]]:

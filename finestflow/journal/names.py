@@ -6,6 +6,7 @@ commit id. The runner makes ids and names from random bytes that it passes in; t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from finestflow.journal.words import ADJECTIVES, ANIMALS
@@ -67,11 +68,15 @@ def is_run_id_prefix(text: str) -> bool:
 
 def shortest_prefixes(ids: Iterable[str]) -> dict[str, str]:
     """Map each id to the shortest beginning, of 4 letters at least, that no other of them has."""
-    ordered = sorted(set(ids))
-    shared = [0] * (len(ordered) + 1)  # shared[i]: letters that ordered[i - 1] and ordered[i] have in common
-    for at in range(1, len(ordered)):
-        shared[at] = common_length(ordered[at - 1], ordered[at])
-    return {each: each[: max(SHORTEST_PREFIX, shared[at] + 1, shared[at + 1] + 1)] for at, each in enumerate(ordered)}
+    found: dict[str, str] = {}
+    open_ids, length = set(ids), SHORTEST_PREFIX
+    while open_ids:
+        counts = Counter([each[:length] for each in open_ids])
+        settled = {each: each[:length] for each in open_ids if counts[each[:length]] == 1 or len(each) <= length}
+        found |= settled
+        open_ids -= settled.keys()
+        length += 1
+    return found
 
 
 def common_length(left: str, right: str) -> int:

@@ -16,9 +16,9 @@ import pytest
 def on_terminal():
     """Run a command on a pseudo-terminal and return (exit code, what it wrote)."""
 
-    def call(*arguments: str) -> tuple[int, str]:
+    def call(*arguments: str, columns: int = 80) -> tuple[int, str]:
         leader, follower = pty.openpty()
-        environ = dict(os.environ, TERM="xterm", COLUMNS="80", LINES="24", PAGER="cat")
+        environ = dict(os.environ, TERM="xterm", COLUMNS=str(columns), LINES="24", PAGER="cat")
         command = [sys.executable, "-m", "finestflow", *arguments]
         process = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=environ)
         os.close(follower)
@@ -48,11 +48,15 @@ def test_a_run_has_a_live_display_in_colour(project, on_terminal):
 
 
 def test_a_table_fits_the_terminal(project, on_terminal, finestflow):
-    finestflow("run", "-m", "a note that is much longer than eighty columns can hold " * 2)
-    _, text = on_terminal("--color", "never", "log")
+    finestflow("run", "--name", "some-name", "-m", "a note that is much longer than eighty columns can hold " * 2)
+    _, wide = on_terminal("--color", "never", "log")
+    _, narrow = on_terminal("--color", "never", "log", columns=60)
 
-    assert all(len(line) <= 80 for line in text.splitlines())
-    assert "…" in text
+    assert max(map(len, wide.splitlines())) <= 80
+    assert "…" in wide
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert narrow.splitlines()[0].split()[:3] == ["id", "status", "name"]
+    assert narrow.splitlines()[1].split()[1:3] == ["ok", "some-name"]
 
 
 def test_no_color_is_honoured(project, on_terminal, monkeypatch):

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from finestflow.cli._output import Column, Output, Styled, dump_json, format_table
+from finestflow.cli._text import width
 
 
 class Terminal(io.StringIO):
@@ -47,6 +48,20 @@ class TestTable:
         lines = list(format_table((Column("note", shrinks=True),), [["n" * 400]]))
 
         assert lines[1] == "n" * 400
+
+    @pytest.mark.parametrize("room", [28, 40, 60, 79])
+    def test_no_line_is_wider_than_the_terminal_where_columns_may_leave(self, room):
+        columns = [Column("status"), Column("name")]
+        columns += [Column(title, shrinks=True, leaves=True) for title in ("pipeline", "metrics", "note")]
+        row = ["cancelled", "a-name-of-forty-letters-that-somebody-chose", "p" * 30, "m" * 30, "日" * 30]
+
+        assert max(width(line) for line in format_table(columns, [row] * 2, room=room)) <= room
+
+    def test_the_last_column_that_may_leave_goes_first(self):
+        columns = [Column("id"), Column("a", leaves=True), Column("b", leaves=True), Column("c")]
+        lines = [next(format_table(columns, [["k" * 8] * 4], room=room)).split() for room in (38, 37, 27)]
+
+        assert lines == [["id", "a", "b", "c"], ["id", "a", "c"], ["id", "c"]]
 
     def test_colour_does_not_change_the_alignment(self):
         rows = [[Styled("ok", "green"), "x"], [Styled("failed", "red"), "y"]]

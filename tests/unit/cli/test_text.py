@@ -13,10 +13,13 @@ from finestflow.cli._text import (
     cut,
     duration,
     headline,
+    headlines,
     iso,
     many_lines,
+    moments,
     number,
     one_line,
+    one_lines,
     pad,
     parse_when,
     size,
@@ -60,6 +63,11 @@ class TestSafety:
     @given(st.text())
     def test_is_idempotent(self, text):
         assert one_line(one_line(text)) == one_line(text)
+
+
+@given(st.lists(st.text()))
+def test_many_texts_are_made_safe_as_one_is(texts):
+    assert list(one_lines(texts)) == [one_line(each) for each in texts]
 
 
 class TestWidth:
@@ -136,6 +144,10 @@ class TestNumbers:
     def test_times_have_a_zone(self):
         assert re.fullmatch(r"2001-09-09T\d\d:\d\d:40\.500[+-]\d\d:\d\d", iso(1_000_000_000.5))
 
+    @given(st.lists(st.integers(0, 2**32)))
+    def test_many_are_written_as_one_is(self, times):
+        assert moments(times) == [iso(each, "seconds") for each in times]
+
     def test_when_is_a_span_or_a_date(self):
         assert parse_when("2d", 1_000_000) == 1_000_000 - 2 * 86400
         assert iso(parse_when("2026-11-01", 0)).startswith("2026-11-01T00:00:00")
@@ -154,3 +166,9 @@ class TestHeadline:
 
     def test_shows_only_a_few(self):
         assert headline({str(n): float(n) for n in range(9)}, 2) == "0=0  1=1"
+
+    @given(
+        st.lists(st.dictionaries(st.sampled_from(["f1", "a/f1", "b/f1", "a/%s", "n\x1b[1m"]), st.floats(), max_size=4))
+    )
+    def test_many_are_written_as_one_is(self, runs):
+        assert headlines(runs) == [headline(each) for each in runs]
