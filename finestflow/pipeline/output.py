@@ -18,7 +18,18 @@ from typing import Any, Protocol, final
 
 from finestflow.errors import UsageError
 
-__all__ = ["Handle", "Output", "Part", "handle_of", "holds_output", "part_of", "part_text", "resolve", "take_part"]
+__all__ = [
+    "Handle",
+    "Output",
+    "Part",
+    "handle_of",
+    "holds_output",
+    "iter_outputs",
+    "part_of",
+    "part_text",
+    "resolve",
+    "take_part",
+]
 
 Part = tuple[tuple[str, Any], ...]
 """Path inside a value: ``("item", key)`` and ``("attribute", name)``, outermost first."""
@@ -319,6 +330,15 @@ def _items(value: Any) -> Iterable[Any]:
     if hasattr(type(value), "__dataclass_fields__"):
         return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
     return ()
+
+
+def iter_outputs(value: Any) -> Iterator[Output]:
+    """Yield each Output in a value: itself, or those in lists, tuples, dicts and dataclasses."""
+    if type(value) is Output:
+        yield value
+    elif holds_output(value):
+        for item in _items(value):
+            yield from iter_outputs(item)
 
 
 def _refuse_outputs(keys: Iterable[Any]) -> None:
