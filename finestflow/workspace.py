@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from finestflow.compare import RunDiff
     from finestflow.gc import GcPlan
     from finestflow.journal.annotations import Annotations
+    from finestflow.journal.following import LiveRun
     from finestflow.journal.index import Index
     from finestflow.journal.journal import Journal
     from finestflow.journal.query import Query
@@ -282,18 +283,29 @@ class Workspace:
 
     def live_runs(self) -> list[RunSummary]:
         """Return the runs that are going on, newest first."""
+        return [run.summary for run in self.watch()]
+
+    def watch(self) -> list[LiveRun]:
+        """Return the runs that are going on, newest first, to be followed as their events come."""
         if not self._has_live():
             return []
-        from finestflow.journal.journal import fold
-        from finestflow.journal.live import iter_live
+        from finestflow.journal.following import list_live_runs
 
-        found = []
-        for entry in iter_live(self.require_repository().state_dir):
-            if entry.is_alive:
-                state, _ = fold(entry)
-                if state.has_begun:
-                    found.append(state.run.summary)
-        return sorted(found, key=lambda run: -run.started)
+        return list_live_runs(self.require_repository().state_dir)
+
+    def find_live(self, name: str) -> LiveRun | None:
+        """Return the run that a person names when it is going on."""
+        chosen = self._choose_live(name)
+        return None if isinstance(chosen, str) else chosen
+
+    def _choose_live(self, name: str) -> LiveRun | str:
+        """Return the live run that is meant, or what the name means among those that have ended."""
+        live = self.watch()
+        if not live:
+            return name
+        from finestflow.journal.following import choose_live
+
+        return choose_live(live, name)
 
     def _has_live(self) -> bool:
         """Whether any run is going on or was killed: when not, reading history loads nothing of the journal but its index."""
@@ -303,10 +315,6 @@ class Workspace:
             return bool(os.listdir(self.repository.state_dir / "live"))
         except OSError:
             return False
-
-    def is_live(self, run: str) -> bool:
-        """Whether a run is going on."""
-        return any(run in {live.id, live.name} for live in self.live_runs())
 
     def short_ids(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the shortest beginning of each id that names it alone."""
@@ -318,23 +326,19 @@ class Workspace:
         Raises:
             NotFoundError: None or several match.
         """
-        for live in self.live_runs():
-            if name in {live.id, live.name} or (len(name) >= 4 and live.id.startswith(name)):
-                return live
-        return self.index.resolve(name)
+        chosen = self._choose_live(name)
+        return self.index.resolve(chosen) if isinstance(chosen, str) else chosen.summary
 
     def load_run(self, run: str | RunSummary) -> Run:
         """Return a run, whole; a live one as far as it has come."""
-        from finestflow.journal.journal import fold
-        from finestflow.journal.live import iter_live
-
         summary = self.resolve(run) if isinstance(run, str) else run
-        if summary.commit:
-            return self.journal.load(summary)
-        for entry in iter_live(self.require_repository().state_dir):
-            if entry.run_id == summary.id:
-                return fold(entry)[0].run
-        raise NotFoundError(f"run {summary.id!r} is gone", 'list runs with "finestflow log"')
+        if not summary.commit:
+            live = self.find_live(summary.id)
+            if live is not None:
+                return live.state.run
+            self.refresh()  # it has ended meanwhile
+            summary = self.index.resolve(summary.id)
+        return self.journal.load(summary)
 
     def read_log(self, run: str | RunSummary, node: str | None = None) -> bytes:
         """Return what a node printed, or what the whole run did, node after node under a heading.
@@ -350,25 +354,24 @@ class Workspace:
                 )
             return self._node_log(whole, node) or b""
         parts = []
-        for path in ["", *whole.nodes]:
-            text = self._node_log(whole, path)
-            if text:
-                parts.append(
-                    f"== {path or whole.summary.pipeline} ==\n".encode()
-                    + text
-                    + (b"" if text.endswith(b"\n") else b"\n")
-                )
+        for path, text in self.read_logs(whole).items():
+            end = b"" if text.endswith(b"\n") else b"\n"
+            parts += [f"== {path or whole.summary.pipeline} ==\n".encode(), text, end]
         return b"".join(parts)
+
+    def read_logs(self, run: Run) -> dict[str, bytes]:
+        """Return what each node printed; what the body of the pipeline did is under the empty path."""
+        paths = ["", *run.nodes]
+        if run.summary.commit:
+            return self.journal.read_logs(run.summary.commit, paths)
+        live = self.find_live(run.summary.id)
+        return {} if live is None else {path: text for path in paths if (text := live.entry.read_log(path))}
 
     def _node_log(self, run: Run, node: str) -> bytes | None:
         if run.summary.commit:
             return self.journal.read_log(run.summary.commit, node)
-        from finestflow.journal.live import iter_live
-
-        for entry in iter_live(self.require_repository().state_dir):
-            if entry.run_id == run.summary.id:
-                return entry.read_log(node)
-        return None
+        live = self.find_live(run.summary.id)
+        return None if live is None else live.entry.read_log(node)
 
     def why(self, run: Run, node: str) -> list[str]:
         """Return why a node ran or where its hit came from, in sentences."""
@@ -444,6 +447,32 @@ class Workspace:
         text = self.annotations.redo(now=self.clock.time())
         self.index.refresh(self.require_repository())
         return text
+
+    # -- stopping ----------------------------------------------------------------------------------------------------------------------
+
+    def stop(self, name: str, *, patience: float = 30.0, kills: bool = False) -> RunSummary:
+        """End a run that is going on, in whichever process, and return it as it is recorded then.
+
+        Args:
+            name: The run.
+            patience: Seconds to wait after it has been interrupted.
+            kills: Whether its process is killed when it has not ended by then.
+
+        Raises:
+            UsageError: The run is not going on.
+            LockedError: Its process must not be signalled from here, or has not ended.
+        """
+        from finestflow.stop import stop_process
+
+        live = self.find_live(name)
+        if live is None:
+            ended = self.resolve(name)
+            raise UsageError(
+                f"run {ended.name!r} is not going on: it ended {ended.status.value}", "finestflow log is:live"
+            )
+        stop_process(live.entry, live.summary.name, patience=patience, kills=kills)
+        self.refresh()
+        return self.index.resolve(live.entry.run_id)
 
     # -- upkeep ------------------------------------------------------------------------------------------------------------------------
 

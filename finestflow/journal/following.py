@@ -6,18 +6,21 @@ node as they were written. ``Workspace`` lists live runs with it; ``logs -f`` an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from finestflow.journal.live import EventReader, LiveEntry, iter_live
+from finestflow.journal.names import SHORTEST_PREFIX
 from finestflow.journal.state import RunState
 from finestflow.model import RunSummary
 
-__all__ = ["LiveRun", "LogReader", "list_live_runs"]
+__all__ = ["LiveRun", "LogReader", "choose_live", "list_live_runs"]
 
 Event = Mapping[str, Any]
 _CHUNK = 1 << 20
+_newest = re.compile(r"@(?:\{(?P<pipeline>[^}]*)\})?(?:~(?P<back>\d{0,9}))?")
 
 
 class LiveRun:
@@ -63,6 +66,30 @@ def list_live_runs(state_dir: Path) -> list[LiveRun]:
         run.read_new()
     begun = [run for run in found if run.state.has_begun]
     return sorted(begun, key=lambda run: -run.state.started)
+
+
+def choose_live(runs: Sequence[LiveRun], name: str) -> LiveRun | str:
+    """Return the one that a person means by an id, its beginning, a name, ``@``, ``@~2`` or ``@{digits}``.
+
+    Those that are going on come before those that have ended: where it is none of them, what the name means among the others is returned.
+
+    Args:
+        runs: All that are going on, the newest first.
+        name: What the person calls it.
+    """
+    newest = _newest.fullmatch(name)
+    if newest is not None:
+        pipeline = newest["pipeline"]
+        meant = [run for run in runs if pipeline is None or run.summary.pipeline == pipeline]
+        back = 0 if newest["back"] is None else int(newest["back"] or 1)
+        if back < len(meant):
+            return meant[back]
+        return f"@{'' if pipeline is None else f'{{{pipeline}}}'}~{back - len(meant)}"
+    for run in runs:
+        known = run.entry.run_id
+        if name in {known, run.summary.name} or (len(name) >= SHORTEST_PREFIX and known.startswith(name)):
+            return run
+    return name
 
 
 class LogReader:

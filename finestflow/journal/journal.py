@@ -28,7 +28,7 @@ from finestflow.journal.live import (
     take_over,
 )
 from finestflow.journal.lock import hold_lock
-from finestflow.journal.logs import load_log
+from finestflow.journal.logs import load_log, load_logs, path_of_log
 from finestflow.journal.message import format_message, run_id_of
 from finestflow.journal.record import FIXED_FILES, FOLDER, dump_record, listed_files, load_record
 from finestflow.journal.state import RunState
@@ -217,6 +217,11 @@ class Journal:
     def read_log(self, commit: str, node: str) -> bytes | None:
         """Return what a node printed, as far as the record has it."""
         return load_log(lambda path: self.read_file(commit, path), node)
+
+    def read_logs(self, commit: str, nodes: Iterable[str]) -> dict[str, bytes]:
+        """Return what each of the nodes printed, as far as the record has it, in their order."""
+        paths = list(nodes)
+        return load_logs(self._read_files(commit, dict.fromkeys(map(path_of_log, paths))).get, paths)
 
     def _read_files(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
         wanted = list(paths)

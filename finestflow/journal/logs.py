@@ -1,19 +1,22 @@
 """The logs of a run in its record: cut in the middle where they are long, the items of a fan-out in one file.
 
-Called by ``record`` to write and by the journal to read the log of one node.
+Called by ``record`` to write and by the journal to read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from finestflow.journal.names import quote_name
 
-__all__ = ["LONGEST_LOG", "dump_logs", "load_log"]
+__all__ = ["LONGEST_LOG", "dump_logs", "is_cut", "load_log", "load_logs", "path_of_log"]
 
 LONGEST_LOG = 1 << 20
 _SHORTEST_ITEM = 1024
+_ITEMS = ".items.txt"
+_gap = re.compile(rb"\n\.\.\. \d+ bytes left out \.\.\.\n").search
+_header = re.compile(rb"==> (.*) \((\d+) bytes\)", re.DOTALL).fullmatch
 _item = re.compile(r"(.+)\[\d+\]", re.DOTALL)
 
 
@@ -24,7 +27,7 @@ def dump_logs(logs: Mapping[str, bytes]) -> dict[str, bytes]:
     for node, data in logs.items():
         match = _item.fullmatch(node)
         if match is None:
-            files[f"logs/{quote_name(node)}.txt"] = _cut(data, LONGEST_LOG)
+            files[path_of_log(node)] = _cut(data, LONGEST_LOG)
         else:
             items.setdefault(match[1], {})[node] = data
     for parent, parts in items.items():
@@ -40,25 +43,57 @@ def load_log(read: Callable[[str], bytes | None], node: str) -> bytes | None:
         read: Gives the bytes of a file of the record, or None.
         node: Path of the node.
     """
+    return load_logs(read, [node]).get(node)
+
+
+def load_logs(read: Callable[[str], bytes | None], nodes: Iterable[str]) -> dict[str, bytes]:
+    """Return what each of the nodes printed, as far as the record has it; those that printed nothing are left out.
+
+    Args:
+        read: Gives the bytes of a file of the record, or None.
+        nodes: Paths of nodes.
+    """
+    logs: dict[str, bytes] = {}
+    items: dict[str, dict[bytes, bytes]] = {}
+    for node in nodes:
+        path = path_of_log(node)
+        if not path.endswith(_ITEMS):
+            data = read(path)
+        else:
+            if path not in items:
+                items[path] = dict(_iter_sections(read(path) or b""))
+            data = items[path].get(_name_in_header(node))
+        if data is not None:
+            logs[node] = data
+    return logs
+
+
+def is_cut(data: bytes) -> bool:
+    """Say whether the middle of a log was left out of the record."""
+    return _gap(data) is not None
+
+
+def path_of_log(node: str) -> str:
+    """Return the path of the file that has what a node printed."""
     match = _item.fullmatch(node)
-    if match is None:
-        return read(f"logs/{quote_name(node)}.txt")
-    data = read(_path_of_items(match[1])) or b""
+    return f"logs/{quote_name(node)}.txt" if match is None else _path_of_items(match[1])
+
+
+def _iter_sections(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (name, log) of each item in a file of items, up to where it is damaged."""
     at = 0
     while at < len(data):
         end = data.find(b"\n", at)
-        header = re.fullmatch(rb"==> (.*) \((\d+) bytes\)", data[at:end], re.DOTALL)
+        header = _header(data[at:end])
         if end < 0 or header is None:
-            return None
+            return
         size = int(header[2])
-        if header[1] == _name_in_header(node):
-            return data[end + 1 : end + 1 + size]
+        yield header[1], data[end + 1 : end + 1 + size]
         at = end + 1 + size + 1
-    return None
 
 
 def _path_of_items(parent: str) -> str:
-    return f"logs/{quote_name(parent)}.items.txt"
+    return f"logs/{quote_name(parent)}{_ITEMS}"
 
 
 def _name_in_header(node: str) -> bytes:

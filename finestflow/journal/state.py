@@ -43,6 +43,8 @@ class RunState:
     def __init__(self) -> None:
         self.progress: dict[str, tuple[int, int | None]] = {}
         """How far a node has come: (done, total)."""
+        self.last_metric: tuple[str, float] | None = None
+        """The number that was reported last: (``node/name``, value)."""
         self.version = 0
         """The number of events so far: what a follower compares to know whether to draw again."""
         self.last_time = 0.0
@@ -214,6 +216,7 @@ class RunState:
         series = self._series.get(name)
         if series is None:
             series = self._series[name] = _Series()
+        self.last_metric = name, number
         series.add(number, step, self.last_time if time is None else time, goal)
 
     def _build_summary(self, begin: Event, end: Event) -> RunSummary:
