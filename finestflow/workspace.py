@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from finestflow.tracking import RepositoryTracking
     from finestflow.verify import Finding
 
-__all__ = ["SystemClock", "Workspace", "launch"]
+__all__ = ["SystemClock", "Workspace", "current", "launch", "polite_end"]
 
 Listener = Callable[[Mapping[str, Any]], None]
 Row = TypeVar("Row")
@@ -545,10 +545,9 @@ class Workspace:
 
     def inspect(self, run: Run) -> Preflight:
         """Find out what is not as it was when a run was made: to be told before it is run again."""
-        from finestflow.environment import read_environment
         from finestflow.reproduce import inspect_run
 
-        present = read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json")
+        present = self.read_environment()
         recorded = self._recorded_files(run)
 
         def is_unrecorded(name: str) -> bool:
@@ -595,6 +594,12 @@ class Workspace:
         new = reproduce_in_child(run, self.require_repository(), preflight, self.root, into=into, given=given)
         self.refresh()
         return compare_nodes(run, self.load_run(new), store=self.store, tolerance=tolerance)
+
+    def read_environment(self) -> dict[str, Any]:
+        """Return what a run is made with here: interpreter, platform, packages, chosen variables."""
+        from finestflow.environment import read_environment
+
+        return read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json")
 
     # -- running -----------------------------------------------------------------------------------------------------------------------
 
@@ -659,7 +664,6 @@ class Workspace:
     @cached_property
     def runner(self) -> Runner:
         """Makes runs here."""
-        from finestflow.environment import read_environment
         from finestflow.runner import Runner
 
         return Runner(
@@ -667,9 +671,7 @@ class Workspace:
             open_store=self.open_store,
             fingerprinter=self.fingerprinter,
             clock=self.clock,
-            environment=lambda: read_environment(
-                self.environ, self.config.run.record_env, self.state_dir / "environment.json"
-            ),
+            environment=self.read_environment,
             root=self.root,
             warn=self.warn,
         )
@@ -702,7 +704,7 @@ class Workspace:
 
         request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv)
         request.reproduces, request.judge = reproduces, judge
-        with _polite_end():
+        with polite_end():
             return self.runner.run(request, self.tracking, listener)
 
     def plan(self, pipeline: Pipeline, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Finished:
@@ -767,7 +769,7 @@ def _describe_change(name: str, value: Any) -> str:
 
 
 @contextmanager
-def _polite_end() -> Iterator[None]:
+def polite_end() -> Iterator[None]:
     """Let a run that is asked to end (SIGTERM) be recorded as cancelled first; a handler of the program's own stays."""
     is_ours = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
