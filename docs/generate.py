@@ -155,7 +155,10 @@ def api_page() -> str:
             if callable(found) and hasattr(found, "__name__")
             else "autodata"
         )
-        lines += [f"## {name}", "", "```{eval-rst}", f".. {directive}:: finestflow.{name}", "```", ""]
+        lines += [f"## {name}", "", "```{eval-rst}", f".. {directive}:: finestflow.{name}"]
+        if name == "start":  # its run is made by it alone
+            lines += ["", ".. autoclass:: finestflow.started.StartedRun", "   :members:"]
+        lines += ["```", ""]
     lines += ["The errors are listed in {doc}`errors`.", ""]
     return "\n".join(lines)
 

@@ -10,16 +10,31 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from finestflow.current import log, save, track
     from finestflow.errors import FinestflowError
     from finestflow.pipeline.output import Output
     from finestflow.pipeline.param import Param
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.pipeline.task import Task
+    from finestflow.started import start
     from finestflow.view import RunView as Run
     from finestflow.workspace import Workspace
 
 __version__ = "0.1.0"
-__all__ = ["FinestflowError", "Output", "Param", "Pipeline", "Run", "Task", "Workspace", "__version__"]
+__all__ = [
+    "FinestflowError",
+    "Output",
+    "Param",
+    "Pipeline",
+    "Run",
+    "Task",
+    "Workspace",
+    "__version__",
+    "log",
+    "save",
+    "start",
+    "track",
+]
 
 STARTED = time.time()
 """When this process imported finestflow: sources that are younger may not be what was imported."""
@@ -32,6 +47,10 @@ _HOMES = {
     "Run": "finestflow.view:RunView",
     "Task": "finestflow.pipeline.task:Task",
     "Workspace": "finestflow.workspace:Workspace",
+    "log": "finestflow.current:log",
+    "save": "finestflow.current:save",
+    "start": "finestflow.started:start",
+    "track": "finestflow.current:track",
 }
 
 

@@ -32,8 +32,8 @@ class JoinedFolder:
         """What went wrong with the last write that failed; the run may have ended."""
         self._opened: dict[str, int] = {}
 
-    def emit(self, event: Mapping[str, Any]) -> None:
-        """Append an event."""
+    def emit(self, event: Mapping[str, Any], *, lazy: bool = False) -> None:
+        """Append an event, at once: nobody would flush it when this process ends."""
         self._append("events.jsonl", dump_event(event).encode())
 
     def write_log(self, node: str, text: str) -> None:

@@ -1,0 +1,209 @@
+"""What a program was given: its params as a flat mapping, and its command line so that it can be given again.
+
+Pure. ``started`` describes the process it is in with it, ``script`` the process that it starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import enum
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+from types import ModuleType
+from typing import Any
+
+from finestflow.errors import UsageError
+
+__all__ = ["BLANK", "Command", "command_of_process", "flat_values", "parse_words"]
+
+BLANK = "***"
+"""What stands for the value of a secret."""
+_SCALARS = (str, int, float, bool, type(None))
+_LONGEST = 200
+_SECRET = frozenset({"password", "passwd", "secret", "token", "apikey", "credential", "credentials"})
+_OPTION = re.compile(r"--?(?P<name>[A-Za-z_][\w.-]*)(?:=(?P<value>.*))?", re.DOTALL)
+_SETTING = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./-]*)=(?P<value>.*)", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command line.
+
+    Attributes:
+        words: The words; ``python`` as the first one stands for the interpreter of whoever runs it.
+        target: The file or module that it runs, the file relative to the root of the project.
+    """
+
+    words: tuple[str, ...] = ()
+    target: str = ""
+
+
+# -- params ----------------------------------------------------------------------------------------------------------------------------
+
+
+def flat_values(values: object, prefix: str = "") -> dict[str, Any]:
+    """Return params by path, such as ``optimizer.lr``.
+
+    Args:
+        values: A mapping, an ``argparse.Namespace``, a dataclass, or an object with attributes; mappings and dataclasses inside are opened.
+        prefix: Stands before each path.
+
+    Raises:
+        UsageError: It has no names.
+    """
+    pairs = _pairs(values)
+    if pairs is None:
+        raise UsageError(f"params cannot be a {type(values).__name__}", "give a mapping, a namespace or a dataclass")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        path = f"{prefix}{name}"
+        inner = None if isinstance(value, type) else _pairs(value, is_inside=True)
+        if inner:
+            found.update(flat_values(value, f"{path}."))
+        else:
+            found[path] = _plain(value)
+    return found
+
+
+def _pairs(values: Any, *, is_inside: bool = False) -> list[tuple[str, Any]] | None:
+    """Return names and values; None for what has none. Inside of params only what is clearly a structure is opened."""
+    if isinstance(values, Mapping):
+        return [(str(name), value) for name, value in values.items()]
+    if dataclasses.is_dataclass(values) and not isinstance(values, type):
+        return [(field.name, getattr(values, field.name, None)) for field in dataclasses.fields(values)]
+    if isinstance(values, argparse.Namespace) or (not is_inside and hasattr(values, "__dict__")):
+        return [(name, value) for name, value in vars(values).items() if not name.startswith("_")]
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a record can hold it; what has no such form is shown."""
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, _SCALARS):
+        return value
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(item, _SCALARS) for item in value):
+        return list(value)
+    try:
+        return value.item()  # a number of numpy or torch
+    except Exception:  # noqa: BLE001 - whatever a class of the user raises
+        return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - see above
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+# -- command lines ---------------------------------------------------------------------------------------------------------------------
+
+
+def parse_words(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the params that the words of a command line say, and the words with secrets blanked.
+
+    ``--lr 0.1``, ``--lr=0.1``, ``-l 0.1`` and ``lr=0.1`` are params; an option that no value follows is True, one that is repeated a list.
+    Other words are ``arg1``, ``arg2`` and so on. Values are numbers, true and false, or text.
+    """
+    found: dict[str, Any] = {}
+    shown = list(words)
+    others = 0
+    at = 0
+    while at < len(words):
+        word = words[at]
+        match = _OPTION.fullmatch(word) or _SETTING.fullmatch(word)
+        if match is None or _is_number(word):
+            others += 1
+            found[f"arg{others}"] = _value(word)
+            at += 1
+            continue
+        name, text, place = match["name"].replace("-", "_"), match["value"], at
+        at += 1
+        if text is None and at < len(words) and _is_value(words[at]):
+            text, place = words[at], at
+            at += 1
+        if text is not None and is_secret(name):
+            shown[place] = shown[place].removesuffix(text) + BLANK
+            text = BLANK
+        _add(found, name, True if text is None else _value(text))
+    return found, tuple(shown)
+
+
+def is_secret(name: str) -> bool:
+    """Whether a param by its name holds what no record may show."""
+    parts = re.split(r"[_.\-/]+", name.lower())
+    return bool(_SECRET.intersection(parts)) or parts[-2:] == ["api", "key"] or parts[-2:] == ["access", "key"]
+
+
+def _add(found: dict[str, Any], name: str, value: Any) -> None:
+    if name in found:
+        before = found[name]
+        found[name] = [*(before if isinstance(before, list) else [before]), value]
+    else:
+        found[name] = value
+
+
+def _is_value(word: str) -> bool:
+    return not word.startswith("-") or _is_number(word) or word == "-"
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _value(text: str) -> Any:
+    if text in {"true", "True", "false", "False"}:
+        return text in {"true", "True"}
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return float(text) if _is_number(text) else text
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else text
+
+
+def command_of_process(original: Sequence[str], main: ModuleType | None, root: Path, folder: Path) -> Command:
+    """Return how this process was started, so that it can be again; no words where it was typed at a prompt.
+
+    Args:
+        original: ``sys.orig_argv``.
+        main: The module ``__main__``.
+        root: Top of the project.
+        folder: Where the process works.
+    """
+    file = getattr(main, "__file__", None)
+    spec = getattr(main, "__spec__", None)
+    is_text = "-c" in original[1:]
+    if (file is None and not is_text) or len(original) < 2:
+        return Command()
+    words = ["python", *(_relative(word, root, folder) for word in original[1:])]
+    if is_text or file is None:
+        return Command(words=tuple(words))
+    path = Path(file).resolve()
+    if spec is not None and "-m" in original[1:]:
+        return Command(words=tuple(words), target=spec.name.removesuffix(".__main__"))
+    inside = path.is_relative_to(root.resolve())
+    return Command(words=tuple(words), target=path.relative_to(root.resolve()).as_posix() if inside else str(path))
+
+
+def _relative(word: str, root: Path, folder: Path) -> str:
+    """Return a path of the project as it is from the working folder, so that it means the same in another work tree."""
+    if os.path.isabs(word) and Path(word).is_relative_to(root) and os.path.lexists(word):
+        return os.path.relpath(word, folder)
+    return word
+
+
+def iter_blanks(words: Iterable[str]) -> Iterator[str]:
+    """Yield the words that a record has blanked."""
+    return (word for word in words if word.endswith(BLANK))
