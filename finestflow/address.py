@@ -27,7 +27,7 @@ def find_output(run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
         NotFoundError: There is no such node, or it has no output.
     """
     address = run.outputs.get(address, address)
-    path = next((path for path in _iter_beginnings(address) if path in run.nodes), None)
+    path = next((path for path in _iter_beginnings(address) if path in run.nodes), None) or _artifact(run, address)
     if path is None:
         hint = nearest_hint(address, [*run.nodes, *run.outputs], "nodes and outputs")
         raise NotFoundError(f"run {run.summary.name!r} has no node {address!r}", hint)
@@ -35,7 +35,13 @@ def find_output(run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
     if node.output is None or node.output.digest is None:
         reason = node.output.note if node.output is not None else f"it is {node.status.value}"
         raise NotFoundError(f"{path!r} of run {run.summary.name!r} has no stored output: {reason}", "run it again")
-    return node, node.output, address[len(path) :]
+    return node, node.output, address[len(path) :] if address.startswith(path) else ""
+
+
+def _artifact(run: Run, name: str) -> str | None:
+    """Return the only node that stands for an artifact of that name, as it was saved."""
+    found = [path for path, node in run.nodes.items() if node.kind == "artifact" and path.endswith(f"/{name}")]
+    return found[0] if len(found) == 1 else None
 
 
 def main_output(run: Run) -> str:

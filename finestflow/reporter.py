@@ -6,14 +6,12 @@ Invariant: nothing is ever raised, each kind of problem is said once. ``started`
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finestflow.errors import FinestflowError
-from finestflow.pipeline.metrics import as_step, iter_metrics
+from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
 
 if TYPE_CHECKING:
     from finestflow.cache.codec import Encoded
@@ -78,7 +76,7 @@ class RunReporter:
         """Take an artifact."""
         try:
             began = time.time()
-            what, label = _named(value, name)
+            what, label = named_artifact(value, name)
             encoded = store_value(self._store(), what)
             event = artifact_event(f"{self.node}/{label}", encoded, time.time(), by=self.node)
             self._emit(event | {"seconds": event["t"] - began})
@@ -138,16 +136,3 @@ def artifact_event(path: str, encoded: Encoded, now: float, *, by: str) -> dict[
 def _title(value: Any, name: str) -> str:
     """Return how a person knows what was to be saved."""
     return repr(name or (value if isinstance(value, str) else type(value).__name__))
-
-
-def _named(value: Any, name: str) -> tuple[Any, str]:
-    """Return what is kept and what it is called: a path is a file or folder, unless a text has a name and no file is there."""
-    if isinstance(value, os.PathLike) or (isinstance(value, str) and (not name or os.path.lexists(value))):
-        path = Path(os.fspath(value))
-        if not path.exists():
-            raise FinestflowError(f"there is no file or folder {str(path)!r}", "save it once it is written")
-        inside = not path.is_absolute() and ".." not in path.parts and path.parts
-        return path.absolute(), name or (path.as_posix() if inside else path.resolve().name)
-    if not name:
-        raise FinestflowError(f"a {type(value).__name__} is saved without a name", 'write save(value, "name")')
-    return value, name
