@@ -15,7 +15,7 @@ from finestflow.errors import NotFoundError, nearest_hint
 if TYPE_CHECKING:
     from finestflow.model import NodeRecord, OutputRecord, Run
 
-__all__ = ["find_output", "main_output", "parse_part"]
+__all__ = ["find_artifact", "find_output", "main_output", "parse_part"]
 
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^\]]*)\]")
 
@@ -27,7 +27,7 @@ def find_output(run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
         NotFoundError: There is no such node, or it has no output.
     """
     address = run.outputs.get(address, address)
-    path = next((path for path in _iter_beginnings(address) if path in run.nodes), None) or _artifact(run, address)
+    path = find_artifact(run, address) or next((p for p in _iter_beginnings(address) if p in run.nodes), None)
     if path is None:
         hint = nearest_hint(address, [*run.nodes, *run.outputs], "nodes and outputs")
         raise NotFoundError(f"run {run.summary.name!r} has no node {address!r}", hint)
@@ -38,10 +38,11 @@ def find_output(run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
     return node, node.output, address[len(path) :] if address.startswith(path) else ""
 
 
-def _artifact(run: Run, name: str) -> str | None:
-    """Return the only node that stands for an artifact of that name, as it was saved."""
-    found = [path for path, node in run.nodes.items() if node.kind == "artifact" and path.endswith(f"/{name}")]
-    return found[0] if len(found) == 1 else None
+def find_artifact(run: Run, name: str) -> str | None:
+    """Return the node of the artifact that ``model.pt``, ``train/model.pt`` or ``train.model.pt`` names."""
+    paths = [path for path, node in run.nodes.items() if node.kind == "artifact"]
+    found = [path for path in paths if name in {path, path.replace("/", ".", 1)} or path.endswith(f"/{name}")]
+    return name if name in found else found[0] if len(found) == 1 else None
 
 
 def main_output(run: Run) -> str:

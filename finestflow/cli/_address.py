@@ -36,7 +36,9 @@ def find_node(run: Run, text: str) -> tuple[NodeRecord, str]:
     Raises:
         NotFoundError: when the run has no such node.
     """
-    for candidate in dict.fromkeys((text, run.outputs.get(text, ""))):
+    from finestflow.address import find_artifact
+
+    for candidate in dict.fromkeys((find_artifact(run, text) or text, run.outputs.get(text, ""))):
         if candidate in run.nodes:
             return run.nodes[candidate], ""
         prefixes = [path for path in run.nodes if candidate.startswith((f"{path}.", f"{path}["))]
