@@ -85,6 +85,7 @@ class Store:
         verify_always: Hash each object that is read.
         warn: Is told, once for each kind, what went wrong with the disk.
         now: The time in ns, to know which files may still change unnoticed.
+        is_worker: Whether it only encodes values and opens what it is sent, without the database.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Store:
         verify_always: bool = False,
         warn: Callable[[str], None] | None = None,
         now: Callable[[], int] = time.time_ns,
+        is_worker: bool = False,
     ) -> None:
         self.scratch = scratch
         self.root = root
@@ -110,7 +112,11 @@ class Store:
         self._warned: set[str] = set()
         self._database = Database(database, self._warn)
         self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
-        self._files = FileDigests(now, self._find_file, lambda *file: self._batch.put("file", file))
+        self._files = (
+            FileDigests(now)
+            if is_worker
+            else FileDigests(now, self._find_file, lambda *file: self._batch.put("file", file))
+        )
         self._guard = threading.Lock()
         self._forget()
         _STORES.add(self)
@@ -195,14 +201,24 @@ class Store:
         if found is None:
             msg = f"the value '{digest[:12]}' is not in the store"
             raise MissingValueError(msg)
+        return self.open(found)
+
+    def open(self, found: Encoded) -> Any:
+        """Return a private copy of a value of which all is known; the errors are those of :meth:`load`."""
         try:
             return unpack(self._read_container(found), found.size, self._scratch)
         except (MissingValueError, NewerFormatError):
             raise
         except CorruptionError as error:
             self._drop(found)
-            msg = f"the value '{digest[:12]}' is damaged: {error}"
+            msg = f"the value '{found.digest[:12]}' is damaged: {error}"
             raise MissingValueError(msg, "run its task again") from error
+
+    def whole(self, found: Encoded) -> Encoded:
+        """Return what is known of a value with its bytes, where those lie in the database."""
+        if found.data is not None or found.object is not None:
+            return found
+        return found._replace(data=bytes(self._read_container(found)))
 
     def _read_container(self, found: Encoded) -> Any:
         if found.data is not None:

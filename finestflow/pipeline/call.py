@@ -30,6 +30,12 @@ class Frame(Protocol):
     def is_running(self, pipeline: Pipeline) -> bool:
         """Whether this frame runs the body of that very pipeline object."""
 
+    def look(self, path: str) -> None:
+        """Take note that the body looks at the output of a node."""
+
+    def raised(self, error: BaseException) -> None:
+        """Take note that the body is shown the error of a node; when it calls or looks again, it has got over it."""
+
 
 class Scope(Protocol):
     """Where the effects of a call that is being run go."""
@@ -51,11 +57,11 @@ FRAME: ContextVar[Frame | None] = ContextVar("finestflow_frame", default=None)
 SCOPE: ContextVar[Scope | None] = ContextVar("finestflow_scope", default=None)
 
 Launcher = Callable[["Pipeline", tuple[Any, ...], dict[str, Any]], Any]
-_launcher: list[Launcher] = []
+_launcher: list[Launcher | None] = []
 
 
-def set_launcher(launcher: Launcher) -> None:
-    """Say who starts a run when a pipeline is called from plain Python."""
+def set_launcher(launcher: Launcher | None) -> None:
+    """Say who starts a run when a pipeline is called from plain Python; None says that nobody does."""
     _launcher[:] = [launcher]
 
 
