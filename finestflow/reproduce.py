@@ -327,7 +327,7 @@ def _check(run: Run, given: Mapping[str, str]) -> None:
     name = run.summary.name
     if run.snapshot is None or not run.summary.commit:
         raise UsageError(f"run {name!r} has no snapshot to run again", "runs outside a git work tree keep no code")
-    if not run.target:
+    if run.description.get("use") is None:
         raise UsageError(
             f"the pipeline of run {name!r} cannot be imported again", "it was defined at a prompt or inside a function"
         )

@@ -59,7 +59,8 @@ def _reproduce(request: Mapping[str, Any]) -> str:
 
 def _make(workspace: Workspace, before: Run, root: Path, given: Mapping[str, str]) -> tuple[Pipeline, dict[str, Any]]:
     """Return the pipeline and its inputs as they were."""
-    find_object(before.target, root)  # the file first, so that its classes have their module
+    if before.target:
+        find_object(before.target, root)  # the file first, so that its classes have their module
     pipeline = load_task(before.description, lambda use: find_object(use, root), workspace.store.load, given)
     assert isinstance(pipeline, Pipeline)
     inputs = {

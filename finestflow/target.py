@@ -18,13 +18,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from finestflow.cache.fingerprint import task_identity
 from finestflow.errors import FinestflowError, NotFoundError, UsageError, nearest_hint
 from finestflow.pipeline.call import get_launcher, set_launcher
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.settings import required_params
 from finestflow.pipeline.task import Task
 
-__all__ = ["find_object", "import_file", "load_pipeline", "sources_of", "target_of"]
+__all__ = ["find_object", "import_file", "load_pipeline", "place_of", "sources_of", "target_of"]
 
 
 _OWN_FOLDER = str(Path(__file__).parent) + os.sep
@@ -181,10 +182,10 @@ def _only_pipeline(module: ModuleType, target: str) -> Any:
 def target_of(pipeline: Pipeline, root: Path) -> str:
     """Return the target that names a pipeline's class: by file where it lies below ``root``, else by module.
 
-    Empty where nobody can import it: a class made inside a function, or typed at a prompt.
+    Empty where nobody can import it: a class made inside a function, or typed at a prompt; and for a chain, which is no class of its own.
     """
     cls = type(pipeline)
-    if "<locals>" in cls.__qualname__:
+    if "<locals>" in cls.__qualname__ or cls.__module__.startswith("finestflow.pipeline."):
         return ""
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
@@ -197,6 +198,24 @@ def target_of(pipeline: Pipeline, root: Path) -> str:
     spec = getattr(module, "__spec__", None)
     name = spec.name if cls.__module__ == "__main__" and spec is not None else cls.__module__
     return f"{name}:{cls.__qualname__}" if name != "__main__" else f"{path}:{cls.__qualname__}"
+
+
+def place_of(thing: Any, root: Path) -> str:
+    """Return the name by which ``find_object`` finds a class or function again: by file where a module's name alone would not do.
+
+    A script in a folder below ``root`` has that folder on ``sys.path`` while it runs, and nobody else has.
+    """
+    module = sys.modules.get(getattr(thing, "__module__", None) or "")
+    file = getattr(module, "__file__", None)
+    if file is not None and not getattr(module, "__package__", None):
+        folder = Path(file).resolve().parent
+        if folder != root.resolve() and folder.is_relative_to(root.resolve()) and not _is_installed(folder):
+            return f"{Path(file).resolve().relative_to(root.resolve()).as_posix()}:{thing.__qualname__}"
+    return task_identity(thing)
+
+
+def _is_installed(folder: Path) -> bool:
+    return "site-packages" in folder.parts
 
 
 def sources_of(pipeline: Pipeline) -> dict[str, str]:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from finestflow.errors import FinestflowError, NotFoundError, UsageError, ValueNotStorableError
-from finestflow.pipeline.param import parse_text
+from finestflow.errors import FinestflowError, NotFoundError, ParamError, UsageError, ValueNotStorableError
+from finestflow.pipeline.param import ParamSpec, parse_text
 from finestflow.pipeline.pipeline import Pipeline, import_target
 from finestflow.pipeline.task import FunctionTask, Task
 
@@ -37,6 +37,7 @@ Put = Callable[[Any], str]
 Get = Callable[[str], Any]
 Identity = Callable[[Any], str]
 
+_NONE = {"$none": True}
 _SCALARS = (str, int, float, bool, type(None))
 _IMPORTED = (types.FunctionType, types.BuiltinFunctionType, type)
 _SEQUENCES: Mapping[str, Callable[[Any], Any]] = {"$tuple": tuple, "$set": set, "$frozenset": frozenset, "$dict": dict}
@@ -105,28 +106,35 @@ def _is_importable(thing: Any) -> bool:
     return found is thing
 
 
-def load_value(data: Any, get: Get | None = None) -> Any:
+def load_value(data: Any, get: Get | None = None, find: Get = import_target) -> Any:
     """Return the value that ``dump_value`` wrote.
+
+    Args:
+        data: What it wrote.
+        get: Loads a value by digest.
+        find: Imports ``module:Qualified.Name``.
 
     Raises:
         NotFoundError: A value was kept by digest and is not in the store, or could not be kept at all.
     """
     if isinstance(data, list):
-        return [load_value(item, get) for item in data]
+        return [load_value(item, get, find) for item in data]
     if not isinstance(data, Mapping):
         return data
     marker = next((key for key in data if key.startswith("$")), "")
     if not marker:
-        return {key: load_value(item, get) for key, item in data.items()}
+        return {key: load_value(item, get, find) for key, item in data.items()}
     content = data[marker]
     if marker == "$path":
         return Path(content)
     if marker == "$float":
         return float(content)
     if marker in {"$enum", "$import"}:
-        return _load_imported(data, content, get)
+        return _load_imported(data, content, get, find)
+    if marker == "$none":
+        return None
     if marker in _SEQUENCES:
-        return _SEQUENCES[marker]([load_value(item, get) for item in content])
+        return _SEQUENCES[marker]([load_value(item, get, find) for item in content])
     if marker == "$digest" and get is not None:
         try:
             return get(content)
@@ -137,13 +145,13 @@ def load_value(data: Any, get: Get | None = None) -> Any:
     raise NotFoundError(f"a value of the run was not kept: {str(content)[:80]}", "give it again with -p NAME=VALUE")
 
 
-def _load_imported(data: Mapping[str, Any], name: str, get: Get | None) -> Any:
+def _load_imported(data: Mapping[str, Any], name: str, get: Get | None, find: Get) -> Any:
     try:
-        found = import_target(name)
+        found = find(name)
         if "name" in data:
             return found[data["name"]]
-        return found(load_value(data["value"], get)) if "value" in data else found
-    except (UsageError, KeyError, ValueError) as error:
+        return found(load_value(data["value"], get, find)) if "value" in data else found
+    except (UsageError, NotFoundError, KeyError, ValueError) as error:
         raise NotFoundError(
             f"{name!r} has no {data.get('name', 'such value')!r} any more", "give it again with -p NAME=VALUE"
         ) from error
@@ -171,14 +179,53 @@ def dump_task(task: Task, identity: Identity, put: Put | None = None) -> dict[st
     for name, spec in type(task).__finestflow_params__.items():
         value = task.__dict__.get(name)
         if not spec.secret:
-            described[name] = dump_value(value, put, identity)
+            described[name] = _without_nulls(_dump_param(spec, value, put, identity))
         elif value is not spec.default:
             described.setdefault("$secrets", []).append(name)
     if isinstance(task, Pipeline):
         children = task.children
-        for name in type(task).__finestflow_children__:
-            described[name] = {"$task": dump_task(children[name], identity, put)} if name in children else None
+        for name in task.child_specs:
+            described[name] = {"$task": dump_task(children[name], identity, put)} if name in children else _NONE
     return described
+
+
+def _dump_param(spec: ParamSpec, value: Any, put: Put | None, identity: Identity) -> Any:
+    """Return a param as a person would write it where its declared type makes the same value of that, else marked."""
+    marked = dump_value(value, put, identity)
+    if type(marked) is not dict or "$float" in marked or isinstance(spec.type, str):
+        return marked
+    try:
+        plain = _plain(value)
+        is_same = dump_value(spec.check(plain, ""), put, identity) == marked
+    except (ParamError, TypeError):
+        return marked
+    return plain if is_same else marked
+
+
+def _plain(value: Any) -> Any:
+    """Return a path or member of an enum as text, a tuple as list, a scalar as it is.
+
+    Raises:
+        TypeError: It is none of these.
+    """
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, PurePath):
+        return str(value)
+    if type(value) in {tuple, list}:
+        return [_plain(item) for item in value]
+    if type(value) in _SCALARS:
+        return value
+    raise TypeError(value)
+
+
+def _without_nulls(data: Any) -> Any:
+    """Return the data with a table in place of each null, for which TOML has no word."""
+    if isinstance(data, list):
+        return [_without_nulls(item) for item in data]
+    if isinstance(data, dict):
+        return {key: _without_nulls(item) for key, item in data.items()}
+    return _NONE if data is None else data
 
 
 def is_complete(description: Mapping[str, Any]) -> bool:
@@ -235,7 +282,7 @@ def load_task(
             below = {path[len(name) + 1 :]: item for path, item in given.items() if path.startswith(f"{name}.")}
             settings[name] = load_task(value["$task"], find, get, below)
         else:
-            settings[name] = load_value(value, get)
+            settings[name] = load_value(value, get, find)
     for name, spec in target.__finestflow_params__.items():
         if name in given:
             settings[name] = _converted(given[name], spec.type)

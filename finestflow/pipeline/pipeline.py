@@ -21,7 +21,7 @@ from finestflow.pipeline.lint import warn_of_handles
 from finestflow.pipeline.param import MISSING
 from finestflow.pipeline.task import FunctionTask, Task, shown_params, signature_of
 
-__all__ = ["ChildSpec", "Pipeline", "import_target", "is_compatible"]
+__all__ = ["ChildSpec", "Pipeline", "import_target", "is_compatible", "make_child"]
 
 _OPTIONS = frozenset({"cache", "context", "executor", "force", "jobs", "keep_going", "name", "note", "seed", "tags"})
 
@@ -52,6 +52,11 @@ class ChildSpec:
         if isinstance(self.default, type) and issubclass(self.default, Task):
             return self.default
         return self.kind
+
+    @property
+    def example(self) -> Task:
+        """A task that is called as the declared one is: the default, where it is one."""
+        return self.default if isinstance(self.default, Task) else self.declared.__new__(self.declared)
 
 
 class Pipeline(Task):
@@ -96,17 +101,17 @@ class Pipeline(Task):
             _check_setting(self, name, value)
         super().__init__(**{name: value for name, value in settings.items() if name not in specs})
         for name, spec in specs.items():
-            self.__dict__[name] = _make_child(self, spec, settings.get(name, MISSING))
+            self.__dict__[name] = make_child(self, spec, settings.get(name, MISSING))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        spec = self.__finestflow_children__.get(name)
+        spec = self.child_specs.get(name)
         if spec is None:
             super().__setattr__(name, value)
         else:
-            self.__dict__[name] = _make_child(self, spec, value)
+            self.__dict__[name] = make_child(self, spec, value)
 
     def __delattr__(self, name: str) -> None:
-        if name in self.__finestflow_children__:
+        if name in self.child_specs:
             raise ParamError(
                 f"the child {name!r} of {type(self).__name__!r} cannot be deleted", "set it to another task"
             )
@@ -160,10 +165,15 @@ class Pipeline(Task):
         self.__dict__.get("_finestflow_origin", self).__dict__["_finestflow_last_run"] = run
 
     @property
+    def child_specs(self) -> Mapping[str, ChildSpec]:
+        """The declarations of the children by name."""
+        return self.__finestflow_children__
+
+    @property
     def children(self) -> dict[str, Task]:
         """The child tasks by name, in the order of their declaration; without optional ones that are None."""
         values = self.__dict__
-        return {name: values[name] for name in self.__finestflow_children__ if values[name] is not None}
+        return {name: values[name] for name in self.child_specs if values[name] is not None}
 
     def copy(self) -> Self:
         """Return a new pipeline with the same params and copies of its children."""
@@ -173,7 +183,7 @@ class Pipeline(Task):
         return other
 
     def __repr__(self) -> str:
-        children = [f"{name}={self.__dict__.get(name)!r}" for name in self.__finestflow_children__]
+        children = [f"{name}={self.__dict__.get(name)!r}" for name in self.child_specs]
         return f"{type(self).__name__}({', '.join([*shown_params(self), *children])})"
 
 
@@ -256,7 +266,7 @@ def _check_setting(pipeline: Pipeline, name: str, value: Any) -> None:
         raise ParamError(message, "define or import it before the pipeline")
 
 
-def _make_child(pipeline: Pipeline, spec: ChildSpec, given: Any) -> Task | None:
+def make_child(pipeline: Pipeline, spec: ChildSpec, given: Any) -> Task | None:
     """Return the task that stands at a child's place, from whatever it was given as."""
     is_default = given is MISSING
     if is_default:
@@ -287,19 +297,21 @@ def _configured(pipeline: Pipeline, spec: ChildSpec, config: Mapping[str, Any], 
         return _made(spec.kind, params, spec.name)
     current = pipeline.__dict__.get(spec.name)
     if current is None and isinstance(spec.default, (Task, str, Mapping)):
-        current = _make_child(pipeline, spec, MISSING)
+        current = make_child(pipeline, spec, MISSING)
     return _made(spec.declared, params, spec.name) if current is None else _changed(current, params)
 
 
 def _check_child(pipeline: Pipeline, spec: ChildSpec, child: Task, *, is_default: bool) -> None:
     declared = spec.declared
-    if type(child) is declared or declared in {Task, Pipeline, FunctionTask}:
+    if child is spec.default or declared in {Task, Pipeline, FunctionTask}:
+        return
+    if type(child) is declared and declared.__finestflow_signature__ is Task.__finestflow_signature__:
         return
     owner = type(pipeline).__name__
     if not is_default and not declared.__finestflow_meta__.swappable:
         message = f"{owner!r} does not let {spec.name!r} be replaced: {declared.__name__!r} has Meta.swappable = False"
         raise ParamError(message, f"pass params for it instead: {owner}({spec.name}={{...}})")
-    reason = _mismatch(declared, child)
+    reason = _mismatch(spec.example, child)
     if reason:
         message = f"{child.task_name!r} cannot stand for {declared.__name__!r} at {spec.name!r} of {owner!r}"
         raise ParamError(message, f"the body may call it like {declared.__name__!r}, and it then has {reason}")
@@ -355,18 +367,20 @@ def import_target(name: str) -> Any:
 
 def is_compatible(declared: type[Task], replacement: Any) -> bool:
     """Whether a task accepts every call that the declared task accepts, judged by the signatures of ``run``."""
-    return not _mismatch(declared, Task.of(replacement))
+    return not _mismatch(declared.__new__(declared), Task.of(replacement))
 
 
-def _mismatch(declared: type[Task], child: Task) -> str:
+def _mismatch(declared: Task, child: Task) -> str:
     """Return what is wrong when a child is called as the declared task may be; positional inputs may have other names."""
-    if declared.run is Task.run and not hasattr(declared, "__finestflow_body__"):
+    if type(declared).run is Task.run and not hasattr(declared, "__finestflow_body__"):
         return ""  # an interface without a signature
-    ours = signature_of(declared.__new__(declared))
+    ours = signature_of(declared)
     theirs = signature_of(child)
     if ours is None or theirs is None:
         return ""
-    for args, kwargs in _example_calls(ours):
+    declares = {Task.__finestflow_signature__, FunctionTask.__finestflow_signature__}
+    is_derived = type(declared).__finestflow_signature__ not in declares
+    for args, kwargs in _example_calls(ours)[: 1 if is_derived else None]:  # nobody declared the options of a chain
         try:
             theirs.bind(*args, **kwargs)
         except TypeError as error:

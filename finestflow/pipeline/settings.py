@@ -98,7 +98,7 @@ def _find(task: Task, path: str) -> tuple[Task, str] | None:
     if dot:
         child = task.children.get(name) if isinstance(task, Pipeline) else None
         return _find(child, rest) if child is not None else None
-    is_child = isinstance(task, Pipeline) and name in type(task).__finestflow_children__
+    is_child = isinstance(task, Pipeline) and name in task.child_specs
     return (task, name) if is_child or name in type(task).__finestflow_params__ else None
 
 

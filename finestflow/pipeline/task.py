@@ -21,15 +21,15 @@ from finestflow.pipeline.declare import TaskMeta, check_label, local_names, read
 from finestflow.pipeline.output import Output
 from finestflow.pipeline.param import MISSING, ParamSpec, own_copy, type_name
 
-__all__ = ["FunctionTask", "Task", "shown_params", "signature_of"]
+__all__ = ["FunctionTask", "NamedTask", "Task", "shown_params", "signature_of"]
 
 
 _MAY_BE_WRITTEN = frozenset(
     {"Meta", "context", "initialize", "log", "on_failure", "on_success", "progress", "rng", "run", "seed"}
 )
 """Public names of a task that a subclass may define; the others are what finestflow itself calls."""
-_MAY_BE_PARAMS = frozenset({"context", "rng", "seed"})
-"""What a task has that nobody but its own code asks for: a param of that name takes its place."""
+_MAY_BE_PARAMS = frozenset({"context", "dump", "load", "rng", "seed"})
+"""What a task has that nobody but its own code asks for: a param or child of that name takes its place."""
 
 
 def _is_own(thing: Any) -> bool:
@@ -190,17 +190,22 @@ class Task:
         self.initialize()
         self.__dict__["_finestflow_initialized"] = frozenset(self.__dict__.keys() - before)
 
-    def named(self, name: str) -> Callable[..., Any]:
-        """Give the next call a name of its own: ``self.fit.named("final")(x)``.
+    def named(self, name: str) -> Any:
+        """Give a call a name of its own: ``self.fit.named("final")(x)``, or ``load >> Fit().named("final")`` in a chain.
 
         Raises:
             UsageError: The name cannot be part of a path: empty, or with a slash, colon, wildcard or brackets.
         """
         check_label(name, "a call")
-        frame = FRAME.get()
-        if frame is None:
-            return self.__call__
-        return lambda *args, **kwargs: frame.call(self, args, kwargs, name)
+        return NamedTask(self, name)
+
+    def __rshift__(self, other: Any) -> Any:
+        """Return the chain in which the other takes this one's output: ``Load() >> Clean() >> Fit()``."""
+        return _join(self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        """Return the chain in which this one takes the outputs of a list: ``[svm, forest] >> pick``."""
+        return _join(other, self)
 
     def log(self, values: Mapping[str, float] | None = None, /, *, step: float | None = None, **metrics: float) -> None:
         """Report metrics of this call, with or without a step; outside a run nothing happens."""
@@ -286,6 +291,49 @@ class Task:
         """The object whose code is this task's: its class, or the function it was made of."""
         return type(self)
 
+    def __finestflow_signature__(self) -> inspect.Signature | None:
+        """Return the signature of a call, without ``self``."""
+        kind: Any = type(self)
+        return _signature_of_class(kind)
+
+
+class NamedTask:
+    """A task under a name that a call of it, or its place in a chain, has in the graph.
+
+    Attributes:
+        task: The task.
+        name: The name.
+    """
+
+    __slots__ = ("name", "task")
+
+    def __init__(self, task: Task, name: str) -> None:
+        self.task = task
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{self.task!r}.named({self.name!r})"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task; inside a pipeline's body the node has the name."""
+        frame = FRAME.get()
+        return self.task(*args, **kwargs) if frame is None else frame.call(self.task, args, kwargs, self.name)
+
+    def __rshift__(self, other: Any) -> Any:
+        return _join(self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return _join(other, self)
+
+
+def _join(left: Any, right: Any) -> Any:
+    """Make a chain; Outputs have a ``>>`` of their own."""
+    if isinstance(left, Output) or isinstance(right, Output):
+        return NotImplemented
+    from finestflow.pipeline.chain import join
+
+    return join(left, right)
+
 
 class FunctionTask(Task):
     """A task made of a function, class or callable object by ``Task.of``.
@@ -322,6 +370,12 @@ class FunctionTask(Task):
     def code(self) -> Any:
         """The function itself."""
         return self.function
+
+    def __finestflow_signature__(self) -> inspect.Signature | None:
+        if "_finestflow_signature" not in self.__dict__:
+            self.__dict__["_finestflow_signature"] = _signature(self.function)
+        found: inspect.Signature | None = self.__dict__["_finestflow_signature"]
+        return found
 
 
 def shown_params(task: Task) -> list[str]:
@@ -368,10 +422,4 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
 
 def signature_of(task: Task) -> inspect.Signature | None:
     """Return the signature of a call of the task, without ``self``; None where Python cannot tell."""
-    if not isinstance(task, FunctionTask):
-        kind: Any = type(task)
-        return _signature_of_class(kind)
-    if "_finestflow_signature" not in task.__dict__:
-        task.__dict__["_finestflow_signature"] = _signature(task.function)
-    found: inspect.Signature | None = task.__dict__["_finestflow_signature"]
-    return found
+    return task.__finestflow_signature__()
