@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, NewType
 
@@ -31,8 +30,6 @@ __all__ = [
     "RunStatus",
     "RunSummary",
     "Snapshot",
-    "choose_metrics",
-    "choose_names",
 ]
 
 FORMAT = 1
@@ -247,20 +244,3 @@ class Run:
     traceback: str = ""
     reproduction: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
-
-
-def choose_metrics(metrics: Mapping[str, float], count: int = 3) -> list[tuple[str, float]]:
-    """Return the metrics that say most of a run, with a label each.
-
-    Those of the pipeline itself come first, then those of its last nodes; a node's name is left out where nobody can mistake it.
-    """
-    return [(label, metrics[name]) for label, name in choose_names(tuple(metrics), count)]
-
-
-@lru_cache(maxsize=1024)
-def choose_names(metrics: tuple[str, ...], count: int = 3) -> tuple[tuple[str, str], ...]:
-    """Return (label, name) as ``choose_metrics`` does; the runs of one pipeline all have the same names."""
-    names = [name for name in metrics if "/" not in name] + [name for name in reversed(metrics) if "/" in name]
-    short = [name.rsplit("/", 1)[-1] for name in metrics]
-    labels = [name.rsplit("/", 1)[-1] for name in names[:count]]
-    return tuple((label if short.count(label) == 1 else name, name) for label, name in zip(labels, names, strict=False))

@@ -10,12 +10,14 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from finestflow.journal.headline import format_headline
+from finestflow.journal.headline import format_number as number
+
 __all__ = [
     "ago",
     "cut",
     "duration",
     "headline",
-    "headlines",
     "iso",
     "many_lines",
     "moments",
@@ -102,38 +104,9 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
     return blanks + text if right else text + blanks
 
 
-def number(value: float | None) -> str:
-    """Return a metric with at most five significant digits."""
-    if value is None:
-        return ""
-    if isinstance(value, int):
-        return str(value)
-    text = f"{value:.5g}"
-    return text if "e" not in text or abs(value) >= 1e15 or abs(value) < 1e-4 else f"{value:.0f}"
-
-
 def headline(metrics: Mapping[str, float], count: int = 3) -> str:
     """Return the metrics that say most of a run, as ``f1=0.98  loss=0.2``."""
-    from finestflow.model import choose_metrics
-
-    return "  ".join(f"{one_line(label)}={number(value)}" for label, value in choose_metrics(metrics, count))
-
-
-def headlines(runs: Sequence[Mapping[str, float]]) -> list[str]:
-    """Return the headline of the metrics of each run; those with the same names share the work."""
-    from finestflow.model import choose_names
-
-    forms: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {}
-    lines = []
-    for metrics in runs:
-        key = tuple(metrics)
-        if key not in forms:
-            chosen = choose_names(key, 3)
-            form = "  ".join([f"{one_line(label).replace('%', '%%')}=%s" for label, _ in chosen])
-            forms[key] = form, tuple(name for _, name in chosen)
-        form, names = forms[key]
-        lines.append(form % tuple([number(metrics[name]) for name in names]))
-    return lines
+    return one_line(format_headline(metrics, count))
 
 
 def plural(count: int, noun: str) -> str:

@@ -13,14 +13,14 @@ from finestflow.cli._documents import summary_document
 from finestflow.cli._options import json_option, query_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Styled
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, duration, headlines, moments, number, one_line, one_lines, value_text
+from finestflow.cli._text import ago, duration, moments, number, one_line, one_lines, value_text
 from finestflow.errors import UsageError, nearest_hint
 
 if TYPE_CHECKING:
     from finestflow.workspace import Workspace
 
-_FIELDS = ("id", "status", "name", "pipeline", "started", "seconds", "metrics", "tags", "star", "note", "error")
-_MORE_FIELDS = (*_FIELDS, "params", "commit", "base", "branch", "hits", "nodes", "origin")
+_FIELDS = ("id", "status", "name", "pipeline", "started", "seconds", "headline", "tags", "star", "note", "error")
+_MORE_FIELDS = (*_FIELDS, "metrics", "params", "commit", "base", "branch", "hits", "nodes", "origin")
 _PARAMS = frozenset({"p", "params", "param"})
 _METRICS = frozenset({"m", "metrics", "metric"})
 
@@ -119,7 +119,7 @@ def _check_names(names: Iterable[str], runs: _Runs) -> None:
 def _usual_columns(runs: _Runs) -> list[str]:
     """Return the columns that say something about these runs."""
     columns = ["id", "status", "name", "pipeline", "when", "took"]
-    if any(text != "{}" for text in runs["metrics"]):
+    if any(runs["headline"]):
         columns.append("metrics")
     if any(runs["star"]) or any(text != "[]" for text in runs["tags"]):
         columns.append("tags")
@@ -181,7 +181,7 @@ _COLUMNS: Mapping[str, tuple[Column, Render]] = {
     "pipeline": (Column("pipeline", shrinks=True, leaves=True), lambda runs: one_lines(runs["pipeline"])),
     "when": (Column("when", leaves=True), _when),
     "took": (Column("took", right=True, leaves=True), lambda runs: [duration(each) for each in runs["seconds"]]),
-    "metrics": (Column("metrics", shrinks=True, leaves=True), lambda runs: headlines(runs.metrics)),
+    "metrics": (Column("metrics", shrinks=True, leaves=True), lambda runs: one_lines(runs["headline"])),
     "params": (Column("params", shrinks=True, leaves=True), _pairs),
     "tags": (Column("tags", shrinks=True, leaves=True, style="magenta"), _tags),
     "note": (Column("note", shrinks=True, leaves=True, style="dim"), _notes),

@@ -1,7 +1,6 @@
 """The parts of a query: each answers in SQL and in Python, and must answer the same.
 
-Invariant: an SQL expression is 0 or 1 and never null, and holds no text of the query: that is bound. Made by ``query``; the index
-makes its rows with the functions here, so that both sides compare the same values. Named tuples, because nine dataclasses cost
+Invariant: an SQL expression is 0 or 1 and never null, and holds no text of the query: that is bound. Made by ``query``. Named tuples, because nine dataclasses cost
 4 ms whenever a list is shown.
 """
 
@@ -9,11 +8,13 @@ makes its rows with the functions here, so that both sides compare the same valu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from finestflow.model import RunSummary
+from finestflow.journal.compared import fold_text, number_of, text_of, words_of
+
+if TYPE_CHECKING:
+    from finestflow.model import RunSummary
 
 __all__ = [
     "AllOf",
@@ -27,10 +28,6 @@ __all__ = [
     "Value",
     "Word",
     "find_value",
-    "fold_text",
-    "number_of",
-    "text_of",
-    "words_of",
 ]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -54,36 +51,6 @@ class Condition(Protocol):
 
     def matches(self, run: RunSummary) -> bool:
         """Say whether a run fulfils it."""
-
-
-def fold_text(text: str | None) -> str:
-    """Return text as it is compared: without regard to case."""
-    return (text or "").casefold()
-
-
-def words_of(run: RunSummary) -> str:
-    """Return all the text of a run that a bare word is looked for in, folded."""
-    return fold_text("\n".join((run.id, run.name, run.pipeline, run.note, *run.tags)))
-
-
-def number_of(value: object) -> float | None:
-    """Return a param or metric as the number that it is compared as; None for NaN and what is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return None if math.isnan(number) else number
-
-
-def text_of(value: object) -> str:
-    """Return a param as the text that it is compared as."""
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return repr(value)
 
 
 def find_value(values: Mapping[str, Any], key: str, separator: str) -> tuple[Any] | None:

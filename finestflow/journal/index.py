@@ -13,19 +13,18 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from finestflow.errors import CorruptionError, FinestflowError, QueryError, nearest_hint
-from finestflow.git.history import iter_commits
+from finestflow.errors import QueryError, nearest_hint
 from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_refs
 from finestflow.git.repository import Repository
 from finestflow.journal import index_rows as rows_of
-from finestflow.journal.conditions import fold_text
-from finestflow.journal.message import parse_message
+from finestflow.journal.compared import fold_text
 from finestflow.journal.names import SHORTEST_PREFIX, common_length, shortest_prefixes
-from finestflow.journal.query import Query
-from finestflow.journal.resolve import Resolver
-from finestflow.model import RunId, RunSummary
+
+if TYPE_CHECKING:
+    from finestflow.journal.query import Query
+    from finestflow.model import RunId, RunSummary
 
 __all__ = ["Index", "where_sql"]
 
@@ -67,9 +66,9 @@ class Index:
         tips = _tips_of(repo)
 
         def bring_forward(database: sqlite3.Connection) -> bool:
-            if _read_tips(database) == tips:
+            if rows_of.read_tips(database) == tips:
                 return False
-            _advance(database, repo, tips, self.messages)
+            self._advance(database, repo, tips)
             return True
 
         return self._read(bring_forward)
@@ -144,6 +143,8 @@ class Index:
         Raises:
             NotFoundError: There is none, or more than one; the hint lists them.
         """
+        from finestflow.journal.resolve import Resolver
+
         return self._read(lambda database: Resolver(database, removed=removed).resolve(text))
 
     def known_names(self) -> tuple[set[str], set[str]]:
@@ -181,8 +182,8 @@ class Index:
 
         def read(database: sqlite3.Connection) -> dict[str, str]:
             if len(wanted) > _FEW:
-                everything = (row[0] for row in database.execute("SELECT id FROM runs"))
-                shortest = shortest_prefixes([*everything, *wanted])
+                everything = database.execute("SELECT group_concat(id) FROM runs").fetchone()[0] or ""
+                shortest = shortest_prefixes([*everything.split(","), *wanted])
                 return {each: shortest[each] for each in wanted}
             return {each: each[: _unique_length(database, each)] for each in wanted}
 
@@ -205,8 +206,12 @@ class Index:
     def _fill(self) -> None:
         if self._repo is not None:
             repo = self._repo
-            tips = _tips_of(repo)
-            _advance(self._open(), repo, tips, self.messages)
+            self._advance(self._open(), repo, _tips_of(repo))
+
+    def _advance(self, database: sqlite3.Connection, repo: Repository, tips: tuple[str | None, str | None]) -> None:
+        from finestflow.journal.index_update import advance  # with all that reads commits, which most listings need not
+
+        advance(database, repo, tips, self.messages)
 
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
@@ -230,7 +235,7 @@ class Index:
             file = sqlite3.connect(f"{self._path.absolute().as_uri()}?immutable=1", uri=True)
             with contextlib.closing(file):
                 file.backup(memory)
-            _read_tips(memory)
+            rows_of.read_tips(memory)
         if _prepare(memory) == "newer":
             memory.close()
             memory = _connect(":memory:")
@@ -272,91 +277,16 @@ def _prepare(database: sqlite3.Connection) -> str:
         return "newer"
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
-    with _transaction(database):
+    with rows_of.transaction(database):
         if database.execute("PRAGMA user_version").fetchone()[0] == 0:
             for statement in rows_of.SCHEMA:
                 database.execute(statement)
     return ""
 
 
-@contextlib.contextmanager
-def _transaction(database: sqlite3.Connection) -> Any:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
-
-
 def _is_about_disk(error: sqlite3.OperationalError) -> bool:
     name = error.sqlite_errorname
     return name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_PERM"))
-
-
-def _read_tips(database: sqlite3.Connection) -> tuple[str | None, str | None]:
-    tips = dict(database.execute("SELECT ref, tip FROM tips"))
-    return tips.get(JOURNAL_REF), tips.get(ANNOTATIONS_REF)
-
-
-def _advance(
-    database: sqlite3.Connection, repo: Repository, tips: tuple[str | None, str | None], messages: list[str]
-) -> None:
-    """Bring the tables to the given tips, in one transaction: two processes at once do the work once."""
-    journal, annotations = tips
-    with _transaction(database):
-        old_journal, old_annotations = _read_tips(database)
-        if old_annotations != annotations:
-            _advance_annotations(database, repo, old_annotations, annotations)
-        if old_journal != journal:
-            _advance_journal(database, repo, old_journal, journal, messages)
-        database.execute("DELETE FROM tips")
-        found = [(ref, tip) for ref, tip in ((JOURNAL_REF, journal), (ANNOTATIONS_REF, annotations)) if tip]
-        database.executemany("INSERT INTO tips VALUES (?, ?)", found)
-
-
-def _advance_journal(
-    database: sqlite3.Connection, repo: Repository, old: str | None, new: str | None, messages: list[str]
-) -> None:
-    """Take in new runs; when the chain was rewritten, all of them."""
-    if old is not None and new is not None:
-        with contextlib.suppress(FinestflowError):  # a tip that gc has taken cannot be asked for
-            commits = list(iter_commits(repo, new, old=old))
-            if commits and commits[0].parents == (old,):
-                _insert(database, commits, messages)
-                return
-    rows_of.clear(database)
-    if new is not None:
-        _insert(database, iter_commits(repo, new), messages)
-
-
-def _insert(database: sqlite3.Connection, commits: Iterable[Any], messages: list[str]) -> None:
-    summaries = []
-    for commit in commits:
-        try:
-            summary = parse_message(commit.message, commit=commit.oid, author_time=commit.author_time)
-        except CorruptionError as error:
-            messages.append(error.message)
-            continue
-        summaries.append(summary)
-    rows_of.insert(database, summaries)
-
-
-def _advance_annotations(database: sqlite3.Connection, repo: Repository, old: str | None, new: str | None) -> None:
-    """Take in what was said since, or all of it."""
-    from finestflow.journal.annotations import Annotations
-
-    if new is None:
-        rows_of.annotate(database, {}, everything=True)
-        return
-    annotations = Annotations(repo)
-    if old is not None:
-        with contextlib.suppress(FinestflowError):  # a tip that gc has taken cannot be asked for
-            rows_of.annotate(database, annotations.read_changed(old, new), everything=False)
-            return
-    rows_of.annotate(database, annotations.read_all(), everything=True)
 
 
 def _tips_of(repo: Repository) -> tuple[str | None, str | None]:

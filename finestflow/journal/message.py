@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from finestflow.errors import CorruptionError
-from finestflow.model import FORMAT, Run, RunId, RunStatus, RunSummary, choose_metrics
+from finestflow.journal.headline import choose_metrics
+from finestflow.model import FORMAT, Run, RunId, RunStatus, RunSummary
 
 __all__ = ["format_duration", "format_message", "own_first", "parse_message", "run_id_of", "trailers_of"]
 

@@ -19,7 +19,8 @@ from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from finestflow.errors import nearest_hint
-from finestflow.journal.conditions import AllOf, AnyOf, Condition, Not, Number, State, Tag, Text, Value, Word, fold_text
+from finestflow.journal.compared import fold_text
+from finestflow.journal.conditions import AllOf, AnyOf, Condition, Not, Number, State, Tag, Text, Value, Word
 from finestflow.journal.quantity import parse_duration, parse_moment, parse_number
 from finestflow.model import RunStatus, RunSummary
 

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finestflow.journal import index_rows
+from finestflow.journal import index_rows, index_update
 from finestflow.journal.annotations import Annotation
-from finestflow.journal.conditions import fold_text
+from finestflow.journal.compared import fold_text
 from finestflow.journal.query import parse
 from finestflow.model import RunId, RunStatus, RunSummary
 
@@ -121,9 +121,9 @@ def database_of(runs: list[RunSummary]) -> Iterator[sqlite3.Connection]:
         database.create_function("fold", 1, fold_text, deterministic=True)
         for statement in index_rows.SCHEMA:
             database.execute(statement)
-        index_rows.insert(database, runs)
+        index_update.insert(database, runs)
         said = {run.id: Annotation(star=run.star, removed=run.removed) for run in runs}
-        index_rows.annotate(database, said, everything=True)
+        index_update.annotate(database, said, everything=True)
         yield database
 
 
