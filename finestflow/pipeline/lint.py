@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["warn_of_handles"]
+__all__ = ["child_of_call", "warn_of_handles"]
 
 _SUSPECT = re.compile(r"\b(is|type|callable|isinstance|match)\b")
 _BLIND_CALLS = frozenset({"callable", "isinstance", "type"})
@@ -112,7 +112,7 @@ class _Known:
             case ast.Name(id=name):
                 return name in self._names
             case ast.Call(func=function):
-                return self._is_child(function)
+                return child_of_call(function, self._myself) in self._children
             case ast.Attribute(value=inner, attr=name):
                 return name != "value" and not name.startswith("_") and self.is_output(inner)
             case ast.Subscript(value=inner) | ast.NamedExpr(value=inner):
@@ -121,14 +121,15 @@ class _Known:
                 return self.is_output(one) and self.is_output(other)
         return False
 
-    def _is_child(self, function: ast.expr) -> bool:
-        """Whether an expression is ``self.child`` or ``self.child.named(...)``."""
-        match function:
-            case ast.Call(func=ast.Attribute(value=inner, attr="named")):
-                return self._is_child(inner)
-            case ast.Attribute(value=ast.Name(id=myself), attr=name):
-                return myself == self._myself and name in self._children
-        return False
+
+def child_of_call(function: ast.expr, myself: str) -> str | None:
+    """Return the name of the child that ``self.child(...)`` or ``self.child.named(...)(...)`` calls."""
+    match function:
+        case ast.Call(func=ast.Attribute(value=inner, attr="named")):
+            return child_of_call(inner, myself)
+        case ast.Attribute(value=ast.Name(id=name), attr=child) if name == myself:
+            return child
+    return None
 
 
 def _bind(target: ast.expr, value: ast.expr, bindings: list[tuple[str, ast.expr]], seen: set[ast.AST]) -> None:
