@@ -8,7 +8,7 @@ are) is a hidden input and makes the call uncached. The runner reads ``reads``, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from finestflow.pipeline.param import own_copy
@@ -35,9 +35,14 @@ class Context(MutableMapping[str, Any]):
         self.writes: dict[str, Any] = {}
         self.is_hidden = False
 
-    def view(self) -> Context:
-        """Return a view of the same values for one call, with reads and writes of its own."""
-        return Context(self._given, self._written, self._prefix)
+    @property
+    def prefix(self) -> str:
+        """The scope that this view is in now, such as ``left/``."""
+        return self._prefix
+
+    def view(self, prefix: str | None = None) -> Context:
+        """Return a view of the same values for one call, with reads and writes of its own; in the same scope when none is given."""
+        return Context(self._given, self._written, self._prefix if prefix is None else prefix)
 
     def given(self, name: str) -> tuple[Any, ...]:
         """Return the value given at the start under a full name, alone in a tuple; an empty one where there is none."""
@@ -46,6 +51,21 @@ class Context(MutableMapping[str, Any]):
     def replay(self, name: str, value: Any) -> None:
         """Write what a hit wrote, under its full name whatever the scope is."""
         self._written[name] = value
+
+    def travel(self) -> tuple[dict[str, Any], dict[str, Any], str]:
+        """Return what makes the same view in another process: the given values, those written until now, and the scope."""
+        return self._given, dict(self._written), self._prefix
+
+    def absorb(
+        self, reads: Iterable[str], writes: Mapping[str, Any], deleted: Iterable[str], *, is_hidden: bool
+    ) -> None:
+        """Take what a call has done to its view in another process, all by full names."""
+        self.reads.update((name, self.given(name)) for name in reads)
+        self.writes.update(writes)
+        self._written.update(writes)
+        for name in deleted:
+            self._written.pop(name, None)
+        self.is_hidden = self.is_hidden or is_hidden
 
     def __getitem__(self, key: str) -> Any:
         name = self._prefix + key
