@@ -25,6 +25,7 @@ __all__ = [
     "NodeStatus",
     "Omitted",
     "OutputRecord",
+    "Resource",
     "Run",
     "RunId",
     "RunStatus",
@@ -111,6 +112,19 @@ class Metric:
     best: float | None = None
     count: int = 1
     values: tuple[tuple[float | None, float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What a run used of one resource of its machine, such as ``system/cpu``.
+
+    ``values`` holds (time, value) of the samples, at most a thousand of them in a record: of more, the highest of each stretch.
+    """
+
+    name: str
+    mean: float
+    peak: float
+    values: tuple[tuple[float, float], ...] = ()
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -222,7 +236,7 @@ class Run:
     ``environment`` describes interpreter, platform and packages. ``outputs`` maps names of results to ``node[.part]``, ``returned`` shows in
     one line what the pipeline returned. ``files`` holds the files and folders of the project that it was given or that its tasks opened, by
     path from the root, with the digest of each.
-    ``node_metrics`` maps ``node/name`` to its series.
+    ``metrics`` are those that the program reported; ``resources`` what was sampled beside it.
     """
 
     summary: RunSummary
@@ -236,6 +250,7 @@ class Run:
     snapshot: Snapshot | None = None
     nodes: Mapping[str, NodeRecord] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    resources: Mapping[str, Resource] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     returned: str = ""
     files: Mapping[str, str] = field(default_factory=dict)

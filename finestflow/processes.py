@@ -126,10 +126,11 @@ def iter_descendants(pid: int) -> Iterator[int]:
 
 
 class Usage(NamedTuple):
-    """What a process uses: seconds of CPU so far, its own and of children that have ended, and resident bytes."""
+    """What a process uses: seconds of CPU so far, its own and of children that have ended, and resident bytes; its start since the boot."""
 
     cpu: float
     memory: int
+    started: float
 
 
 def read_usage(pid: int) -> Usage | None:
@@ -137,7 +138,7 @@ def read_usage(pid: int) -> Usage | None:
     fields = _read_stat(pid)
     if fields is None:
         return None
-    return Usage(sum(map(int, fields[_TIMES])) / _TICKS, int(fields[_PAGES]) * _PAGE)
+    return Usage(sum(map(int, fields[_TIMES])) / _TICKS, int(fields[_PAGES]) * _PAGE, int(fields[_START]) / _TICKS)
 
 
 def _read_start(pid: int) -> str:

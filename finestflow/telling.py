@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -41,15 +42,20 @@ class Telling:
         self._secrets = secrets
         self._listener = listener
         self._replayed: dict[str, str] = {}
+        self._lock = threading.RLock()  # a listener may print, and that is an event too
 
     def blank(self, text: str) -> str:
         """Return the text without secrets."""
         return str(_blank(text, self._secrets))
 
     def emit(self, event: dict[str, Any], *, lazy: bool = False) -> None:
-        """Take an event; secrets in it are blanked first."""
+        """Take an event, from any thread; secrets in it are blanked first."""
         if self._secrets:
             event = _blank(event, self._secrets)
+        with self._lock:
+            self._take(event, lazy=lazy)
+
+    def _take(self, event: dict[str, Any], *, lazy: bool) -> None:
         if event["e"] == "text":
             if self._live is not None:
                 self._live.write_log(event["node"], event["text"])

@@ -13,6 +13,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any, Protocol, Self
 
@@ -20,6 +21,7 @@ from finestflow.errors import TaskFailedError, ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
 from finestflow.executor.watch import Watch, watching
+from finestflow.pace import Paced
 from finestflow.pipeline.call import FRAME, SCOPE
 from finestflow.pipeline.output import Output, holds_output, resolve
 from finestflow.pipeline.task import Task
@@ -46,10 +48,11 @@ class Terminated(SystemExit):
 class CallScope:
     """Where ``self.log``, ``self.progress``, ``self.context`` and prints of one call go."""
 
-    __slots__ = ("_job", "_warned", "context", "effects", "has_read_seed")
+    __slots__ = ("_job", "_paced", "_warned", "context", "effects", "has_read_seed")
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._paced: Paced | None = None
         self._warned = False
         self.context = job.context
         self.has_read_seed = False
@@ -73,11 +76,21 @@ class CallScope:
             if at is not None and not math.isfinite(at):
                 at = None
             self.effects.metrics.append((str(name), number, at))
-            self._job.sink.metric(self._job.path, str(name), number, at)
+            (self._paced or self._make_paced()).metric(str(name), number, at)
 
     def progress(self, done: float, total: float | None) -> None:
         """Report how far the call is."""
-        self._job.sink.progress(self._job.path, done, total)
+        (self._paced or self._make_paced()).progress(done, total)
+
+    def close(self) -> None:
+        """Pass on what was reported last."""
+        if self._paced is not None:
+            self._paced.flush()
+
+    def _make_paced(self) -> Paced:
+        sink, path = self._job.sink, self._job.path
+        self._paced = Paced(partial(sink.metrics, path), partial(sink.progress, path))
+        return self._paced
 
     def write(self, text: str) -> None:
         """Take what the call prints."""
@@ -177,6 +190,7 @@ class Performer:
         finally:
             SCOPE.reset(call)
             FRAME.reset(frame)
+            scope.close()
         outcome.seconds = self._clock.monotonic() - begin
         outcome.drew_random = outcome.drew_random or scope.has_read_seed
         outcome.effects.context = job.context.writes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from finestflow.cache.codec import Encoded
+    from finestflow.pace import Row
     from finestflow.pipeline.context import Context
     from finestflow.pipeline.output import Output, Part
     from finestflow.pipeline.task import Task
@@ -40,10 +41,10 @@ class Reference:
 
 
 class Sink(Protocol):
-    """Where what a call reports goes while it runs."""
+    """Where what a call reports goes while it runs: a few times a second at most, from the thread of the call or another one."""
 
-    def metric(self, path: str, name: str, value: float, step: float | None) -> None:
-        """Take one number."""
+    def metrics(self, path: str, rows: list[Row]) -> None:
+        """Take numbers: (name, value, step, time) of each."""
 
     def progress(self, path: str, done: float, total: float | None) -> None:
         """Take how far the call is."""

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from finestflow.errors import CorruptionError, NewerFormatError
-from finestflow.journal import series
+from finestflow.journal import samples, series
 from finestflow.journal.encode import dump_json, dump_lines, load_json
 from finestflow.journal.logs import dump_logs
 from finestflow.journal.message import own_first
@@ -183,6 +183,7 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
         snapshot=snapshot,
         nodes=nodes,
         metrics=metrics,
+        resources=samples.load(about.get("resources", {}), about["started"], with_values=with_series),
         outputs=graph.get("outputs", {}),
         returned=graph.get("returned", ""),
         files=inputs.get("files", {}),
@@ -229,7 +230,8 @@ def _dump_run(run: Run, times: list[str], sources: Mapping[str, str]) -> bytes:
     moments = {
         name: series.dump_times(metric, summary.started) for name, metric in run.metrics.items() if metric.values
     }
-    return dump_lines(_told(head), {"nodes": times, "series": moments})
+    used = samples.dump(run.resources, summary.started)
+    return dump_lines(_told(head), {"nodes": times, "series": moments, "resources": used})
 
 
 def _dump_inputs(run: Run) -> bytes:

@@ -23,6 +23,7 @@ from finestflow.model import (
     NodeStatus,
     Omitted,
     OutputRecord,
+    Resource,
     Run,
     RunId,
     RunStatus,
@@ -57,6 +58,7 @@ class RunState:
         self._node_notes: dict[str, list[str]] = {}
         self._notes: list[str] = []
         self._series: dict[str, _Series] = {}
+        self._samples: dict[str, list[tuple[float, float]]] = {}
         self._statics: dict[str, Event] = {}
         self._records: dict[str, NodeRecord] = {}
         self._changed: dict[str, None] = {}
@@ -68,6 +70,8 @@ class RunState:
             "start": self._on_start,
             "node": self._on_node,
             "metric": self._on_metric,
+            "metrics": self._on_metrics,
+            "sample": self._on_sample,
             "progress": self._on_progress,
             "note": self._on_note,
             "end": self._on_end,
@@ -129,6 +133,7 @@ class RunState:
             snapshot=None if self._snapshot is None else _build_snapshot(self._snapshot),
             nodes=dict(self._records),
             metrics={name: series.build(name) for name, series in self._series.items()},
+            resources={name: _build_resource(name, values) for name, values in self._samples.items()},
             outputs=end.get("outputs") or {},
             returned=end.get("returned") or "",
             files=end.get("files") or {},
@@ -191,6 +196,21 @@ class RunState:
         self._add_value(
             f"{node}/{name}" if node else name, event["value"], event.get("step"), event.get("t"), event.get("goal")
         )
+
+    def _on_metrics(self, event: Event) -> None:
+        node = event.get("node")
+        rows = [
+            (f"{node}/{name}" if node else name, float(value), step, time) for name, value, step, time in event["rows"]
+        ]
+        for name, value, step, time in rows:
+            self._add_value(name, value, step, time, None)
+        if rows and rows[-1][3] is not None:
+            self.last_time = max(self.last_time, rows[-1][3])
+
+    def _on_sample(self, event: Event) -> None:
+        time = float(event["t"])
+        for name, value in {str(name): float(value) for name, value in event["values"].items()}.items():
+            self._samples.setdefault(name, []).append((time, value))
 
     def _on_progress(self, event: Event) -> None:
         self.progress[event["node"]] = (event["done"], event.get("total"))
@@ -317,6 +337,11 @@ class _Series:
 
     def build(self, name: str) -> Metric:
         return Metric(name=name, last=self.last, best=self.best, count=len(self.values), values=tuple(self.values))
+
+
+def _build_resource(name: str, values: list[tuple[float, float]]) -> Resource:
+    numbers = [value for _, value in values]
+    return Resource(name=name, mean=sum(numbers) / len(numbers), peak=max(numbers), values=tuple(values))
 
 
 def _settings_of(begin: Event) -> dict[str, Any]:
