@@ -24,7 +24,6 @@ All of them survive a pickle round trip. The command line turns ``exit_code`` in
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = [
@@ -158,6 +157,8 @@ def nearest_hint(name: str, known: Iterable[str], listing: str = "known") -> str
         known: The names that exist.
         listing: How to introduce the list, such as ``params of 'fit'``.
     """
+    import difflib
+
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["dry_run_option", "json_option", "query_argument", "run_argument", "runs_argument", "target_argument"]
 
@@ -17,6 +19,8 @@ _LISTED = 60
 
 def _iter_runs(ctx: click.Context) -> Iterator[CompletionItem]:
     """Yield the newest runs; a completion never fails, it is empty."""
+    from click.shell_completion import CompletionItem
+
     from finestflow.workspace import Workspace
 
     folder = ctx.find_root().params.get("folder") or "."
@@ -26,6 +30,8 @@ def _iter_runs(ctx: click.Context) -> Iterator[CompletionItem]:
 
 
 def _complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
     try:
         run, colon, node = incomplete.partition(":")
         if not colon:
@@ -45,6 +51,8 @@ def _complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) 
 
 
 def _complete_target(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
     try:
         from finestflow.workspace import Workspace
 

@@ -7,7 +7,6 @@ a fresh lock look old. Called by ``refs`` and ``objects``, for locks of what is 
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 __all__ = ["STALE_SECONDS", "remove_stale_lock"]
@@ -18,6 +17,8 @@ STALE_SECONDS = 5
 
 def remove_stale_lock(lock: Path) -> bool:
     """Remove a lock that is older than a few seconds, by comparing it with a file made now in the same folder."""
+    import tempfile
+
     try:
         with tempfile.TemporaryFile(dir=lock.parent, prefix=".now-") as now:
             if os.fstat(now.fileno()).st_mtime - lock.stat().st_mtime < STALE_SECONDS:
