@@ -11,14 +11,14 @@ import enum
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from types import ModuleType
 from typing import Any
 
 from finestflow.errors import UsageError
 
-__all__ = ["BLANK", "Command", "command_of_process", "flat_values", "parse_words"]
+__all__ = ["BLANK", "Command", "command_of_process", "describe_command", "flat_values", "is_python", "parse_words"]
 
 BLANK = "***"
 """What stands for the value of a secret."""
@@ -197,13 +197,40 @@ def command_of_process(original: Sequence[str], main: ModuleType | None, root: P
     return Command(words=tuple(words), target=path.relative_to(root.resolve()).as_posix() if inside else str(path))
 
 
+def describe_command(words: Sequence[str], root: Path, folder: Path) -> tuple[Command, str]:
+    """Return a command line as it is run and recorded, and what its run is called: a script without its suffix, a module, a program.
+
+    Args:
+        words: What the user typed; a Python file that comes first is run by Python.
+        root: Top of the project.
+        folder: Where it is run.
+    """
+    whole = (["python", *words] if words[0].endswith(".py") else [*words]) if words else []
+    if not whole:
+        raise UsageError("no program is named", "finestflow run script.py ..., or finestflow run -- program ...")
+    at = 0
+    if is_python(whole[0]):
+        at = next((i for i, word in enumerate(whole[1:], 1) if word in {"-m", "-c"} or not word.startswith("-")), 0)
+    chosen = whole[at]
+    if at and chosen in {"-m", "-c"}:
+        target = whole[at + 1] if chosen == "-m" and at + 1 < len(whole) else ""
+        title = target or "python"
+    else:
+        path = (folder / chosen).resolve()
+        is_inside = path.is_file() and path.is_relative_to(root.resolve())
+        target = path.relative_to(root.resolve()).as_posix() if is_inside else ""
+        title = Path(chosen).stem if chosen.endswith(".py") else Path(chosen).name
+    words = tuple(_relative(word, root, folder) if place <= at else word for place, word in enumerate(whole))
+    return Command(words=words, target=target), re.sub(r"[/\[\]:*?]", "-", title) or "program"
+
+
+def is_python(word: str) -> bool:
+    """Whether a program is a Python interpreter, by its name."""
+    return re.fullmatch(r"python[\d.]*", Path(word).name) is not None
+
+
 def _relative(word: str, root: Path, folder: Path) -> str:
     """Return a path of the project as it is from the working folder, so that it means the same in another work tree."""
     if os.path.isabs(word) and Path(word).is_relative_to(root) and os.path.lexists(word):
         return os.path.relpath(word, folder)
     return word
-
-
-def iter_blanks(words: Iterable[str]) -> Iterator[str]:
-    """Yield the words that a record has blanked."""
-    return (word for word in words if word.endswith(BLANK))

@@ -26,9 +26,7 @@ from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Terminated
 from finestflow.given import command_of_process, flat_values, parse_words
 from finestflow.handed import Handed, read_handed
-from finestflow.journal.joined import JoinedFolder, was_joined
-from finestflow.journal.journal import fold
-from finestflow.journal.live import LiveEntry
+from finestflow.journal.joined import JoinedFolder, read_joined
 from finestflow.journal.names import new_run_id, new_run_name
 from finestflow.model import Run, RunId, RunStatus
 from finestflow.pipeline.declare import check_label
@@ -97,12 +95,13 @@ class StartedRun:
         turn = next(_turns)
         is_other = bool(handed.reproduces) and turn != handed.turn
         self.id = RunId(handed.run_id) if handed.run_id and not is_other else new_run_id(os.urandom(6))
-        self.name = handed.name or new_run_name(os.urandom(4))
+        self.name = (handed.name if turn == 0 else "") or new_run_name(os.urandom(4))
         self.params = dict(params)
         self.outer = find_open_run(here=True)
         self.is_block = False
         self.is_open = True
         self._workspace = workspace
+        self._handed = handed
         self._process = os.getpid()
         self._started = time.time()
         self._stack = contextlib.ExitStack()
@@ -225,7 +224,7 @@ class StartedRun:
         self._stack.close()
         _watch_end()
         try:
-            if self._workspace is not None:
+            if self._workspace is not None and self._destination.is_recorded:
                 self._end(self._workspace, error)
         except (FinestflowError, OSError) as problem:
             self.reporter.warn("end", f"run {self.name} could not be recorded: {problem}; the next command tries again")
@@ -284,6 +283,11 @@ class _Destination:
         self._live, self._telling = live, telling
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether events go anywhere."""
+        return self._telling is not None
+
+    @property
     def problem(self) -> str:
         """What went wrong with the last write that failed."""
         place = self._joined or self._live
@@ -308,25 +312,22 @@ class _Destination:
         """Take what the program prints."""
         self.emit({"e": "text", "node": self._node, "text": text})
 
+    def run(self) -> Run:
+        """Return the run as far as it has come; only where it is recorded."""
+        assert self._live is not None
+        assert self._telling is not None
+        return read_joined(self._live) or self._telling.state.run
+
     def publish(self, workspace: Workspace) -> None:
         """Append the run to the journal; nothing is taken afterwards."""
-        live, telling = self._live, self._telling
-        if live is None or telling is None:
-            return
+        assert self._live is not None
+        live, run = self._live, self.run()
         self._telling = None
         try:
-            workspace.tracking.publish(_read_run(live, telling), live)
+            workspace.tracking.publish(run, live)
         except BaseException:
             live.close()
             raise
-
-
-def _read_run(live: LiveFolder, telling: Telling) -> Run:
-    """Return the run: as it is remembered or, when other processes have told something, as its file tells it."""
-    if not was_joined(live.path):
-        return telling.state.run
-    live.flush()
-    return fold(LiveEntry(run_id=live.run_id, path=live.path, is_alive=True))[0].run
 
 
 def _route_text(_: str, text: str) -> None:

@@ -136,6 +136,13 @@ class RepositoryTracking:
         self._refresh()
         start_maintenance(self._place)
 
+    def discard(self, live: LiveFolder) -> None:
+        """Forget a run that is not to be recorded."""
+        from finestflow.git.refs import LIVE_PREFIX, delete_ref
+
+        delete_ref(self._place, LIVE_PREFIX + live.run_id)
+        live.close(remove=True)
+
     def is_alone(self) -> bool:
         """Whether no other run is going on here; costs a look at one folder's time."""
         if self._repository is None:

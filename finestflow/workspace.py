@@ -13,10 +13,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from finestflow.config import Config, load_config
 from finestflow.errors import FinestflowError, LockedError, NotFoundError, RepositoryError, UsageError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.reproduce import Preflight, Verdict
     from finestflow.runner import Finished, Runner, RunOptions, RunRequest
+    from finestflow.script import FinishedScript
     from finestflow.tracking import RepositoryTracking
     from finestflow.verify import Finding
 
@@ -678,7 +679,16 @@ class Workspace:
             environment=self.read_environment,
             root=self.root,
             warn=self.warn,
+            sample=self.sample,
         )
+
+    def sample(self, emit: Callable[[dict[str, Any]], None]) -> AbstractContextManager[object]:
+        """Return what tells, while it is open, what this process and all that it starts use of the machine."""
+        if not self.config.run.resources:
+            return nullcontext()
+        from finestflow.resources import Sampler
+
+        return Sampler(emit, path=self.environ.get("PATH", ""))
 
     def run(
         self,
@@ -717,6 +727,67 @@ class Workspace:
 
         return self.runner.plan(self._request(pipeline, args, kwargs or {}, RunOptions(echo=False), ()))
 
+    def run_script(
+        self,
+        words: Sequence[str],
+        *,
+        node: str = "",
+        name: str = "",
+        note: str = "",
+        tags: Sequence[str] = (),
+        save: Sequence[str] = (),
+        streams: Sequence[BinaryIO] = (),
+        listener: Listener | None = None,
+    ) -> FinishedScript:
+        """Run a program that does not know finestflow, and record it.
+
+        Args:
+            words: Its command line; ``python`` as the first word is this interpreter.
+            node: What is run, as a pipeline's name; the name of the program when left out.
+            name: A name instead of the made-up one.
+            note: What to remember of it.
+            tags: Words to find it by.
+            save: Patterns of files that are kept as artifacts when it has ended.
+            streams: Where its stdout and stderr are shown.
+            listener: Is told each event as it happens.
+        """
+        from finestflow.given import describe_command
+        from finestflow.handed import read_handed
+        from finestflow.journal.names import new_run_id, new_run_name
+        from finestflow.model import RunId
+        from finestflow.script import ScriptRequest, ScriptRunner
+
+        handed = read_handed(self.environ)
+        command, title = describe_command(words, self.root, self.folder)
+        runner = ScriptRunner(
+            root=self.root,
+            environ=self.environ,
+            clock=self.clock,
+            environment=self.read_environment,
+            store=lambda: self.store,
+            warn=self.warn,
+        )
+        request = ScriptRequest(
+            command=command,
+            node=node or title,
+            run_id=RunId(handed.run_id) if handed.run_id else new_run_id(os.urandom(6)),
+            name=name or new_run_name(os.urandom(4)),
+            note=note,
+            tags=tuple(tags),
+            folder=os.path.relpath(self.folder, self.root),
+            save=tuple(save),
+            reproduces=RunId(handed.reproduces) if handed.reproduces else None,
+            judge=self.judge_of(handed.reproduces) if handed.reproduces else None,
+            streams=streams,
+        )
+        return runner.run(request, self.tracking, listener)
+
+    def judge_of(self, run: str) -> Callable[[Run], dict[str, Any]]:
+        """Return what is asked at the end of a run that runs another one again."""
+        from finestflow.reproduce import judge
+
+        return judge(self.load_run(run))
+
     def _request(
         self,
         pipeline: Pipeline,
@@ -726,8 +797,10 @@ class Workspace:
         argv: Sequence[str],
     ) -> RunRequest:
         from finestflow.journal.names import new_run_id, new_run_name
+        from finestflow.pipeline.calls import check_calls
         from finestflow.runner import RunRequest
 
+        check_calls(pipeline)
         return RunRequest(
             pipeline=pipeline,
             args=args,
@@ -808,11 +881,14 @@ def current() -> Workspace:
 
 def launch(pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Make a run of a pipeline that was called from plain Python; returns the plain value, raises the run's error."""
+    from finestflow.handed import read_handed
     from finestflow.runner import RunOptions
     from finestflow.view import RunView
 
     workspace = current()
-    options = RunOptions(**pipeline.run_options)
+    handed = read_handed(os.environ)
+    handed.mark_runs()
+    options = RunOptions(**{"tags": handed.tags, "note": handed.note, **pipeline.run_options})
     finished = workspace.run(pipeline, args, kwargs, options=options, argv=tuple(sys.argv))
     pipeline.set_last_run(RunView(workspace, finished.run))
     if finished.error is not None:

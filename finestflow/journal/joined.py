@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finestflow.journal.live import dump_event
+from finestflow.journal.journal import fold
+from finestflow.journal.live import LiveEntry, LiveFolder, dump_event
 from finestflow.journal.names import quote_name
+from finestflow.model import Run
 
-__all__ = ["JoinedFolder", "was_joined"]
+__all__ = ["JoinedFolder", "read_joined"]
 
 _MARK = "joined"
 
@@ -53,6 +55,9 @@ class JoinedFolder:
             self.problem = f"{error.strerror}: {str(self.path)!r}"
 
 
-def was_joined(path: Path) -> bool:
-    """Whether other processes have told something to the run of a live folder."""
-    return (path / _MARK).exists()
+def read_joined(live: LiveFolder) -> Run | None:
+    """Return a run as its file tells it, when other processes have told something; None when its owner knows it all."""
+    if not (live.path / _MARK).exists():
+        return None
+    live.flush()
+    return fold(LiveEntry(run_id=live.run_id, path=live.path, is_alive=True))[0].run
