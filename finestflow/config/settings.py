@@ -46,6 +46,9 @@ class RunConfig:
         "How workers are started; `auto` suits the platform. Has no effect in this version.",
     )
     timeout: float = _setting(DURATION, "0s", "Longest time of one task; 0 is no limit. Has no effect in this version.")
+    resources: bool = _setting(
+        BOOL, True, "Whether CPU, memory and GPU are sampled while a run goes, from its second second on."
+    )
     record_env: tuple[str, ...] = _setting(
         STRINGS,
         [],
@@ -100,9 +103,23 @@ class RemoteConfig:
 class TuiConfig:
     """``[tui]``: the terminal UI."""
 
-    theme: str = _setting(TEXT, "auto", "Colours; `auto` follows the terminal. Has no effect in this version.")
+    theme: str = _setting(
+        TEXT,
+        "auto",
+        "Colours: `auto` follows the terminal; `dark`, `light`, `ansi` (those of the terminal), `high-contrast`, `blue-orange`, or a theme of Textual.",
+    )
     columns: tuple[str, ...] = _setting(
-        STRINGS, [], "Columns of the list of runs; empty lets the screen choose. Has no effect in this version."
+        STRINGS,
+        [],
+        "Columns of the list of runs, such as `status`, `name`, `when`, `metrics.f1`, `params.lr`; empty lets the screen choose.",
+    )
+    keys: Mapping[str, Any] = _setting(
+        TABLE,
+        {},
+        'Other keys for actions, by their id, such as `{ "delete" = "D" }`; the page of the terminal UI lists them.',
+    )
+    views: Mapping[str, Any] = _setting(
+        TABLE, {}, 'Named views: `{ best = { query = "is:star", sort = "-m.f1" } }`; also `group` and `columns`.'
     )
 
 

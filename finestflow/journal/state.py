@@ -208,6 +208,8 @@ class RunState:
             self.last_time = max(self.last_time, rows[-1][3])
 
     def _on_sample(self, event: Event) -> None:
+        if self._end is not None:  # the sampler has a thread of its own
+            return
         time = float(event["t"])
         for name, value in {str(name): float(value) for name, value in event["values"].items()}.items():
             self._samples.setdefault(name, []).append((time, value))
