@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import GraphError
-from finestflow.model import NodeStatus
+from finestflow.executor.perform import Terminated
 from finestflow.node import Structure
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.output import Output
@@ -30,20 +31,22 @@ class BodyFrame:
     Args:
         session: The run.
         pipeline: Whose body it is.
-        prefix: Path of the pipeline's own node with a slash; empty for the outermost.
+        node: The pipeline's own node; None for the outermost.
+        context: Its view of the run's context; the run's own when not given.
     """
 
-    def __init__(self, session: Session, pipeline: Pipeline, prefix: str = "") -> None:
+    def __init__(
+        self, session: Session, pipeline: Pipeline, node: Structure | None = None, context: Context | None = None
+    ) -> None:
         self.session = session
+        self.context = session.context if context is None else context
         self._pipeline = pipeline
-        self._prefix = prefix
+        self._node = node
+        self._prefix = f"{node.path}/" if node is not None else ""
         self._counts: dict[str, int] = {}
         self._named: set[str] = set()
-
-    @property
-    def context(self) -> Context:
-        """The context of the run, for the body."""
-        return self.session.context
+        self._looks: dict[str, None] = {}
+        self._shown: list[BaseException] = []
 
     def is_running(self, pipeline: Pipeline) -> bool:
         """Whether this is the body of that object."""
@@ -51,10 +54,32 @@ class BodyFrame:
 
     def call(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None) -> Any:
         """Make the call a node and return its Output."""
+        if self._shown:
+            self.go_on()
         path = self._path_of(task, name)
+        after: tuple[str, ...] = ()
+        if self._looks:
+            after = tuple(self._looks)
+            self._looks.clear()
         if isinstance(task, Pipeline):
-            return self._call_pipeline(path, task, args, kwargs)
-        return self.session.call_task(path, task, args, kwargs)
+            return self._call_pipeline(path, task, args, kwargs, after)
+        return self.session.call_task(path, task, args, kwargs, self.context.prefix, self._node, after)
+
+    def look(self, path: str) -> None:
+        """Take note that the body looks at a node: what it calls from now on may depend on it."""
+        if self._shown:
+            self.go_on()
+        self._looks[path] = None
+
+    def raised(self, error: BaseException) -> None:
+        """Take note that the body is shown an error; when it goes on, it has got over it."""
+        self._shown.append(error)
+
+    def go_on(self) -> None:
+        """Take note that the body got over the errors that it was shown."""
+        shown, self._shown = self._shown, []
+        if shown:
+            self.session.forgive(shown)
 
     def _path_of(self, task: Task, name: str | None) -> str:
         """Return the path of the next call: a name once, unnamed repeats with a number."""
@@ -72,28 +97,28 @@ class BodyFrame:
             raise GraphError(f"two calls are named {label!r}", "give each a name of its own: task.named(...)")
         return self._prefix + label
 
-    def _call_pipeline(self, path: str, pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _call_pipeline(
+        self, path: str, pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any], after: tuple[str, ...]
+    ) -> Any:
         session = self.session
         node = Structure(path, session, pipeline)
-        session.nodes[path] = node
-        session.emit(
-            {"e": "start", "path": path, "task": node.identity, "kind": "pipeline", "t": session.clock.time()},
-            lazy=True,
-        )
-        begin = session.clock.monotonic()
-        with running(BodyFrame(session, pipeline, path + "/")):
-            try:
-                node.result = pipeline.body(*args, **kwargs)
-                node.status = session.status_below(node)
-            except Exception as error:
-                node.status = NodeStatus.FAILED
-                node.error = error
-                raise
-            finally:
-                node.seconds = session.clock.monotonic() - begin
-                if node.status is not NodeStatus.PENDING:
-                    session.emit(node.event(session.clock.time()), lazy=True)
+        node.parent, node.after = self._node, after
+        frame = BodyFrame(session, pipeline, node, self.context.view())
+        session.open_body(node, partial(frame.run, node, args, kwargs))
         return Output(node)
+
+    def run(self, node: Structure, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Run the body of a nested pipeline; its result, or what it raised, is then the node's."""
+        error: BaseException | None = None
+        with running(self):
+            try:
+                node.result = self._pipeline.body(*args, **kwargs)
+                self.go_on()
+            except Terminated:
+                raise
+            except (Exception, SystemExit) as raised:  # noqa: BLE001 - it stays in the Output
+                error = raised
+        self.session.close_body(node, error, self._shown)
 
 
 @contextmanager

@@ -9,17 +9,18 @@ from __future__ import annotations
 import inspect
 import typing
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finestflow.cache.codec import MissingValueError
 from finestflow.cache.fingerprint import task_identity
 from finestflow.errors import TaskFailedError
+from finestflow.executor.protocol import NotPortableError, Reference
 from finestflow.model import Digest, Fingerprint, NodeStatus, RunId
-from finestflow.pipeline.output import Output, Part, handle_of, part_of, part_text, resolve, take_part
+from finestflow.pipeline.output import Output, Part, handle_of, iter_outputs, part_of, part_text, resolve, take_part
 from finestflow.pipeline.task import signature_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from finestflow.cache.codec import Encoded
     from finestflow.cache.store import Store
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from finestflow.pipeline.task import Task
     from finestflow.session import Session
 
-__all__ = ["BlockedError", "Node", "Structure", "UnknownValue"]
+__all__ = ["BlockedError", "Call", "LostError", "Node", "Stopped", "Structure", "UnknownValue", "open_nodes"]
 
 _OPEN = frozenset({NodeStatus.PENDING, NodeStatus.RUNNING})
+_DONE = frozenset({NodeStatus.OK, NodeStatus.HIT})
 _NOTHING: Any = object()
 
 
@@ -42,6 +44,10 @@ class UnknownValue(BaseException):
         self.path = path
 
 
+class Stopped(BaseException):
+    """The body of a nested pipeline goes on although its run has been cancelled."""
+
+
 class BlockedError(Exception):
     """A node cannot give its value: it failed, was skipped, or is only planned."""
 
@@ -50,11 +56,37 @@ class BlockedError(Exception):
         self.node = node
 
 
+class LostError(Exception):
+    """The stored value of a node is damaged or gone; it has to be computed again."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node.path)
+        self.node = node
+
+
+class Call(NamedTuple):
+    """What a node is computed from: kept until it has ended.
+
+    ``scope`` is the scope of the context that the body was in.
+    """
+
+    static: Static
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    scope: str = ""
+
+
 class Node:
     """One call of a task in a run."""
 
     kind = "task"
     status = NodeStatus.PENDING
+    parent: Structure | None = None
+    after: tuple[str, ...] = ()
+    waits_for = 0
+    dependants: list[Node] | None = None
+    is_awaited = False
+    is_cached = False
     key: Fingerprint | None = None
     why = ""
     hit_of: RunId | None = None
@@ -68,7 +100,7 @@ class Node:
     error: BaseException | None = None
     info: Encoded | None = None
     store: Store | None = None
-    call: tuple[Static, tuple[Any, ...], Mapping[str, Any]] | None = None
+    call: Call | None = None
     shared: Any = _NOTHING
     problem = ""
     _loaded: Any = _NOTHING
@@ -93,12 +125,30 @@ class Node:
         self.shared = value
         self.problem = problem
 
-    def require(self) -> None:
-        """Wait; raise when there will be no value."""
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended, so that nobody knows its value."""
+        return self.status in _OPEN
+
+    def find_open(self, part: Part, found: dict[Node, None]) -> None:
+        """Add the nodes that have to end before that part of the value is known."""
         if self.status in _OPEN:
-            self.session.wait(self)
-        if self.status not in {NodeStatus.OK, NodeStatus.HIT}:
+            found[self] = None
+
+    def require(self) -> None:
+        """Raise when there is no value."""
+        if self.status not in _DONE:
             raise BlockedError(self)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its stored value is gone, and can be computed again."""
+        return (
+            self.call is not None
+            and self.info is not None
+            and self.store is not None
+            and not self.store.has(self.info.digest)
+        )
 
     # -- what an Output asks -----------------------------------------------------------------------------------------------------------
 
@@ -124,16 +174,35 @@ class Node:
         value = self._load_stored()
         return take_part(value, self._locate(part)) if part else value
 
-    def _load_stored(self) -> Any:
-        """Load the output; a hit whose value is lost after all runs."""
+    def refer(self, part: Part) -> Any:
+        """Return what travels to another process in place of a part of the value.
+
+        Raises:
+            NotPortableError: The value is in this process only.
+        """
+        if self.shared is not _NOTHING:
+            raise NotPortableError(f"the output of {self.path!r} cannot be stored: {self.problem}")
         assert self.info is not None
         assert self.store is not None
-        store = self.store
+        folder = str(self.store.objects.root) if self.store is not self.session.store else ""
+        return Reference(self.store.whole(self.info), self._locate(part), folder)
+
+    def _load_stored(self) -> Any:
+        """Load the output; a hit whose value is lost after all runs.
+
+        Raises:
+            LostError: It has to run, and this is not the thread to wait for that.
+        """
+        assert self.info is not None
+        assert self.store is not None
+        store, executor = self.store, self.session.executor
         try:
             return store.load(self.info.digest)
         except MissingValueError:
-            if self.call is None or self.session.executor is None:
+            if self.call is None or executor is None:
                 raise
+            if executor.is_parallel:
+                raise LostError(self) from None
             self.session.compute_again(self)
             if self.error is not None:
                 raise self.error from None
@@ -141,16 +210,17 @@ class Node:
 
     def value(self, part: Part) -> Any:
         """Return a part of the value, for the body of the pipeline; raise the error of the call when it failed."""
-        if self.status in _OPEN:
-            self.session.wait(self)
-        if self.status in _OPEN:
-            raise UnknownValue(self.path)
-        if self.error is not None:
-            self.session.handled(self)
-            raise self.error
-        if self.status not in {NodeStatus.OK, NodeStatus.HIT}:
-            raise TaskFailedError(f"{self.path!r} has no output: it is {self.status.value}", self.why)
-        return self._part_of_value(part)
+        while True:
+            self.session.look(self)
+            if self.error is not None:
+                self.session.raised(self.error)
+                raise self.error
+            if self.status not in _DONE:
+                raise TaskFailedError(f"{self.path!r} has no output: it is {self.status.value}", self.why)
+            try:
+                return self._part_of_value(part)
+            except LostError as lost:
+                self.session.compute_again(lost.node)
 
     def _part_of_value(self, part: Part) -> Any:
         if self._loaded is _NOTHING:
@@ -158,23 +228,26 @@ class Node:
         return take_part(self._loaded, self._locate(part))
 
     def _locate(self, part: Part) -> Part:
-        """Turn a name of ``Meta.outputs`` into the item of the tuple or dict that it names."""
+        """Turn a name of ``Meta.outputs``, or its number, into the item of the tuple or dict that it names."""
         names = type(self.task).__finestflow_meta__.outputs
-        if not names or not part or part[0][0] != "attribute" or part[0][1] not in names:
+        if not names or not part:
             return part
-        if self.info is not None and self.info.type == "dict":
-            return (("item", part[0][1]), *part[1:])
-        return (("item", names.index(part[0][1])), *part[1:])
+        kind, key = part[0]
+        is_dict = self.info is not None and self.info.type == "dict"
+        if kind == "attribute" and key in names:
+            return (("item", key if is_dict else names.index(key)), *part[1:])
+        if kind == "item" and is_dict and type(key) is int and -len(names) <= key < len(names):
+            return (("item", names[key]), *part[1:])
+        return part
 
     def children(self, part: Part) -> tuple[Any, ...] | None:
-        """Return the indexes of a tuple or list whose length is known without loading it."""
+        """Return the indexes of a tuple or list whose length is known without loading it: declared ones need not even be there."""
         if part:
             return None
-        if self.status in _OPEN:
-            self.session.wait(self)
-        if self.status in _OPEN:
-            count = _declared_length(self.task)
-            return None if count is None else tuple(range(count))
+        count = _declared_length(self.task)
+        if count is not None:
+            return tuple(range(count))
+        self.session.look(self)
         parts = self.info.parts if self.info is not None else None
         if parts and all(name == f"[{index}]" for index, name in enumerate(parts)):
             return tuple(range(len(parts)))
@@ -199,6 +272,8 @@ class Node:
         }
         if self.inputs:
             event["inputs"] = self.inputs
+        if self.after:
+            event["after"] = self.after
         if self.seconds:
             event["seconds"] = self.seconds
         if self.hit_of is not None:
@@ -228,15 +303,48 @@ class Node:
 
 
 class Structure(Node):
-    """One call of a pipeline inside another one: its result is whatever its body returned, with Outputs inside."""
+    """One call of a pipeline inside another one: its result is whatever its body returned, with Outputs inside.
+
+    Attributes:
+        has_returned: Whether the body has ended.
+        result: What it returned.
+        open_calls: How many of its calls have not ended.
+        has_skipped: Whether one of them was skipped.
+    """
 
     kind = "pipeline"
+    status = NodeStatus.RUNNING
+    began = 0.0
+    has_returned = False
     result: Any = None
+    open_calls = 0
+    has_skipped = False
 
     def __init__(self, path: str, session: Session, pipeline: Pipeline) -> None:
         super().__init__(
             path, type(pipeline).__finestflow_meta__.name or task_identity(type(pipeline)), session, pipeline
         )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the body still goes on; what it has called may take longer."""
+        return not self.has_returned
+
+    def find_open(self, part: Part, found: dict[Node, None]) -> None:
+        """Add itself while its body goes on, then what has not ended of that part of the result."""
+        if self.is_open:
+            found[self] = None
+        elif self.error is None:
+            try:
+                result = self.take(part)
+            except Exception:  # noqa: BLE001 - there is no such part; who asks for its value is told
+                return
+            open_nodes([result], found)
+
+    def require(self) -> None:
+        """Raise when the body has raised."""
+        if self.error is not None:
+            raise BlockedError(self)
 
     def take(self, part: Part) -> Any:
         """Return that part of the result: an Output where the body returned one, or else what is there."""
@@ -251,12 +359,24 @@ class Structure(Node):
         """Return a private copy of a part of the result, for a task."""
         return resolve(self.take(part), self.session.load)
 
+    def refer(self, part: Part) -> Any:
+        """Return what travels to another process in place of a part of the result."""
+        return resolve(self.take(part), self.session.refer)
+
     def value(self, part: Part) -> Any:
-        """Return a part of the result, every Output in it looked at."""
+        """Return a part of the result, every Output in it looked at; raise what the body raised."""
+        self.session.look(self)
+        if self.error is not None:
+            self.session.raised(self.error)
+            raise self.error
         return resolve(self.take(part))
 
     def children(self, part: Part) -> tuple[Any, ...] | None:
         """Return the indexes of a tuple or list."""
+        self.session.look(self)
+        if self.error is not None:
+            self.session.raised(self.error)
+            raise self.error
         value = self.take(part)
         if type(value) is Output:
             return handle_of(value).children(part_of(value))
@@ -269,6 +389,15 @@ class Structure(Node):
     def event(self, now: float) -> dict[str, Any]:
         """Return the event, marked as a pipeline's."""
         return {**super().event(now), "kind": "pipeline"}
+
+
+def open_nodes(values: Iterable[Any], found: dict[Node, None] | None = None) -> dict[Node, None]:
+    """Return the nodes that have to end before these values, with the Outputs in them, are known."""
+    found = {} if found is None else found
+    for value in values:
+        for output in iter_outputs(value):
+            handle_of(output).find_open(part_of(output), found)  # type: ignore[attr-defined]
+    return found
 
 
 def _declared_length(task: Task) -> int | None:

@@ -10,13 +10,13 @@ import contextlib
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finestflow.body import BodyFrame, running
-from finestflow.cache.fingerprint import task_identity
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Clock, Performer
@@ -37,7 +37,7 @@ from finestflow.pipeline.output import Output, handle_of, part_of, resolve
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
 from finestflow.session import Session
-from finestflow.target import sources_of, target_of
+from finestflow.target import place_of, sources_of, target_of
 from finestflow.telling import Telling, format_traceback, named_outputs, one_line, shown_result
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ class Runner:
         environment: What ``read_environment`` found; asked for once a run.
         root: The repository's root, or the folder of the process.
         warn: Says something to the person at the terminal, once a text.
+        sample: Opens what tells, while a run goes, what it uses of the machine.
     """
 
     def __init__(
@@ -186,7 +187,9 @@ class Runner:
         environment: Callable[[], Mapping[str, Any]],
         root: Path,
         warn: Callable[[str], None],
+        sample: Callable[[Callable[[dict[str, Any]], None]], AbstractContextManager[object]] = contextlib.nullcontext,
     ) -> None:
+        self._sample = sample
         self._store = store
         self._fingerprinter = fingerprinter
         self._clock = clock
@@ -210,7 +213,8 @@ class Runner:
         try:
             if live is not None:
                 self._take_snapshot(request, tracking, live, telling)
-            finished = self._execute(request, telling, tracking)
+            with self._sample(telling.emit):
+                finished = self._execute(request, telling, tracking)
         except BaseException:
             if live is not None:
                 live.close()
@@ -247,7 +251,7 @@ class Runner:
             "argv": list(request.argv),
             "sources": sources_of(pipeline),
             "params": flat_params(pipeline),
-            "description": dump_task(pipeline, task_identity, self._put),
+            "description": dump_task(pipeline, lambda thing: place_of(thing, self._root), self._put),
             "inputs": inputs,
             "input_digests": digests,
             "environment": self._environment(),
@@ -338,15 +342,24 @@ class Runner:
         return SequentialExecutor(self._performer)
 
     def _run_body(self, request: RunRequest, session: Session, finished: Finished) -> None:
-        with running(BodyFrame(session, request.pipeline)):
-            try:
+        frame = BodyFrame(session, request.pipeline)
+        try:
+            with running(frame):
                 finished.result = request.pipeline.body(*request.args, **request.kwargs)
-                if request.pipeline.__finestflow_meta__.return_all:
-                    finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
-            except UnknownValue as unknown:
-                finished.unknown = unknown.path
-            except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is recorded, and handed on
+            frame.go_on()
+        except UnknownValue as unknown:
+            finished.unknown = unknown.path
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is recorded, and handed on
+            finished.error = error
+        if not isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
+            try:
+                session.finish(finished.error)
+            except (KeyboardInterrupt, SystemExit) as error:
                 finished.error = error
+        if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
+            session.stop()
+        elif request.pipeline.__finestflow_meta__.return_all and finished.error is None:
+            finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
         if finished.error is None:
             broken = session.failure or _broken_part(finished.result)
             finished.error = broken.error if broken is not None else None
@@ -358,10 +371,6 @@ class Runner:
         status = RunStatus.OK if error is None else RunStatus.FAILED
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             status = RunStatus.CANCELLED
-            for node in session.nodes.values():
-                if node.status is NodeStatus.RUNNING:
-                    node.status = NodeStatus.CANCELLED
-                    telling.emit(node.event(self._clock.time()), lazy=True)
         for pattern in _unmatched(request.options.forced, session.nodes):
             self._warn(f"no node matches {pattern!r}, which was to be forced")
         reproduction = request.judge(telling.state.run) if request.judge is not None else {}

@@ -1,30 +1,35 @@
 """What the calls in the body of a pipeline become: nodes, hits, jobs, Outputs.
 
-Owns the nodes of one run while it goes: their paths, inputs, keys, states and values. Invariant: a hit loads no value and initialises no
-task; a value is loaded when somebody looks at it. ``runner`` opens a session a run, and one without an executor to plan.
+Owns the nodes of one run while it goes: their inputs, keys, states and values. Invariants: a hit loads no value and initialises no task; a call
+goes on as soon as its inputs have ended, whoever finds that out; after a failure nothing new starts until the body has seen it. ``runner`` opens
+a session a run, and one without an executor to plan.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextvars import copy_context
 from fnmatch import fnmatchcase
+from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from blake3 import blake3
-
-from finestflow.cache.store import Entry
-from finestflow.errors import FinestflowError
-from finestflow.executor.protocol import Effects, Executor, Job, Outcome
+from finestflow.cache.codec import MissingValueError
+from finestflow.executor.protocol import Executor, Job, Outcome
+from finestflow.inputs import read_inputs, tokens_of
 from finestflow.lookup import Lookup, Static, compose_key, seed_of
-from finestflow.model import Digest, NodeStatus, RunId
-from finestflow.node import BlockedError, Node, Structure
-from finestflow.pipeline.output import Output, handle_of, holds_output, part_of, part_text
+from finestflow.model import NodeStatus, RunId
+from finestflow.node import Call, LostError, Node, Stopped, Structure, UnknownValue, open_nodes
+from finestflow.pipeline.call import FRAME
+from finestflow.pipeline.output import Output, handle_of, iter_outputs, part_of
+from finestflow.results import Results
+from finestflow.schedule import Schedule
 
 if TYPE_CHECKING:
     from finestflow.cache.claims import Claims
+    from finestflow.cache.store import Entry
     from finestflow.executor.perform import Clock
+    from finestflow.pace import Row
     from finestflow.pipeline.context import Context
     from finestflow.pipeline.task import Task
 
@@ -32,12 +37,12 @@ __all__ = ["Session"]
 
 _LONGEST_WAIT = 86_400.0
 """Seconds to wait for another run that computes the same key; a claim ends with its owner, so this is no risk of hanging."""
-
-_dump_effects = json.JSONEncoder(separators=(",", ":")).encode
-_NOTHING_TO_REPLAY = '{"about"'
-"""How the effects of a call begin that did nothing but return: what is replayed comes first."""
-
-Inputs = list[tuple[str, Any]]
+_FIRST_LOOK, _LAST_LOOK = 0.01, 0.2
+"""Seconds until a parallel run asks again whether another run has computed a key: at first, and at most."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
+"""Seconds before a failed call is tried again, on average: the first time, and at most."""
+_MAX_THREADS = 64
+"""So many bodies of nested pipelines go on at a time; more run in the thread of their caller."""
 
 
 class Session:
@@ -47,7 +52,7 @@ class Session:
         run_id: Identity of the run.
         lookup: Keys and entries.
         executor: Runs what is no hit; None plans only.
-        emit: Takes events; ``lazy`` ones may be written later.
+        emit: Takes events from any thread; ``lazy`` ones may be written later.
         clock: Where the time comes from.
         context: The run's shared context.
         claims: Which keys other runs are computing; None when nobody else can be.
@@ -84,115 +89,106 @@ class Session:
         self.clock = clock
         self.context = context
         self.nodes: dict[str, Node] = {}
-        self.failure: Node | None = None
+        self.is_parallel = executor is not None and executor.is_parallel
+        self._schedule = Schedule(self._advance, is_parallel=self.is_parallel)
+        self._lock = self._schedule.lock
+        self._failures: dict[Node, None] = {}
+        self._computing: dict[str, Node] = {}
+        self._threads = 0
+        self._body_error: BaseException | None = None
+        self._is_stopped = False
         self._claims = claims
         self._is_alone = is_alone
         self._use_cache = use_cache
         self._forced = tuple(forced)
         self._keep_going = keep_going
-        self._blank = blank
         self._warn = warn or (lambda _: None)
-        self.files: dict[str, str] = {}
+        self._results = Results(run_id, lookup, blank, self._warn)
         self._described: set[str] = set()
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Files of the project that calls opened, with the digest of each."""
+        return self._results.files
 
     # -- one call ----------------------------------------------------------------------------------------------------------------------
 
-    def call_task(self, path: str, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Output:
-        """Make a call a node: a hit, a job, or skipped."""
-        static = self.lookup.static_of(task)
-        node = Node(path, static.identity, self, task)
-        self.nodes[path] = node
-        given = _named(static, args, kwargs)
-        tokens, problem, blocked = self._inputs_of(node, given)
-        if blocked is not None:
-            self._block(node, blocked)
-        elif self.failure is not None and not self._keep_going:
-            self._skip(node, f"not started: {self.failure.path!r} failed", self.failure)
-        else:
-            self._serve(node, static, tokens, static.problem or problem, args, kwargs)
-        return Output(node)
-
-    def _inputs_of(self, node: Node, given: Inputs) -> tuple[list[tuple[str, str]], str, Node | None]:
-        """Return the tokens of the inputs, why they cannot be part of a key, and a node that failed or is unknown."""
-        tokens: list[tuple[str, str]] = []
-        problem = ""
-        for name, value in given:
-            try:
-                tokens.append((name, self._token(node, name, value)))
-            except BlockedError as error:
-                return tokens, problem, error.node
-            except FinestflowError as error:
-                problem = problem or f"input {name!r} cannot be digested: {error}"
-                tokens.append((name, ""))
-        return tokens, problem, None
-
-    def _token(self, node: Node, name: str, value: Any) -> str:
-        """Return the token of one input, and note where it came from."""
-        if type(value) is Output:
-            handle, part = handle_of(value), part_of(value)
-            if type(handle) is Structure:
-                return self._token(node, name, handle.take(part))
-            origin: Node = handle  # type: ignore[assignment]
-            if origin.info is None:
-                origin.require()
-            digest, token = origin.token(part)
-            node.inputs[name] = {"digest": digest, "from": origin.path + part_text(part) if part else origin.path}
-            if token != digest:
-                node.tokens = {**node.tokens, name: token}
-            if digest is None:
-                raise FinestflowError(f"the output of {origin.path!r} is shared: {origin.problem}")
-            return token
-        if holds_output(value):
-            return self._container_token(node, name, value)
-        digest, token = self.lookup.value_token(value)
-        node.inputs[name] = (
-            {"digest": digest, "preview": repr(value)[:80]} if type(value) in _SHOWN else {"digest": digest}
-        )
-        if token != digest:
-            node.tokens = {**node.tokens, name: token}
-        return token
-
-    def _container_token(self, node: Node, name: str, value: Any) -> str:
-        """Return the token of a list, tuple, dict or dataclass that holds Outputs: of its shape and its items."""
-        if isinstance(value, dict):
-            items = [(f"{name}[{key!r}]", value[key]) for key in sorted(value, key=repr)]  # their order does not count
-        elif isinstance(value, (list, tuple)):
-            items = [(f"{name}[{index}]", item) for index, item in enumerate(value)]
-        else:
-            items = [(f"{name}.{field}", getattr(value, field)) for field in type(value).__dataclass_fields__]
-        hasher = blake3(f"{type(value).__module__}.{type(value).__qualname__}".encode())
-        for label, item in items:
-            hasher.update(f"|{len(label) - len(name)}:{label[len(name) :]}={self._token(node, label, item)}".encode())
-        return hasher.hexdigest()
-
-    def _serve(
+    def call_task(
         self,
-        node: Node,
-        static: Static,
-        tokens: list[tuple[str, str]],
-        problem: str,
+        path: str,
+        task: Task,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-    ) -> None:
+        scope: str = "",
+        parent: Structure | None = None,
+        after: tuple[str, ...] = (),
+    ) -> Output:
+        """Make a call a node: a hit, a job, or one that waits for its inputs.
+
+        Args:
+            path: Path of the node.
+            task: What is called.
+            args: Positional inputs.
+            kwargs: Inputs by name.
+            scope: Scope of the context that the body is in.
+            parent: The nested pipeline that calls.
+            after: Paths of nodes that the body has looked at since its last call.
+        """
+        with self._lock:
+            if self._is_stopped:
+                raise Stopped
+            static = self.lookup.static_of(task)
+            node = Node(path, static.identity, self, task)
+            node.call = Call(static, args, kwargs, scope)
+            if parent is not None:
+                node.parent = parent
+                parent.open_calls += 1
+            if after:
+                node.after = after
+            self.nodes[path] = node
+            self._advance(node)
+        if self._schedule.has_work:
+            self._schedule.work()
+        return Output(node)
+
+    def _advance(self, node: Node) -> None:
+        """Take a call as far as it can go now."""
+        call = node.call
+        if call is None or node.status is not NodeStatus.PENDING:
+            return
+        if self.is_parallel or self._schedule.held:
+            origins = open_nodes((*call.args, *call.kwargs.values()))
+            if origins:
+                self._schedule.defer(node, origins)
+                return
+        try:
+            tokens, problem, obstacle = read_inputs(node, call, self.lookup)
+        except LostError as lost:
+            self._recompute(lost.node)
+            self._schedule.defer(node, (lost.node,))
+            return
+        if obstacle is not None:
+            self._block(node, obstacle)
+        elif self._is_halted:
+            self._schedule.hold(node)
+        else:
+            self._serve(node, call, tokens, call.static.problem or problem)
+
+    def _serve(self, node: Node, call: Call, tokens: list[tuple[str, str]], problem: str) -> None:
         """Answer a call whose inputs are known: from the cache, or by running it."""
-        key = compose_key(static, tokens)
-        node.key = key
+        static = call.static
+        node.key = compose_key(static, tokens)
         node.store = static.store
         why = self._reason_to_run(node, static, problem)
         if why is None:
-            if node.info is not None and node.info.data is None:  # not in memory: it may turn out to be lost
-                node.call = (static, args, kwargs)
             return
         node.why = why
         if self.executor is None:
-            node.status = NodeStatus.PENDING
             self._tell(node, static)
             return
-        is_cached = self._use_cache and not problem
-        if is_cached and self._claims is not None and not self._claims.take(key) and self._wait_for_other(node, static):
-            node.call = (static, args, kwargs)
-            return
-        self._run(node, static, args, kwargs, is_cached=is_cached)
+        node.is_cached = self._use_cache and not problem
+        if not node.is_cached or self._take_claim(node, static):
+            self._run(node)
 
     def _reason_to_run(self, node: Node, static: Static, problem: str) -> str | None:
         """Return why a call has to run; None when it was a hit and is served."""
@@ -206,74 +202,116 @@ class Session:
             return "forced"
         verdict = self.lookup.find(node.key, self.context, static.store)  # type: ignore[arg-type]
         if verdict.entry is None:
-            return verdict.why or self.lookup.explain_miss(node.path, static, _tokens_of(node))
+            return verdict.why or self.lookup.explain_miss(node.path, static, tokens_of(node))
         self._hit(node, static, verdict.entry)
         return None
 
-    def _wait_for_other(self, node: Node, static: Static) -> bool:
-        """Wait while another run computes the same key; return whether its result serves."""
+    # -- who computes a key ------------------------------------------------------------------------------------------------------------
+
+    def _take_claim(self, node: Node, static: Static) -> bool:
+        """Return whether this call is the one to compute its key; else it goes on when the key has been computed."""
+        key = node.key
+        assert key is not None
+        if self.is_parallel:
+            other = self._computing.get(key)
+            if other is not None and other is not node and other.is_open and node.why != "forced":
+                self._schedule.defer(node, (other,))
+                return False
+            self._computing[key] = node
+        if self._claims is None or self._claims.take(key):
+            return True
         self.emit({"e": "note", "node": node.path, "text": "waiting: another run is computing this"})
-        assert self._claims is not None
-        self._claims.take(node.key, wait=_LONGEST_WAIT)  # type: ignore[arg-type]
+        if self.is_parallel:
+            self._look_later(node, _FIRST_LOOK)
+            return False
+        self._claims.take(key, wait=_LONGEST_WAIT)
+        return not self._is_computed(node, static)
+
+    def _is_computed(self, node: Node, static: Static) -> bool:
+        """Return whether another run has computed a key that is now claimed; if so it is a hit."""
         verdict = self.lookup.find(node.key, self.context, static.store, fresh=True)  # type: ignore[arg-type]
         if verdict.entry is None:
             return False
-        self._claims.release(node.key)  # type: ignore[arg-type]
+        self._claims.release(node.key)  # type: ignore[union-attr, arg-type]
         self._hit(node, static, verdict.entry)
         return True
 
+    def _look_later(self, node: Node, pause: float) -> None:
+        look = partial(self._look_again, node, min(2 * pause, _LAST_LOOK))
+        self._schedule.begin_work(partial(self.executor.later, pause, look))  # type: ignore[union-attr]
+
+    def _look_again(self, node: Node, pause: float) -> None:
+        """Ask once more whether another run has computed a key."""
+        with self._lock:
+            self._schedule.end_work()
+            call = node.call
+            if self._is_stopped or call is None:
+                return
+            if self._is_halted:
+                self._schedule.hold(node)
+            elif not self._claims.take(node.key):  # type: ignore[union-attr, arg-type]
+                self._look_later(node, pause)
+            elif not self._is_computed(node, call.static):
+                self._run(node)
+        self._schedule.work()
+
     # -- hits --------------------------------------------------------------------------------------------------------------------------
 
-    def _hit(self, node: Node, static: Static, entry: Any) -> None:
+    def _hit(self, node: Node, static: Static, entry: Entry) -> None:
         node.status = NodeStatus.HIT
         node.info = static.store.info(entry.value)
-        node.hit_of = entry.run
+        node.hit_of = RunId(entry.run)
         node.why = "same code, params and inputs"
         node.saved = entry.seconds
         if entry.observed:
-            self._note_files(entry.observed)
+            self._results.note_files(entry.observed)
         node.notes = static.notes
-        if entry.effects.startswith(_NOTHING_TO_REPLAY):
-            self._tell(node, static)
-            return
-        effects = json.loads(entry.effects)
-        self._replay(node, effects)
-        self._tell(node, static, log=effects.get("log"))
+        effects = self._results.effects_of(entry)
+        if effects:
+            self._replay(node, effects)
+        self._end(node, static, log=effects.get("log"))
 
     def _replay(self, node: Node, effects: Mapping[str, Any]) -> None:
-        for name, value, step in effects.get("metrics", ()):
-            self.emit(
-                {"e": "metric", "node": node.path, "name": name, "value": value, "step": step, "t": self.clock.time()},
-                lazy=True,
-            )
+        now = self.clock.time()
+        if rows := [(name, value, step, now) for name, value, step in effects.get("metrics", ())]:
+            self.metrics(node.path, rows)
         for name, digest in effects.get("context", {}).items():
             self.context.replay(name, self.store.load(digest))
 
     def compute_again(self, node: Node) -> None:
-        """Run a call whose hit turns out to have lost its value."""
-        assert node.call is not None
-        static, args, kwargs = node.call
-        node.why = "its stored output was damaged or removed"
-        node.hit_of = None
-        self._run(node, static, args, kwargs, is_cached=True)
-        self.wait(node)
+        """Run a call whose hit turns out to have lost its value, and wait for it."""
+        with self._lock:
+            self._recompute(node)
+        self._schedule.work(is_nested=True)
+        self._schedule.wait(node, self._check)
+
+    def _recompute(self, node: Node) -> None:
+        if node.status is NodeStatus.HIT:
+            node.why = "its stored output was damaged or removed"
+            node.hit_of = None
+            node.is_cached = True
+            if node.parent is not None:
+                node.parent.open_calls += 1
+            self._run(node)
 
     # -- misses ------------------------------------------------------------------------------------------------------------------------
 
-    def _run(
-        self, node: Node, static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_cached: bool
-    ) -> None:
+    def _run(self, node: Node) -> None:
+        """Have a call computed."""
         assert self.executor is not None
-        context = self.context.view()
-        node.status = NodeStatus.RUNNING
-        key: str = node.key or ""
-        node.seed = seed_of(self.lookup.seed, key)
+        call, task = node.call, node.task
+        assert call is not None
+        static = call.static
+        node.status = NodeStatus.PENDING
+        node.seed = seed_of(self.lookup.seed, node.key or "")
+        context = self.context.view(call.scope)
+        meta = type(task).__finestflow_meta__
         job = Job(
             path=node.path,
-            task=node.task,
+            task=task,
             warm_key=static.warm_key,
-            args=args,
-            kwargs=kwargs,
+            args=call.args,
+            kwargs=call.kwargs,
             load=self.load,
             refer=self.refer,
             encode=static.store.encode,
@@ -281,145 +319,315 @@ class Session:
             setup_seed=seed_of(self.lookup.seed, static.warm_key),
             context=context,
             sink=self,
-            start=lambda: True,
+            start=partial(self._start, node),
+            store=str(static.store.objects.root) if static.store is not self.store else "",
+            timeout=meta.timeout,
         )
-        meta = type(node.task).__finestflow_meta__
-        if meta.timeout is not None:
+        if meta.timeout is not None and not self.is_parallel:
             node.notes += (f"Meta.timeout is not kept by the {self.executor.name} executor",)
-        self.submit(_Tries(self, node, static, job, 1 + meta.retries, is_cached))
+        self._schedule.begin_work(partial(self.executor.submit, job, partial(self._finish, node, context)))
 
-    def submit(self, tries: _Tries) -> None:
-        """Try a call, for the first time or again."""
-        node = tries.node
-        self.emit({"e": "start", "path": node.path, "task": node.identity, "key": node.key, "t": self.clock.time()})
-        self.executor.submit(tries.job, tries.done)  # type: ignore[union-attr]
+    def _start(self, node: Node) -> bool:
+        """Take note that a call begins; False when it is not to: then it is held, and asked for again later."""
+        with self._lock:
+            if self._is_stopped:
+                return False
+            if self._is_halted:
+                self._schedule.hold(node)
+                self._schedule.end_work()
+                return False
+            node.status = NodeStatus.RUNNING
+            self.emit({"e": "start", "path": node.path, "task": node.identity, "key": node.key, "t": self.clock.time()})
+            return True
 
-    def finish(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
-        """Take what came of a call after its last try."""
+    def _finish(self, node: Node, context: Context, outcome: Outcome) -> None:
+        """Take what came of a call."""
+        with self._lock:
+            if self._is_stopped:
+                return
+            self._schedule.end_work()
+            error = outcome.error
+            if error is not None and self._is_recovered(node, error):
+                pass
+            elif error is not None and len(node.attempts) < type(node.task).__finestflow_meta__.retries:
+                node.attempts = (*node.attempts, _attempt(outcome))
+                self._try_again(node)
+            else:
+                self._take(node, context, outcome)
+        self._schedule.work()
+
+    def _try_again(self, node: Node) -> None:
+        node.status = NodeStatus.PENDING
+        assert self.executor is not None
+        pause = _pause_before(len(node.attempts), node.seed or 0)
+        self._schedule.begin_work(partial(self.executor.later, pause, partial(self._run_again, node)))
+
+    def _run_again(self, node: Node) -> None:
+        with self._lock:
+            self._schedule.end_work()
+            if not self._is_stopped:
+                self._run(node)
+        self._schedule.work()
+
+    def _is_recovered(self, node: Node, error: BaseException) -> bool:
+        """Whether a call failed because stored inputs are lost, and will go on when they have been computed again."""
+        call = node.call
+        if call is None or not isinstance(error, (LostError, MissingValueError)):
+            return False
+        origins = {handle_of(output) for value in (*call.args, *call.kwargs.values()) for output in iter_outputs(value)}
+        lost = [origin for origin in origins if isinstance(origin, Node) and origin.is_lost]
+        for origin in lost:
+            self._recompute(origin)
+        if lost:
+            node.status = NodeStatus.PENDING
+            self._schedule.defer(node, lost)
+        return bool(lost)
+
+    def _take(self, node: Node, context: Context, outcome: Outcome) -> None:
+        """Take the outcome of the last try."""
+        call = node.call
+        assert call is not None
         node.seconds = outcome.seconds
         node.started = outcome.started
-        node.notes += (*static.notes, *outcome.notes)
+        node.notes += (*call.static.notes, *outcome.notes)
+        if node.attempts:
+            node.attempts = (*node.attempts, _attempt(outcome))
         if outcome.error is not None:
-            self._fail(node, static, outcome)
+            self._fail(node, outcome.error, call.static)
         else:
             node.status = NodeStatus.OK
-            if node.attempts:
-                node.attempts = (*node.attempts, _attempt(outcome))
-            self._keep(node, static, outcome, context, is_cached=is_cached)
-            self._tell(node, static)
-        if is_cached and self._claims is not None:
+            if self.is_parallel:
+                for name, value in outcome.effects.context.items():
+                    self.context.replay(name, value)
+            self._results.keep(node, call.static, outcome, context)
+            self._end(node, call.static)
+
+    def _end(self, node: Node, static: Static | None, log: str | None = None) -> None:
+        """Tell that a call has ended, give back what it held, and let go on what waits for it."""
+        if self.is_parallel and node.key is not None and self._computing.get(node.key) is node:
+            del self._computing[node.key]
+        if self._claims is not None and node.is_cached and node.status is not NodeStatus.HIT:
             if self._is_alone():
                 self._claims.release(node.key)  # type: ignore[arg-type]
             else:
                 self.store.release_when_written(self._claims, node.key)  # type: ignore[arg-type]
+        self._tell(node, static, log)
+        info = node.info
+        if node.status is not NodeStatus.HIT or (info is not None and info.data is not None):
+            node.call = None  # only a hit whose value may turn out to be lost is ever computed again
+        self._schedule.ended(node)
+        parent = node.parent
+        if parent is not None:
+            parent.open_calls -= 1
+            parent.has_skipped |= node.status is NodeStatus.SKIPPED
+            if not parent.open_calls:
+                self._complete(parent)
 
-    def _keep(self, node: Node, static: Static, outcome: Outcome, context: Context, *, is_cached: bool) -> None:
-        """Store the output, and the entry when the call may be cached."""
-        encoded = outcome.encoded
-        if encoded is None:
-            node.set_shared(outcome.shared, outcome.problem)
-            node.notes += (f"not cached: the output cannot be stored: {outcome.problem}",)
-            self._warn(f"task {node.path!r} is not cached: its output cannot be stored: {outcome.problem}")
-            return
-        static.store.add_value(encoded)
-        node.info = encoded
-        if not is_cached:
-            return
-        if context.is_hidden:
-            node.notes += ("not cached: it read a context value that another task of this run wrote",)
-            return
+    # -- nested pipelines --------------------------------------------------------------------------------------------------------------
+
+    def open_body(self, node: Structure, body: Callable[[], None]) -> None:
+        """Take up a nested pipeline and run its body: in a thread of its own where calls run in parallel."""
+        with self._lock:
+            if self._is_stopped:
+                raise Stopped
+            if node.parent is not None:
+                node.parent.open_calls += 1
+            self.nodes[node.path] = node
+            node.began = self.clock.monotonic()
+            self.emit(
+                {"e": "start", "path": node.path, "task": node.identity, "kind": node.kind, "t": self.clock.time()},
+                lazy=True,
+            )
+            has_thread = self.is_parallel and self._threads < _MAX_THREADS
+            if has_thread:
+                self._threads += 1
+                target = partial(copy_context().run, self._run_body, node, body)
+                self._schedule.begin_work(Thread(target=target, name=f"finestflow {node.path}", daemon=True).start)
+        if has_thread:
+            self._schedule.work()
+        else:
+            body()
+
+    def _run_body(self, node: Structure, body: Callable[[], None]) -> None:
+        """Run a body in a thread of its own; whatever it raises is known to the run."""
         try:
-            observed = self.lookup.observed(node.key, context, outcome)  # type: ignore[arg-type]
-            effects = self._effects(node, static, outcome.effects)
-        except FinestflowError as error:
-            node.notes += (f"not cached: {error}",)
-            self._warn(f"task {node.path!r} is not cached: {error}")
+            body()
+        except Stopped:
             return
-        self._note_files(observed)
-        static.store.add_entry(Entry(node.key, observed, encoded.digest, self.run_id, outcome.seconds, effects))  # type: ignore[arg-type]
+        except BaseException as error:  # noqa: BLE001 - a thread that just ends would be waited for in vain
+            self.close_body(node, error)
+        with self._lock:
+            self._threads -= 1
+            self._schedule.end_work()
+        self._schedule.work()
 
-    def _note_files(self, observed: Iterable[tuple[str, str]]) -> None:
-        self.files.update((name[5:], token) for name, token in observed if name.startswith("file:"))
+    def close_body(self, node: Structure, error: BaseException | None, seen: Collection[BaseException] = ()) -> None:
+        """Take what became of a body: its error stays in its Output.
 
-    def _effects(self, node: Node, static: Static, effects: Effects) -> str:
-        kept: dict[str, Any] = {}
-        if effects.metrics:
-            kept["metrics"] = effects.metrics
-        if effects.text:
-            kept["log"] = self._put(self._blank("".join(effects.text)))
-        if effects.context:
-            kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
-        kept["about"] = self.lookup.describe(static)
-        if node.inputs:
-            kept["in"] = _tokens_of(node)
-        if node.tokens:
-            kept["classes"] = self.lookup.describe_classes(node.tokens.values())
-        return _dump_effects(kept)
+        Args:
+            node: The nested pipeline.
+            error: What its body raised.
+            seen: Errors of its calls that it looked at and did not get over; its own error stands for them.
+        """
+        with self._lock:
+            if self._is_stopped:
+                raise Stopped
+            node.has_returned = True
+            if error is not None:
+                node.error = error
+                self._forget(seen)
+                self._failures[node] = None
+                self._schedule.wake()
+            self._schedule.ended(node)
+            if not node.open_calls or self.executor is None:
+                self._complete(node)
+        self._schedule.work()
 
-    def _put(self, value: Any) -> Digest:
-        encoded = self.store.encode(value)
-        self.store.add_value(encoded)
-        return Digest(encoded.digest)
+    def _complete(self, node: Structure) -> None:
+        """Tell how a nested pipeline stands when its body and all its calls have ended."""
+        if not node.has_returned:
+            return
+        below = next((each for each in self._failures if each.path.startswith(node.path + "/")), None)
+        if node.error is not None or below is not None:
+            node.status = NodeStatus.FAILED
+            node.why = f"{below.path!r} failed" if below is not None else ""
+        else:
+            node.status = NodeStatus.SKIPPED if node.has_skipped and self._is_halted else NodeStatus.OK
+        node.seconds = self.clock.monotonic() - node.began
+        self._end(node, None)
 
     # -- failures ----------------------------------------------------------------------------------------------------------------------
 
-    def _fail(self, node: Node, static: Static, outcome: Outcome) -> None:
-        error = outcome.error
-        assert error is not None
+    @property
+    def _is_halted(self) -> bool:
+        """Whether nothing new may start."""
+        return (bool(self._failures) or self._body_error is not None) and not self._keep_going
+
+    @property
+    def failure(self) -> Node | None:
+        """The failure that the run ends with: of those that no body got over, the first in the order of calls."""
+        if len(self._failures) < 2:
+            return next(iter(self._failures), None)
+        places = {path: place for place, path in enumerate(self.nodes)}
+
+        def order(node: Node) -> list[int]:
+            names = node.path.split("/")
+            return [places["/".join(names[:depth])] for depth in range(1, len(names) + 1)]
+
+        return min(self._failures, key=order)
+
+    def _fail(self, node: Node, error: BaseException, static: Static) -> None:
         node.status = NodeStatus.FAILED
         node.error = error
-        if node.attempts:
-            node.attempts = (*node.attempts, _attempt(outcome))
         error.add_note(f"finestflow: task {node.path!r} failed; see: finestflow logs {self.run_id}:{node.path}")
-        self.failure = self.failure or node
-        self._tell(node, static)
+        self._failures[node] = None
+        self._schedule.wake()
+        self._end(node, static)
 
-    def _skip(self, node: Node, why: str, cause: Node) -> None:
-        node.status = NodeStatus.SKIPPED
-        node.why = why
-        node.error = cause.error
-        self._tell(node, None)
-
-    def _block(self, node: Node, cause: Node) -> None:
-        if cause.status is NodeStatus.PENDING:
-            node.status = NodeStatus.PENDING
-            node.why = f"waits for {cause.path!r}, which has to run"
+    def _block(self, node: Node, obstacle: Node | Exception) -> None:
+        """Take note that a call cannot be made: an input is not there, or in a plan not known."""
+        if isinstance(obstacle, Exception):
+            assert node.call is not None
+            self._fail(node, obstacle, node.call.static)
+        elif obstacle.is_open:
+            node.why = f"waits for {obstacle.path!r}, which has to run"
             self._tell(node, None)
         else:
-            self._skip(node, f"skipped: {cause.path!r} {cause.status.value}", cause)
+            self._skip(node, f"skipped: {obstacle.path!r} {obstacle.status.value}", obstacle.error)
 
-    def status_below(self, node: Node) -> NodeStatus:
-        """Return how a nested pipeline stands whose body has ended."""
-        failure = self.failure
-        if failure is not None and failure.path.startswith(node.path + "/"):
-            node.error = failure.error
-            return NodeStatus.FAILED
-        if failure is not None and not self._keep_going:
-            node.error = failure.error
-            node.why = f"not started: {failure.path!r} failed"
-            return NodeStatus.SKIPPED
-        return NodeStatus.OK
+    def _skip(self, node: Node, why: str, error: BaseException | None) -> None:
+        node.status = NodeStatus.SKIPPED
+        node.why = why
+        node.error = error
+        self._end(node, None)
 
-    def handled(self, node: Node) -> None:
-        """Take note that the body has seen an error: when it goes on, the failure was its business."""
-        if self.failure is not None and (self.failure is node or self.failure.error is node.error):
-            self.failure = None
+    def raised(self, error: BaseException) -> None:
+        """Take note that a body is shown the error of a call; whether it gets over that is known when it goes on."""
+        frame = FRAME.get()
+        if frame is not None:
+            frame.raised(error)
+
+    def forgive(self, errors: Collection[BaseException]) -> None:
+        """Take note that a body went on after these errors: they were its business, and what was held may start."""
+        with self._lock:
+            self._forget(errors)
+            if not self._is_halted:
+                self._schedule.release()
+        self._schedule.work()
+
+    def _forget(self, errors: Collection[BaseException]) -> None:
+        for node in [each for each in self._failures if any(each.error is error for error in errors)]:
+            del self._failures[node]
+
+    # -- waiting -----------------------------------------------------------------------------------------------------------------------
+
+    def look(self, node: Node) -> None:
+        """Return when a node has ended that a body looks at.
+
+        Raises:
+            UnknownValue: In a plan it never does.
+        """
+        frame = FRAME.get()
+        if frame is not None:
+            frame.look(node.path)
+        if node.is_open:
+            if self.executor is None:
+                raise UnknownValue(node.path)
+            self._schedule.wait(node, self._check)
+
+    def _check(self, node: Node) -> None:
+        """Raise when a node will not end, as nothing new may start."""
+        if self._is_stopped:
+            raise Stopped
+        if self._is_halted and node.status is NodeStatus.PENDING:
+            failure = self.failure
+            error = failure.error if failure is not None else self._body_error
+            assert error is not None
+            self.raised(error)
+            raise error
+
+    def finish(self, error: BaseException | None) -> None:
+        """Return when all calls have ended: what has begun is finished, what may not start is skipped.
+
+        Args:
+            error: What the body of the outermost pipeline raised.
+        """
+        self._body_error = error
+        self._schedule.join()
+        with self._lock:
+            failure = self.failure
+            held = list(self._schedule.held)
+            self._schedule.held.clear()
+            for node in held:
+                if failure is not None:
+                    self._skip(node, f"not started: {failure.path!r} failed", failure.error)
+                else:
+                    self._skip(node, f"not started: the pipeline raised {type(error).__name__}", error)
+        self._schedule.work()
+
+    def stop(self) -> None:
+        """Let nothing go on: what has not ended is cancelled, and what still comes in is ignored."""
+        with self._lock:
+            self._is_stopped = True
+            for node in self.nodes.values():
+                if node.status in {NodeStatus.PENDING, NodeStatus.RUNNING}:
+                    node.status = NodeStatus.CANCELLED
+                    self.emit(node.event(self.clock.time()), lazy=True)
+            self._schedule.wake()
 
     # -- values ------------------------------------------------------------------------------------------------------------------------
-
-    def wait(self, node: Node) -> None:
-        """Return when a node has its result."""
-        if self.executor is not None and node.status in {NodeStatus.PENDING, NodeStatus.RUNNING}:
-            message = "a sequential run has no open node"
-            raise AssertionError(message)
-
-    def refer(self, output: Output) -> Any:
-        """Return what travels to another process in place of an Output."""
-        raise NotImplementedError
 
     def load(self, output: Output) -> Any:
         """Return a private copy of what an Output stands for, for a task."""
         return handle_of(output).load(part_of(output))  # type: ignore[attr-defined]
+
+    def refer(self, output: Output) -> Any:
+        """Return what travels to another process in place of an Output.
+
+        Raises:
+            NotPortableError: Its value is in this process only.
+        """
+        return handle_of(output).refer(part_of(output))  # type: ignore[attr-defined]
 
     # -- telling -----------------------------------------------------------------------------------------------------------------------
 
@@ -437,15 +645,13 @@ class Session:
             event["log"] = log
         self.emit(event, lazy=node.status not in _TOLD_AT_ONCE)
 
-    def metric(self, path: str, name: str, value: float, step: float | None) -> None:
-        """Emit one number of a call."""
-        self.emit(
-            {"e": "metric", "node": path, "name": name, "value": value, "step": step, "t": self.clock.time()}, lazy=True
-        )
+    def metrics(self, path: str, rows: list[Row]) -> None:
+        """Emit numbers of a call."""
+        self.emit({"e": "metrics", "node": path, "rows": rows}, lazy=True)
 
     def progress(self, path: str, done: float, total: float | None) -> None:
         """Emit how far a call is."""
-        self.emit({"e": "progress", "node": path, "done": done, "total": total, "t": self.clock.time()})
+        self.emit({"e": "progress", "node": path, "done": done, "total": total, "t": self.clock.time()}, lazy=True)
 
     def text(self, path: str, text: str) -> None:
         """Emit what a call printed."""
@@ -456,51 +662,13 @@ class Session:
         self.emit({"e": "note", "node": path, "text": text})
 
 
-@dataclass(slots=True)
-class _Tries:
-    """One call that is being computed; a plain object, as a closure that submits itself again would be a cycle for each call."""
-
-    session: Session
-    node: Node
-    static: Static
-    job: Job
-    left: int
-    is_cached: bool
-
-    def done(self, outcome: Outcome) -> None:
-        """Try again after an error while there are tries left."""
-        self.left -= 1
-        if outcome.error is not None and self.left > 0:
-            self.node.attempts = (*self.node.attempts, _attempt(outcome))
-            self.session.submit(self)
-            return
-        self.session.finish(self.node, self.static, outcome, self.job.context, is_cached=self.is_cached)
-
-
 _TOLD_AT_ONCE = frozenset({NodeStatus.FAILED, NodeStatus.CANCELLED})
-_SHOWN = frozenset({int, float, str, bool, type(None)})
 
 
-def _named(static: Static, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
-    """Return the inputs by the names of the parameters that receive them."""
-    names = static.names
-    size = len(names)
-    if len(args) <= size and not static.is_open:
-        given = list(zip(names, args, strict=False))
-    else:
-        fixed = size - 1 if static.is_open else size
-        given = [
-            (names[i] if i < fixed else f"{names[fixed] if static.is_open else 'argument'}[{i - fixed}]", v)
-            for i, v in enumerate(args)
-        ]
-    if kwargs:
-        given += sorted(kwargs.items())
-    return given
-
-
-def _tokens_of(node: Node) -> dict[str, str]:
-    """Return the digest of each input and, where there are any, the code of the project's classes inside it."""
-    return {**{name: entry["digest"] for name, entry in node.inputs.items()}, **node.tokens}
+def _pause_before(attempt: int, seed: int) -> float:
+    """Return the seconds to wait before a try: twice as long each time, and no two calls at once after a common cause."""
+    jitter = seed_of(seed, f"attempt {attempt}") / 2**32
+    return min(_FIRST_PAUSE * 2.0 ** (attempt - 1), _LONGEST_PAUSE) * (0.5 + jitter)
 
 
 def _attempt(outcome: Outcome) -> dict[str, Any]:

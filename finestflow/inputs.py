@@ -1,0 +1,122 @@
+"""What a call is given: the names, digests and origins of its inputs, as parts of its key and edges of the graph.
+
+Invariant: what an input is made of enters the key, wherever it lies in lists, tuples, dicts and dataclasses; what cannot is named. ``session``
+reads the inputs of a call once all of them are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from blake3 import blake3
+
+from finestflow.errors import FinestflowError
+from finestflow.lookup import Lookup
+from finestflow.node import BlockedError, Call, Node
+from finestflow.pipeline.output import Output, handle_of, holds_output, part_of, part_text
+
+__all__ = ["Inputs", "read_inputs", "tokens_of"]
+
+_SHOWN = frozenset({int, float, str, bool, type(None)})
+
+
+class Inputs(NamedTuple):
+    """The inputs of a call.
+
+    Attributes:
+        tokens: The token of each by name, for the key.
+        problem: Why they cannot be part of a key; empty when they can.
+        obstacle: A node that has no value, or the error of taking a part that is not there: the call cannot be made.
+    """
+
+    tokens: list[tuple[str, str]]
+    problem: str = ""
+    obstacle: Node | Exception | None = None
+
+
+def read_inputs(node: Node, call: Call, lookup: Lookup) -> Inputs:
+    """Return the inputs of a call whose origins have ended, and note on the node where each comes from.
+
+    Raises:
+        LostError: The stored value of an origin is gone; it has to be computed again.
+    """
+    tokens: list[tuple[str, str]] = []
+    problem = ""
+    for name, value in _named(call):
+        try:
+            tokens.append((name, _token(node, name, value, lookup)))
+        except BlockedError as error:
+            return Inputs(tokens, problem, error.node)
+        except FinestflowError as error:
+            problem = problem or f"input {name!r} cannot be digested: {error}"
+            tokens.append((name, ""))
+        except (LookupError, AttributeError, TypeError) as error:
+            return Inputs(tokens, problem, error)
+    return Inputs(tokens, problem)
+
+
+def tokens_of(node: Node) -> dict[str, str]:
+    """Return the digest of each input and, where there are any, the code of the project's classes inside it."""
+    return {**{name: entry["digest"] for name, entry in node.inputs.items()}, **node.tokens}
+
+
+def _named(call: Call) -> list[tuple[str, Any]]:
+    """Return the inputs by the names of the parameters that receive them."""
+    static, args, kwargs, _ = call
+    names = static.names
+    size = len(names)
+    if len(args) <= size and not static.is_open:
+        given = list(zip(names, args, strict=False))
+    else:
+        fixed = size - 1 if static.is_open else size
+        given = [
+            (names[i] if i < fixed else f"{names[fixed] if static.is_open else 'argument'}[{i - fixed}]", v)
+            for i, v in enumerate(args)
+        ]
+    if kwargs:
+        given += sorted(kwargs.items())
+    return given
+
+
+def _token(node: Node, name: str, value: Any, lookup: Lookup) -> str:
+    """Return the token of one input, and note where it came from."""
+    if type(value) is Output:
+        origin: Node = handle_of(value)  # type: ignore[assignment]
+        part = part_of(value)
+        if origin.info is None:
+            origin.require()
+            if origin.kind != "task":
+                return _token(node, name, origin.take(part), lookup)  # type: ignore[attr-defined]
+        digest, token = origin.token(part)
+        node.inputs[name] = {"digest": digest, "from": origin.path + part_text(part) if part else origin.path}
+        if token != digest:
+            node.tokens = {**node.tokens, name: token}
+        if digest is None:
+            raise FinestflowError(f"the output of {origin.path!r} is shared: {origin.problem}")
+        return token
+    if holds_output(value):
+        return _container_token(node, name, value, lookup)
+    digest, token = lookup.value_token(value)
+    node.inputs[name] = {"digest": digest, "preview": repr(value)[:80]} if type(value) in _SHOWN else {"digest": digest}
+    if token != digest:
+        node.tokens = {**node.tokens, name: token}
+    return token
+
+
+def _container_token(node: Node, name: str, value: Any, lookup: Lookup) -> str:
+    """Return the token of a list, tuple, dict or dataclass that holds Outputs: of its shape and its items."""
+    hasher = blake3(f"{type(value).__module__}.{type(value).__qualname__}".encode())
+    for label, item in _items(value):
+        hasher.update(f"|{len(label)}:{label}={_token(node, name + label, item, lookup)}".encode())
+    return hasher.hexdigest()
+
+
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a container holds, each with its place; the order of a dict does not count."""
+    if isinstance(value, Mapping):
+        yield from ((f"[{key!r}]", value[key]) for key in sorted(value, key=repr))
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    else:
+        yield from ((f".{field}", getattr(value, field)) for field in type(value).__dataclass_fields__)

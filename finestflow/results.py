@@ -1,0 +1,102 @@
+"""What a call leaves behind: its output and entry in the store, and what a hit replays of it.
+
+Invariant: an entry is written only when everything that it depends on is known; else the call says why it is not cached. ``session`` asks once a
+call that ran, and once a hit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from finestflow.cache.store import Entry
+from finestflow.errors import FinestflowError
+from finestflow.executor.protocol import Effects, Outcome
+from finestflow.inputs import tokens_of
+from finestflow.lookup import Lookup, Static
+from finestflow.model import Digest, RunId
+from finestflow.node import Node
+from finestflow.pipeline.context import Context
+
+__all__ = ["Results"]
+
+_dump_effects = json.JSONEncoder(separators=(",", ":")).encode
+_NOTHING_TO_REPLAY = '{"about"'
+"""How the effects of a call begin that did nothing but return: what is replayed comes first."""
+
+
+class Results:
+    """What the calls of one run leave behind.
+
+    Args:
+        run_id: Identity of the run.
+        lookup: Knows the store and what calls depend on.
+        blank: Takes the secrets out of a text that is kept.
+        warn: Says something to the person at the terminal.
+    """
+
+    def __init__(self, run_id: RunId, lookup: Lookup, blank: Callable[[str], str], warn: Callable[[str], None]) -> None:
+        self.files: dict[str, str] = {}
+        """Files of the project that calls opened, with the digest of each."""
+        self._run_id = run_id
+        self._lookup = lookup
+        self._store = lookup.store
+        self._blank = blank
+        self._warn = warn
+
+    def keep(self, node: Node, static: Static, outcome: Outcome, context: Context) -> None:
+        """Store the output, and the entry when the call may be cached."""
+        encoded = outcome.encoded
+        if encoded is None:
+            node.set_shared(outcome.shared, outcome.problem)
+            node.notes += (f"not cached: the output cannot be stored: {outcome.problem}",)
+            self._warn(f"task {node.path!r} is not cached: its output cannot be stored: {outcome.problem}")
+            return
+        static.store.add_value(encoded)
+        node.info = encoded
+        if not node.is_cached:
+            return
+        if context.is_hidden:
+            node.notes += ("not cached: it read a context value that another task of this run wrote",)
+            return
+        try:
+            observed = self._lookup.observed(node.key, context, outcome)  # type: ignore[arg-type]
+            effects = self._effects(node, static, outcome.effects)
+        except FinestflowError as error:
+            node.notes += (f"not cached: {error}",)
+            self._warn(f"task {node.path!r} is not cached: {error}")
+            return
+        self.note_files(observed)
+        static.store.add_entry(Entry(node.key, observed, encoded.digest, self._run_id, outcome.seconds, effects))  # type: ignore[arg-type]
+
+    def effects_of(self, entry: Entry) -> Mapping[str, Any]:
+        """Return what a hit of an entry replays; empty for most."""
+        if entry.effects.startswith(_NOTHING_TO_REPLAY):
+            return {}
+        effects: dict[str, Any] = json.loads(entry.effects)
+        return effects
+
+    def note_files(self, observed: Iterable[tuple[str, str]]) -> None:
+        """Take note of the files that a call depends on."""
+        self.files.update((name[5:], token) for name, token in observed if name.startswith("file:"))
+
+    def _effects(self, node: Node, static: Static, effects: Effects) -> str:
+        kept: dict[str, Any] = {}
+        if effects.metrics:
+            kept["metrics"] = effects.metrics
+        if effects.text:
+            kept["log"] = self._put(self._blank("".join(effects.text)))
+        if effects.context:
+            kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
+        kept["about"] = self._lookup.describe(static)
+        if node.inputs:
+            kept["in"] = tokens_of(node)
+        if node.tokens:
+            kept["classes"] = self._lookup.describe_classes(node.tokens.values())
+        return _dump_effects(kept)
+
+    def _put(self, value: Any) -> Digest:
+        encoded = self._store.encode(value)
+        self._store.add_value(encoded)
+        return Digest(encoded.digest)
