@@ -254,7 +254,7 @@ class ScriptRunner:
         now, status, message = self._clock.time(), end.status.value, end.message()
         begun = telling.state.run.summary.started
         node = {"path": request.node, "task": request.node, "seconds": now - begun, "status": status, "error": message}
-        telling.emit({"e": "node", **node, "why": "a run without a pipeline is never a hit", "t": now})
+        telling.emit({"e": "node", **node, "t": now})
         reproduction = request.judge(telling.state.run) if request.judge is not None else {}
         end_event = {"status": status, "ended": now, "error": message, "traceback": end.traceback()}
         telling.emit({"e": "end", **end_event, "reproduction": reproduction})

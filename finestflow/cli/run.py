@@ -15,6 +15,7 @@ from finestflow.cli._follow import make_follower, summary_line
 from finestflow.cli._options import target_argument
 from finestflow.cli._output import SCHEMA, dump_json
 from finestflow.cli._params import iter_settings
+from finestflow.cli._script import PROGRAM, ProgramCommand, run_program
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import many_lines, one_line
 from finestflow.errors import FinestflowError, UsageError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _NOTES_SHOWN = 5
 
 
-@click.command("run")
+@click.command("run", cls=ProgramCommand)
 @target_argument()
 @click.option(
     "-p",
@@ -53,6 +54,7 @@ _NOTES_SHOWN = 5
 @click.option(
     "--repeat", type=click.IntRange(min=1), default=1, metavar="N", help="So many runs, each with the next seed."
 )
+@click.option("--save", multiple=True, metavar="GLOB", help="Files of a program to keep as artifacts; may be repeated.")
 @click.option("--keep-going", is_flag=True, help="After a failure, run what does not depend on it.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; nothing runs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line an event, the run at the end.")
@@ -67,10 +69,18 @@ def command(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Run a pipeline and record it.
+    """Run a pipeline or a program and record it.
 
-    TARGET is a pipeline of .finestflow.toml, module:Class, or file.py:Class; the default pipeline when left out.
+    TARGET is a pipeline of .finestflow.toml, module:Class, or file.py:Class; the default pipeline when left out. A Python file that defines
+    no pipeline is run as a program, with all that stands after it; so is what follows "--", such as: run -- ./train.sh a b
     """
+    program = click.get_current_context().meta.get(PROGRAM)
+    if program is not None:
+        return run_program(
+            session, program, {"settings": settings, "repeat": repeat, "dry_run": dry_run, **given}, as_json=as_json
+        )
+    if given.pop("save"):
+        raise UsageError("--save is for programs", "a pipeline keeps what its tasks return, and what they save")
     if dry_run:
         from finestflow.cli.plan import show_plan
 
