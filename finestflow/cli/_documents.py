@@ -57,6 +57,14 @@ def run_document(run: Run) -> dict[str, Any]:
         "traceback": run.traceback,
         "reproduction": dict(run.reproduction),
         "series": {name: _metric(metric) for name, metric in run.metrics.items()},
+        "resources": {
+            name: {
+                "mean": used.mean,
+                "peak": used.peak,
+                "values": [{"value": value, "time": iso(time)} for time, value in used.values],
+            }
+            for name, used in run.resources.items()
+        },
         "nodes": [node_document(node) for node in run.nodes.values()],
     }
     if run.snapshot is not None:

@@ -5,6 +5,7 @@ Invariant: nothing that came from a run reaches a terminal without ``one_line`` 
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ __all__ = [
     "parse_when",
     "plural",
     "size",
+    "sparkline",
     "value_text",
     "width",
 ]
@@ -124,6 +126,24 @@ def size(count: int | None) -> str:
             return f"{amount:.0f} {unit}" if amount >= 99.5 or unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], columns: int = 20) -> str:
+    """Return the course of numbers as bars, the last of each stretch where there are more than columns; what is no number is a gap."""
+    step = max(1.0, len(values) / columns)
+    shown = [
+        values[min(len(values) - 1, math.ceil(at * step) - 1)] for at in range(1, math.ceil(len(values) / step) + 1)
+    ]
+    finite = [value for value in shown if math.isfinite(value)]
+    if not finite:
+        return ""
+    low, span = min(finite), max(finite) - min(finite)
+    if not math.isfinite(span) or span == 0:
+        return "".join(_BARS[3] if math.isfinite(value) else " " for value in shown)
+    return "".join(_BARS[round((value - low) / span * 7)] if math.isfinite(value) else " " for value in shown)
 
 
 def duration(seconds: float | None) -> str:

@@ -12,7 +12,19 @@ from finestflow.cli._documents import node_document, run_document
 from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Output, Styled
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, cut, duration, iso, many_lines, number, one_line, plural, size, value_text
+from finestflow.cli._text import (
+    ago,
+    cut,
+    duration,
+    iso,
+    many_lines,
+    number,
+    one_line,
+    plural,
+    size,
+    sparkline,
+    value_text,
+)
 from finestflow.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -79,7 +91,7 @@ def _run_lines(run: Run, session: Session) -> Iterator[str]:
     for title, pairs in (
         ("params", ((key, value_text(value)) for key, value in summary.params.items())),
         ("inputs", ((key, value_text(value)) for key, value in run.inputs.items())),
-        ("metrics", ((key, number(value)) for key, value in summary.metrics.items())),
+        ("metrics", ((key, _metric_text(run, key, value)) for key, value in summary.metrics.items())),
         ("outputs", ((key, value) for key, value in run.outputs.items())),
         ("returned", [("", run.returned)] if run.returned else []),
     ):
@@ -104,6 +116,8 @@ def _summary_fields(run: Run, session: Session) -> Iterator[tuple[str, str]]:
     yield "pipeline", one_line(summary.pipeline) + (f"  ({one_line(run.target)})" if run.target else "")
     yield "started", f"{iso(summary.started)}  ({ago(summary.started, session.now)})"
     yield "took", f"{duration(summary.seconds)}  {plural(summary.nodes, 'task')}, {plural(summary.hits, 'hit')}"
+    if run.resources:
+        yield "used", _used_text(run)
     yield "code", _code_text(summary)
     if summary.commit:
         yield "commit", summary.commit
@@ -115,6 +129,28 @@ def _summary_fields(run: Run, session: Session) -> Iterator[tuple[str, str]]:
         yield "reproduces", summary.reproduces
     if summary.error:
         yield "error", session.out.style(one_line(summary.error), "red")
+
+
+def _metric_text(run: Run, name: str, last: float) -> str:
+    """Return the last value of a metric and, when it has had several, their course."""
+    metric = run.metrics.get(name)
+    if metric is None or metric.count < 2:
+        return number(last)
+    best = "" if metric.best is None else f"  best {number(metric.best)}"
+    course = sparkline([value for _, value, _ in metric.values])
+    return f"{number(last):<8}  {course}  {plural(metric.count, 'value')}{best}"
+
+
+def _used_text(run: Run) -> str:
+    """Return what a run used of its machine: percent of a core, and the most memory."""
+    told = []
+    for name, used in run.resources.items():
+        label = one_line(name.removeprefix("system/"))
+        if name.endswith("memory"):
+            told.append(f"{label} {size(int(used.peak))} at most")
+        else:
+            told.append(f"{label} {used.mean:.0f}% (peak {used.peak:.0f}%)")
+    return ", ".join(told)
 
 
 def _code_text(summary: RunSummary) -> str:

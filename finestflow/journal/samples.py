@@ -19,8 +19,8 @@ def dump(resources: Mapping[str, Resource], started: float) -> dict[str, dict[st
     return {
         name: {
             "mean": round(each.mean, 3),
-            "peak": each.peak,
-            "values": [[round(time - started, 3), value] for time, value in _thin(each.values)],
+            "peak": _short(each.peak),
+            "values": [[round(time - started, 3), _short(value)] for time, value in _thin(each.values)],
         }
         for name, each in resources.items()
     }
@@ -37,6 +37,11 @@ def load(rows: Mapping[str, Mapping[str, Any]], started: float, *, with_values: 
         )
         for name, row in rows.items()
     }
+
+
+def _short(value: float) -> float:
+    """Return bytes as the whole number that they are."""
+    return int(value) if value.is_integer() else value
 
 
 def _thin(values: Values) -> Values:
