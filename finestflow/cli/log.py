@@ -13,10 +13,12 @@ from finestflow.cli._documents import summary_document
 from finestflow.cli._options import json_option, query_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Styled
 from finestflow.cli._session import Session, pass_session
+from finestflow.cli._standing import standing_document, standing_text
 from finestflow.cli._text import ago, duration, moments, number, one_line, one_lines, value_text
 from finestflow.errors import UsageError, nearest_hint
 
 if TYPE_CHECKING:
+    from finestflow.journal.standing import Standing
     from finestflow.workspace import Workspace
 
 _FIELDS = ("id", "status", "name", "pipeline", "started", "seconds", "headline", "tags", "star", "note", "error")
@@ -40,20 +42,38 @@ def command(
     A query is words and keys: pipeline:digits status:failed f1>0.9 p.lr=1e-3 since:2d #tag is:star -word, joined by "and"; "or" and
     ( ) work too.
     """
-    workspace = session.history
     words = " ".join(query)
-    for problem in workspace.problems(words) if words else ():
+    for problem in session.history.problems(words) if words else ():
         session.out.warn(problem)
+    list_runs(session, words, limit=limit, sort=sort, columns=columns, as_json=as_json)
+
+
+def list_runs(
+    session: Session,
+    words: str,
+    *,
+    limit: int | None = None,
+    sort: str | None = None,
+    columns: str | None = None,
+    as_json: bool = False,
+) -> None:
+    """Print the runs that a query finds."""
+    workspace = session.history
     if as_json:
         found = workspace.select(words, sort=sort, limit=limit)
-        session.out.json("run.list", runs=[summary_document(run) for run in found])
+        standing = _standings(workspace, session.now) if any(not run.commit for run in found) else {}
+        documents = [summary_document(run) for run in found]
+        for document in documents:
+            if document["id"] in standing:
+                document["live"] = standing_document(standing[document["id"]])
+        session.out.json("run.list", runs=documents)
         return
     fields = _MORE_FIELDS if columns else _FIELDS
     rows = workspace.select_rows(fields, words, sort=sort, limit=limit)
     if not rows:
         session.out.note("no runs match" if words else 'no runs yet; "finestflow run" makes one')
         return
-    runs = _Runs(workspace, fields, rows, now=session.now if session.out.is_terminal else None)
+    runs = _Runs(workspace, fields, rows, clock=session.now, is_terminal=session.out.is_terminal)
     names = [name.strip() for name in columns.split(",")] if columns else _usual_columns(runs)
     if columns:
         _check_names(names, runs)
@@ -68,15 +88,23 @@ class _Runs:
         workspace: Where they were found.
         fields: Names of the fields, as the index has them.
         rows: The runs.
-        now: The time, where times are told from now; None writes them out.
+        clock: The time.
+        is_terminal: Whether times are told from now, or written out.
     """
 
     def __init__(
-        self, workspace: Workspace, fields: Sequence[str], rows: Sequence[Sequence[Any]], *, now: float | None
+        self,
+        workspace: Workspace,
+        fields: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        clock: float,
+        is_terminal: bool,
     ) -> None:
         self._workspace = workspace
         self._by_field = dict(zip(fields, zip(*rows, strict=True), strict=True))
-        self.now = now
+        self._clock = clock
+        self.now = clock if is_terminal else None
 
     def __getitem__(self, field: str) -> Sequence[Any]:
         return self._by_field[field]
@@ -96,8 +124,23 @@ class _Runs:
         shortest = self._workspace.short_ids(self["id"])
         return [shortest[each] for each in self["id"]]
 
+    def progress(self) -> list[str]:
+        """Return how far those have come that are going on."""
+        standings = _standings(self._workspace, self._clock)
+        return [standing_text(standings[each]) if each in standings else "" for each in self["id"]]
+
 
 Render = Callable[[_Runs], Sequence[str]]
+
+
+def _standings(workspace: Workspace, now: float) -> Mapping[str, Standing]:
+    """Return how far the live runs have come, by id."""
+    live = workspace.watch()
+    if not live:
+        return {}
+    from finestflow.journal.standing import standing_of
+
+    return {run.entry.run_id: standing_of(run.state, now) for run in live}
 
 
 def _load_all(texts: Iterable[str]) -> list[dict[str, Any]]:
@@ -119,6 +162,8 @@ def _check_names(names: Iterable[str], runs: _Runs) -> None:
 def _usual_columns(runs: _Runs) -> list[str]:
     """Return the columns that say something about these runs."""
     columns = ["id", "status", "name", "pipeline", "when", "took"]
+    if "running" in runs["status"]:
+        columns.append("progress")
     if any(runs["headline"]):
         columns.append("metrics")
     if any(runs["star"]) or any(text != "[]" for text in runs["tags"]):
@@ -181,6 +226,7 @@ _COLUMNS: Mapping[str, tuple[Column, Render]] = {
     "pipeline": (Column("pipeline", shrinks=True, leaves=True), lambda runs: one_lines(runs["pipeline"])),
     "when": (Column("when", leaves=True), _when),
     "took": (Column("took", right=True, leaves=True), lambda runs: [duration(each) for each in runs["seconds"]]),
+    "progress": (Column("progress", shrinks=True, leaves=True, style="blue"), _Runs.progress),
     "metrics": (Column("metrics", shrinks=True, leaves=True), lambda runs: one_lines(runs["headline"])),
     "params": (Column("params", shrinks=True, leaves=True), _pairs),
     "tags": (Column("tags", shrinks=True, leaves=True, style="magenta"), _tags),

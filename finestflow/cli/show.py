@@ -12,6 +12,7 @@ from finestflow.cli._documents import node_document, run_document
 from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Output, Styled
 from finestflow.cli._session import Session, pass_session
+from finestflow.cli._standing import standing_text
 from finestflow.cli._text import (
     ago,
     cut,
@@ -116,6 +117,11 @@ def _summary_fields(run: Run, session: Session) -> Iterator[tuple[str, str]]:
     yield "pipeline", one_line(summary.pipeline) + (f"  ({one_line(run.target)})" if run.target else "")
     yield "started", f"{iso(summary.started)}  ({ago(summary.started, session.now)})"
     yield "took", f"{duration(summary.seconds)}  {plural(summary.nodes, 'task')}, {plural(summary.hits, 'hit')}"
+    live = None if summary.commit else session.workspace.find_live(summary.id)
+    if live is not None:
+        from finestflow.journal.standing import standing_of
+
+        yield "so far", standing_text(standing_of(live.state, session.now))
     if run.resources:
         yield "used", _used_text(run)
     yield "code", _code_text(summary)
