@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import FinestflowError, UsageError
+from finestflow.given import BLANK
+from finestflow.handed import Handed
+from finestflow.journal.names import new_run_id
 from finestflow.model import NodeRecord, NodeStatus, Omitted, Run, RunId
 
 if TYPE_CHECKING:
@@ -185,6 +189,8 @@ def compare_nodes(before: Run, after: Run, *, store: Store | None = None, tolera
     for path, node in after.nodes.items():
         if path not in before.nodes:
             nodes.append(Comparison(path=path, verdict=NEW, before=None, after=_digest(node)))
+    if _is_program(before):
+        nodes += _compare_metrics(before, after, tolerance or 0.0)
     first = next((node.path for node in nodes if node.verdict in _BAD), "")
     return Verdict(identical=not first, nodes=tuple(nodes), first=first, run=after.summary.id)
 
@@ -197,6 +203,24 @@ def judge(before: Run) -> Callable[[Run], dict[str, Any]]:
         return {"of": before.summary.id, "verdict": IDENTICAL if found.identical else DIFFERS, "first": found.first}
 
     return verdict
+
+
+def _is_program(run: Run) -> bool:
+    """Whether a run has no pipeline: it was started by a program, or is one."""
+    return bool(run.settings.get("made-by"))
+
+
+def _compare_metrics(before: Run, after: Run, tolerance: float) -> Iterator[Comparison]:
+    """Compare the last value of each metric: of a run without a pipeline it says as much as an output."""
+    for name in [*before.metrics, *(name for name in after.metrics if name not in before.metrics)]:
+        old, new = before.metrics.get(name), after.metrics.get(name)
+        if old is None or new is None:
+            yield Comparison(path=name, verdict=MISSING if new is None else NEW, before=None, after=None)
+            continue
+        same = old.last == new.last or (math.isnan(old.last) and math.isnan(new.last))
+        verdict = IDENTICAL if same else CLOSE if _are_close(old.last, new.last, tolerance) else DIFFERS
+        detail = "" if same else f"{old.last:.6g} -> {new.last:.6g}"
+        yield Comparison(path=name, verdict=verdict, before=None, after=None, detail=detail)
 
 
 def _digest(node: NodeRecord) -> str | None:
@@ -229,6 +253,8 @@ def _compare(
     if not _is_good(old):
         same = old.error == new.error
         return Comparison(path=path, verdict=IDENTICAL if same else DIFFERS, before=None, after=None, detail=new.error)
+    if old.output is None and new.output is None:  # a program's own node: what it saved has nodes below
+        return Comparison(path=path, verdict=IDENTICAL, before=None, after=None)
     if before is None or after is None:
         return Comparison(path=path, verdict=UNKNOWN, before=before, after=after, detail="the value has no digest")
     if before == after:
@@ -300,6 +326,8 @@ def reproduce_in_child(
             else:
                 shutil.copy2(root / name, folder / name)
         working = folder / str(run.settings.get("folder", "."))
+        if _is_program(run):
+            return _repeat_program(run, repository, working if working.is_dir() else folder)
         request = json.dumps({"commit": run.summary.commit, "root": str(folder), "given": dict(given or {})})
         with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
             child = subprocess.run(
@@ -323,10 +351,36 @@ def reproduce_in_child(
     return found
 
 
+def _repeat_program(run: Run, repository: Repository, folder: Path) -> str:
+    """Give the command line of a run again; the program, or the run that it makes in the same place, records itself."""
+    words = [sys.executable if word == "python" and not at else word for at, word in enumerate(run.argv)]
+    if run.settings["made-by"] == "script":
+        saved = [option for pattern in run.settings.get("save", ()) for option in ("--save", pattern)]
+        words = [sys.executable, "-m", "finestflow", "run", *saved, "--", *run.argv]
+    new = new_run_id(os.urandom(6))
+    handed = Handed(reproduces=run.summary.id, turn=run.settings.get("turn", 0), run_id=new)
+    environ = dict(repository.environ) | handed.environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        subprocess.run(words, cwd=folder, stdout=sys.stderr, check=False, env=environ)
+    except OSError as error:
+        raise UsageError(f"{words[0]!r} cannot be run: {error.strerror}", "the run was made with it") from error
+    return new
+
+
 def _check(run: Run, given: Mapping[str, str]) -> None:
     name = run.summary.name
     if run.snapshot is None or not run.summary.commit:
         raise UsageError(f"run {name!r} has no snapshot to run again", "runs outside a git work tree keep no code")
+    if _is_program(run):
+        if not run.argv:
+            raise UsageError(
+                f"run {name!r} was started at a prompt or in a notebook", "there is no command to give again"
+            )
+        if any(word.endswith(BLANK) for word in run.argv):
+            raise UsageError(
+                f"the command of run {name!r} has a secret that no record holds", "give it by hand: finestflow checkout"
+            )
+        return
     if run.description.get("use") is None:
         raise UsageError(
             f"the pipeline of run {name!r} cannot be imported again", "it was defined at a prompt or inside a function"

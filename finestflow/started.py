@@ -234,14 +234,13 @@ class StartedRun:
         node, now, status = self.reporter.node, workspace.clock.time(), status_of(error)
         message = "" if status is RunStatus.OK or error is None else one_line(error)
         shown = format_traceback(error) if error is not None and isinstance(error, Exception) else ""
-        about = {
-            "path": node,
-            "task": node,
-            "seconds": now - self._started,
-            "why": "a run without a pipeline is never a hit",
-        }
+        about = {"path": node, "task": node, "seconds": now - self._started}
         self._destination.emit({"e": "node", **about, "status": status.value, "error": message, "t": now})
-        self._destination.emit({"e": "end", "status": status.value, "ended": now, "error": message, "traceback": shown})
+        judged = {}
+        if self._handed.reproduces:
+            judged = workspace.judge_of(self._handed.reproduces)(self._destination.run())
+        end = {"status": status.value, "ended": now, "error": message, "traceback": shown}
+        self._destination.emit({"e": "end", **end, "reproduction": judged})
         self._destination.publish(workspace)
 
     def __enter__(self) -> Self:

@@ -598,7 +598,14 @@ class Workspace:
 
         new = reproduce_in_child(run, self.require_repository(), preflight, self.root, into=into, given=given)
         self.refresh()
-        return compare_nodes(run, self.load_run(new), store=self.store, tolerance=tolerance)
+        try:
+            again = self.load_run(new)
+        except NotFoundError:
+            raise UsageError(
+                f"run {run.summary.name!r} was not made again",
+                "its program ended before it, as its messages above tell",
+            ) from None
+        return compare_nodes(run, again, store=self.store, tolerance=tolerance)
 
     def read_environment(self) -> dict[str, Any]:
         """Return what a run is made with here: interpreter, platform, packages, chosen variables."""
