@@ -381,7 +381,8 @@ def _check(run: Run, given: Mapping[str, str]) -> None:
                 f"the command of run {name!r} has a secret that no record holds", "give it by hand: finestflow checkout"
             )
         return
-    if run.description.get("use") is None:
+    use = str(run.description.get("use"))
+    if not run.target and not use.startswith("finestflow."):  # a chain is no class of the project
         raise UsageError(
             f"the pipeline of run {name!r} cannot be imported again", "it was defined at a prompt or inside a function"
         )

@@ -185,7 +185,8 @@ def dump_task(task: Task, identity: Identity, put: Put | None = None) -> dict[st
     if isinstance(task, Pipeline):
         children = task.children
         for name in task.child_specs:
-            described[name] = {"$task": dump_task(children[name], identity, put)} if name in children else _NONE
+            child = children.get(name)
+            described[name] = {"$task": _NONE if child is None else dump_task(child, identity, put)}
     return described
 
 
@@ -230,6 +231,8 @@ def _without_nulls(data: Any) -> Any:
 
 def is_complete(description: Mapping[str, Any]) -> bool:
     """Whether the description of a task holds all that is needed to make the task again."""
+    if "$none" in description:
+        return True
     if description["use"] is None or description.get("$secrets"):
         return False
     return all(_is_known(value) for name, value in description.items() if name != "use")
@@ -278,7 +281,9 @@ def load_task(
     for name, value in description.items():
         if name in given or name == "use" or name.startswith("$"):
             continue
-        if isinstance(value, Mapping) and "$task" in value:
+        if isinstance(value, Mapping) and "$none" in value.get("$task", ()):
+            settings[name] = None
+        elif isinstance(value, Mapping) and "$task" in value:
             below = {path[len(name) + 1 :]: item for path, item in given.items() if path.startswith(f"{name}.")}
             settings[name] = load_task(value["$task"], find, get, below)
         else:

@@ -12,7 +12,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from finestflow.errors import ParamError, UsageError, nearest_hint
 from finestflow.pipeline.call import FRAME, SCOPE, get_launcher
@@ -181,6 +181,24 @@ class Pipeline(Task):
         for name, child in other.children.items():
             child.__dict__["_slot"] = name
         return other
+
+    if TYPE_CHECKING:  # as variables, so that a child may have one of these names
+        load: Any
+        dump: Any
+    else:
+
+        @classmethod
+        def load(cls, config: Mapping[str, Any]) -> Pipeline:
+            """Return the pipeline that a configuration tells of: ``{"flow": "load >> fit", "tasks": {...}}`` or ``{"target": ...}``."""
+            from finestflow.pipeline.config import load_config
+
+            return load_config(config)
+
+        def dump(self) -> dict[str, Any]:
+            """Return the configuration of the pipeline, which ``Pipeline.load`` takes; secrets are left out."""
+            from finestflow.pipeline.config import dump_config
+
+            return dump_config(self)
 
     def __repr__(self) -> str:
         children = [f"{name}={self.__dict__.get(name)!r}" for name in self.child_specs]

@@ -25,7 +25,20 @@ __all__ = ["FunctionTask", "NamedTask", "Task", "shown_params", "signature_of"]
 
 
 _MAY_BE_WRITTEN = frozenset(
-    {"Meta", "context", "initialize", "log", "on_failure", "on_success", "progress", "rng", "run", "seed"}
+    {
+        "Meta",
+        "context",
+        "dump",
+        "initialize",
+        "load",
+        "log",
+        "on_failure",
+        "on_success",
+        "progress",
+        "rng",
+        "run",
+        "seed",
+    }
 )
 """Public names of a task that a subclass may define; the others are what finestflow itself calls."""
 _MAY_BE_PARAMS = frozenset({"context", "dump", "load", "rng", "seed"})
