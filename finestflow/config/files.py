@@ -7,12 +7,10 @@ Pure: folders, environment and file names are passed in. Called by ``workspace``
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from finestflow.config.kinds import Kind
 from finestflow.config.settings import (
@@ -26,14 +24,14 @@ from finestflow.config.settings import (
     Source,
     check_key,
     declaration,
+    kind_of,
     split_key,
     variable_of,
 )
 from finestflow.errors import ConfigError, nearest_hint
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(NamedTuple):
     """A value as somebody wrote it."""
 
     key: str
@@ -99,6 +97,8 @@ def _read_layer(file: Path | None, kind: str) -> Iterator[_Written]:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {str(file)!r}: {error}") from error
+    import tomllib
+
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -130,8 +130,7 @@ def _iter_leaves(data: Mapping[str, Any]) -> Iterator[tuple[list[str], Any]]:
 def _check(parts: list[str], value: Any, source: Source) -> _Written:
     """Return the value with its key, or say what is wrong with it and where it stands."""
     key = ".".join(f'"{part}"' if "." in part else part for part in parts)
-    field = DECLARED.get(declaration(parts))
-    if field is None:
+    if declaration(parts) not in DECLARED:
         siblings = [name for name in DECLARED if name.count(".") == len(parts) - 1]
         if len(parts) > 1:
             siblings = [name for name in siblings if name.split(".")[0] == parts[0]]
@@ -139,7 +138,7 @@ def _check(parts: list[str], value: Any, source: Source) -> _Written:
             siblings += [*(table for table in TABLES if "." not in table), PIPELINE_TABLE]
         known = [name.rsplit(".", 1)[-1] for name in siblings]
         raise ConfigError(f"{source.where}: unknown key {key!r}", nearest_hint(parts[-1], known, "keys here"))
-    kind: Kind = field.metadata["kind"]
+    kind = kind_of(declaration(parts))
     try:
         kind.parse(value)
     except ValueError:
@@ -174,7 +173,7 @@ def _read_environ(environ: Mapping[str, str]) -> Iterator[_Written]:
     for name, text in environ.items():
         key = variables.get(name)
         if key is not None:
-            value = DECLARED[key].metadata["kind"].parse_text(text)
+            value = kind_of(key).parse_text(text)
             yield _check(key.split("."), value, Source(kind="environment", where=name))
         elif name.startswith(tables):
             raise ConfigError(f"unknown variable {name!r}", nearest_hint(name, variables, "variables"))
@@ -183,7 +182,7 @@ def _read_environ(environ: Mapping[str, str]) -> Iterator[_Written]:
 def _override(key: str, value: Any) -> _Written:
     parts = split_key(check_key(key))
     if isinstance(value, str):
-        value = DECLARED[declaration(parts)].metadata["kind"].parse_text(value)
+        value = kind_of(declaration(parts)).parse_text(value)
     elif isinstance(value, tuple):
         value = list(value)
     return _check(parts, value, Source(kind="flag", where=key))
@@ -193,7 +192,7 @@ def _build(chosen: Mapping[str, _Written], file: Path | None) -> Config:
     tables: dict[str, dict[str, Any]] = {}
     for key, written in chosen.items():
         parts = split_key(key)
-        kind: Kind = DECLARED[declaration(parts)].metadata["kind"]
+        kind = kind_of(declaration(parts))
         tables.setdefault(".".join(parts[:-1]), {})[parts[-1].replace("-", "_")] = kind.parse(written.value)
     pipelines = {
         name.removeprefix(PIPELINE_TABLE + "."): PipelineConfig(**values)
@@ -221,10 +220,12 @@ def write_setting(file: Path, key: str, text: str) -> Any:
     Raises:
         ConfigError: for an unknown key or a value of the wrong kind; the file is then as it was.
     """
+    import tomllib
+
     import tomlkit
 
     parts = split_key(check_key(key))
-    value = _value_of_text(text, DECLARED[declaration(parts)].metadata["kind"])
+    value = _value_of_text(text, kind_of(declaration(parts)))
     _check(parts, value, Source(kind="flag", where="config set"))
     document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
     table: Any = document
@@ -244,6 +245,8 @@ def write_setting(file: Path, key: str, text: str) -> Any:
 
 def _value_of_text(text: str, kind: Kind) -> Any:
     """Read what a person typed: first as TOML, then the way a variable is read."""
+    import tomllib
+
     try:
         value = tomllib.loads(f"value = {text}")["value"]
         kind.parse(value)

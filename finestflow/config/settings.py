@@ -6,14 +6,11 @@ were checked, and ``sources`` names the origin of each that is not a default. Ma
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from finestflow.config.kinds import BOOL, COUNT, DURATION, JOBS, SIZE, STRINGS, TABLE, TEXT, Kind, one_of
 from finestflow.errors import ConfigError, nearest_hint
@@ -23,15 +20,57 @@ PREFIX = "FINESTFLOW_"
 PIPELINE_TABLE = "pipelines"
 
 
+class Declared:
+    """A setting as an attribute of its table: the default, until a file or variable says else.
+
+    ``default`` is written as a file would write it. What is no setting but belongs to the table as well has no ``kind``.
+    """
+
+    __slots__ = ("default", "help", "kind", "name", "parsed")
+
+    def __init__(self, kind: Kind | None, default: Any, help: str) -> None:  # noqa: A002 - what click calls it
+        self.kind = kind
+        self.default = default
+        self.help = help
+        self.parsed = default if kind is None or default is None else kind.parse(default)
+
+    def __set_name__(self, table: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, table: _Table | None, _: type | None = None) -> Any:
+        return self if table is None else table.given.get(self.name, self.parsed)
+
+    def __set__(self, table: _Table, value: Any) -> None:
+        raise AttributeError(f"the setting {self.name!r} of a table that was read cannot be changed")
+
+
+class _Table:
+    """The settings of one table; never changed. Not dataclasses: a list of runs would wait 4 ms for these to be made."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, **given: Any) -> None:
+        for name in given:
+            if not isinstance(vars(type(self)).get(name), Declared):
+                raise TypeError(f"{type(self).__name__} has no {name!r}")
+        self.given = given
+
+    def __repr__(self) -> str:
+        names = [name for name, item in vars(type(self)).items() if isinstance(item, Declared)]
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+
 def _setting(kind: Kind, default: Any, help: str) -> Any:  # noqa: A002 - what click calls it
     """Declare a setting; ``default`` is written as a file would write it."""
-    parsed = None if default is None else kind.parse(default)
-    metadata = {"kind": kind, "raw": default, "help": help}
-    return dataclasses.field(default_factory=lambda: parsed, metadata=metadata)
+    return Declared(kind, default, help)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig:
+def _part(default: Any) -> Any:
+    """Declare what is no setting of its own."""
+    return Declared(None, default, "")
+
+
+class RunConfig(_Table):
     """``[run]``: how tasks run."""
 
     executor: str = _setting(
@@ -56,8 +95,7 @@ class RunConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotConfig:
+class SnapshotConfig(_Table):
     """``[snapshot]``: which files a run records."""
 
     untracked: bool = _setting(
@@ -70,8 +108,7 @@ class SnapshotConfig:
     max_files: int = _setting(COUNT, 2000, "So many untracked files are recorded; those beyond are listed.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreConfig:
+class StoreConfig(_Table):
     """``[store]``: where outputs live."""
 
     path: str = _setting(
@@ -87,8 +124,7 @@ class StoreConfig:
     verify: str = _setting(one_of("auto", "always"), "auto", "`always` compares the full digest on every load.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteConfig:
+class RemoteConfig(_Table):
     """``[remote]``: where runs and outputs are shared."""
 
     git: str = _setting(
@@ -99,8 +135,7 @@ class RemoteConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TuiConfig:
+class TuiConfig(_Table):
     """``[tui]``: the terminal UI."""
 
     theme: str = _setting(
@@ -123,8 +158,7 @@ class TuiConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineConfig:
+class PipelineConfig(_Table):
     """``[pipelines.NAME]``: a pipeline that has a name on the command line, by class or by description."""
 
     target: str | None = _setting(TEXT, None, "Class of the pipeline: `file.py:Class` or `module:Class`.")
@@ -145,8 +179,7 @@ class PipelineConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(NamedTuple):
     """Where a value came from: ``kind`` is flag, environment, machine, project, user or default; ``where`` a variable or ``file:line``."""
 
     kind: str
@@ -159,8 +192,7 @@ class Source:
 _DEFAULT = Source(kind="default")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(_Table):
     """All settings, checked.
 
     Attributes:
@@ -175,15 +207,15 @@ class Config:
         "auto",
         "`required` makes a run outside a git repository an error instead of a warning.",
     )
-    run: RunConfig = RunConfig()
-    snapshot: SnapshotConfig = SnapshotConfig()
-    store: StoreConfig = StoreConfig()
-    remote: RemoteConfig = RemoteConfig()
-    tui: TuiConfig = TuiConfig()
-    pipelines: Mapping[str, PipelineConfig] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
-    file: Path | None = None
-    sources: Mapping[str, Source] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
-    raw: Mapping[str, Any] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
+    run: RunConfig = _part(RunConfig())
+    snapshot: SnapshotConfig = _part(SnapshotConfig())
+    store: StoreConfig = _part(StoreConfig())
+    remote: RemoteConfig = _part(RemoteConfig())
+    tui: TuiConfig = _part(TuiConfig())
+    pipelines: Mapping[str, PipelineConfig] = _part(MappingProxyType({}))
+    file: Path | None = _part(None)
+    sources: Mapping[str, Source] = _part(MappingProxyType({}))
+    raw: Mapping[str, Any] = _part(MappingProxyType({}))
 
     def get(self, key: str) -> Any:
         """Return the value of ``key`` (``run.jobs``) as the program uses it.
@@ -207,8 +239,7 @@ class Config:
             yield key, self.raw.get(key, known.get(key)), self.source(key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """The declaration of one setting; in the keys of pipelines ``NAME`` stands for the name."""
 
     key: str
@@ -219,7 +250,7 @@ class Setting:
     variable: str
 
 
-TABLES: Mapping[str, type[Any]] = MappingProxyType(
+TABLES: Mapping[str, type[_Table]] = MappingProxyType(
     {
         "run": RunConfig,
         "snapshot": SnapshotConfig,
@@ -231,33 +262,39 @@ TABLES: Mapping[str, type[Any]] = MappingProxyType(
 )
 
 
-def _fields(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
-    return {f.name.replace("_", "-"): f for f in dataclasses.fields(cls) if "kind" in f.metadata}
+def _declared() -> dict[str, Declared]:
+    tables: dict[str, type[_Table]] = {"": Config, **TABLES}
+    return {
+        f"{table}.{name}".lstrip(".").replace("_", "-"): declared
+        for table, cls in tables.items()
+        for name, declared in vars(cls).items()
+        if isinstance(declared, Declared) and declared.kind is not None
+    }
 
 
-def _declared() -> dict[str, dataclasses.Field[Any]]:
-    declared = dict(_fields(Config))
-    for table, cls in TABLES.items():
-        declared |= {f"{table}.{name}": field for name, field in _fields(cls).items()}
-    return declared
-
-
-DECLARED: Mapping[str, dataclasses.Field[Any]] = MappingProxyType(_declared())
+DECLARED: Mapping[str, Declared] = MappingProxyType(_declared())
 
 
 def iter_settings() -> Iterator[Setting]:
     """Yield every setting in the order of the reference page."""
-    for key, field in DECLARED.items():
-        kind: Kind = field.metadata["kind"]
+    for key, declared in DECLARED.items():
+        kind = kind_of(key)
         named = key.startswith(PIPELINE_TABLE)
         yield Setting(
             key=key,
             expected=kind.expected,
-            default=field.metadata["raw"],
-            help=field.metadata["help"],
+            default=declared.default,
+            help=declared.help,
             schema=kind.schema,
             variable="" if named else variable_of(key),
         )
+
+
+def kind_of(key: str) -> Kind:
+    """Return the kind of a declared setting; ``NAME`` stands for the name of a pipeline."""
+    kind = DECLARED[key].kind
+    assert kind is not None  # those without are not in the table
+    return kind
 
 
 def variable_of(key: str) -> str:
@@ -286,6 +323,8 @@ def check_key(key: str) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``.finestflow.toml``, for editors."""
+    import json
+
     root: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": PROJECT_FILE,
