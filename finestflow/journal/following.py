@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finestflow.journal.live import EventReader, LiveEntry, iter_live
-from finestflow.journal.names import SHORTEST_PREFIX
+from finestflow.journal.prefixes import SHORTEST_PREFIX
 from finestflow.journal.state import RunState
 from finestflow.model import RunSummary
 

@@ -20,7 +20,7 @@ from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_refs
 from finestflow.git.repository import Repository
 from finestflow.journal import index_rows as rows_of
 from finestflow.journal.compared import fold_text
-from finestflow.journal.names import SHORTEST_PREFIX, common_length, shortest_prefixes
+from finestflow.journal.prefixes import SHORTEST_PREFIX, common_length, shortest_prefixes
 
 if TYPE_CHECKING:
     from finestflow.journal.query import Query

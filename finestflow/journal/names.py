@@ -1,14 +1,12 @@
-"""Names of runs: ids, readable names, shortest unique prefixes, file names for any name.
+"""Names of runs: ids, readable names, file names for any name.
 
 A run id is 12 letters from ``k`` to ``z``, one for every 4 bits: it has no letter in common with the hexadecimal digits of a
-commit id. The runner makes ids and names from random bytes that it passes in; the index and the CLI shorten ids.
+commit id. The runner makes ids and names from random bytes that it passes in.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-
+from finestflow.journal.prefixes import SHORTEST_PREFIX
 from finestflow.journal.words import ADJECTIVES, ANIMALS
 from finestflow.model import RunId
 
@@ -19,13 +17,11 @@ __all__ = [
     "new_run_id",
     "new_run_name",
     "quote_name",
-    "shortest_prefixes",
     "unquote_name",
 ]
 
 ID_LENGTH = 12
 NAME_BYTES = 4
-SHORTEST_PREFIX = 4
 _LETTERS = "klmnopqrstuvwxyz"
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _LONGEST_FILE_NAME = 120
@@ -64,29 +60,6 @@ def is_run_id(text: str) -> bool:
 def is_run_id_prefix(text: str) -> bool:
     """Say whether a text can be the beginning of a run id, long enough to name a run."""
     return SHORTEST_PREFIX <= len(text) <= ID_LENGTH and all(letter in _LETTERS for letter in text)
-
-
-def shortest_prefixes(ids: Iterable[str]) -> dict[str, str]:
-    """Map each id to the shortest beginning, of 4 letters at least, that no other of them has."""
-    found: dict[str, str] = {}
-    open_ids, length = set(ids), SHORTEST_PREFIX
-    while open_ids:
-        counts = Counter([each[:length] for each in open_ids])
-        settled = {each: each[:length] for each in open_ids if counts[each[:length]] == 1 or len(each) <= length}
-        found |= settled
-        open_ids -= settled.keys()
-        length += 1
-    return found
-
-
-def common_length(left: str, right: str) -> int:
-    """Count the letters that two texts begin with alike."""
-    count = 0
-    for one, other in zip(left, right, strict=False):
-        if one != other:
-            break
-        count += 1
-    return count
 
 
 def quote_name(name: str) -> str:

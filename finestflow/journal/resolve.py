@@ -12,7 +12,8 @@ from typing import Any
 
 from finestflow.errors import NotFoundError, nearest_hint
 from finestflow.journal.index_rows import SUMMARY_COLUMNS, load_summary
-from finestflow.journal.names import SHORTEST_PREFIX, is_run_id_prefix
+from finestflow.journal.names import is_run_id_prefix
+from finestflow.journal.prefixes import SHORTEST_PREFIX
 from finestflow.model import RunSummary
 
 __all__ = ["Resolver"]

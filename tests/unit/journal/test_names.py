@@ -13,9 +13,9 @@ from finestflow.journal.names import (
     new_run_id,
     new_run_name,
     quote_name,
-    shortest_prefixes,
     unquote_name,
 )
+from finestflow.journal.prefixes import shortest_prefixes
 from finestflow.journal.words import ADJECTIVES, ANIMALS
 
 

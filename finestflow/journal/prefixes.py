@@ -1,0 +1,36 @@
+"""The shortest beginnings of ids that name them alone.
+
+Invariant: each has ``SHORTEST_PREFIX`` letters at least. Called by the index for every list of runs, so that it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+__all__ = ["SHORTEST_PREFIX", "common_length", "shortest_prefixes"]
+
+SHORTEST_PREFIX = 4
+
+
+def shortest_prefixes(ids: Iterable[str]) -> dict[str, str]:
+    """Map each id to the shortest beginning, of 4 letters at least, that no other of them has."""
+    found: dict[str, str] = {}
+    open_ids, length = set(ids), SHORTEST_PREFIX
+    while open_ids:
+        counts = Counter([each[:length] for each in open_ids])
+        settled = {each: each[:length] for each in open_ids if counts[each[:length]] == 1 or len(each) <= length}
+        found |= settled
+        open_ids -= settled.keys()
+        length += 1
+    return found
+
+
+def common_length(left: str, right: str) -> int:
+    """Count the letters that two texts begin with alike."""
+    count = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
