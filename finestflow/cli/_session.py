@@ -18,6 +18,7 @@ from finestflow.cli._output import Output
 from finestflow.errors import RepositoryError
 
 if TYPE_CHECKING:
+    from finestflow.cli._follow import Follower
     from finestflow.workspace import Workspace
 
 __all__ = ["Session", "pass_session"]
@@ -36,6 +37,8 @@ class Session:
         self.folder = folder
         self.out = out
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.follower: Follower | None = None
+        """What is told the events of a run in place of what suits the terminal."""
         self._workspace: Workspace | None = None
 
     @property

@@ -56,6 +56,7 @@ _NOTES_SHOWN = 5
 )
 @click.option("--save", multiple=True, metavar="GLOB", help="Files of a program to keep as artifacts; may be repeated.")
 @click.option("--keep-going", is_flag=True, help="After a failure, run what does not depend on it.")
+@click.option("--detach", is_flag=True, help="Go on in the background, and return when the run has begun.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; nothing runs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line an event, the run at the end.")
 @pass_session
@@ -65,6 +66,7 @@ def command(
     target: str | None,
     settings: Sequence[str],
     repeat: int,
+    detach: bool,
     dry_run: bool,
     as_json: bool,
     **given: Any,
@@ -74,6 +76,12 @@ def command(
     TARGET is a pipeline of .finestflow.toml, module:Class, or file.py:Class; the default pipeline when left out. A Python file that defines
     no pipeline is run as a program, with all that stands after it; so is what follows "--", such as: run -- ./train.sh a b
     """
+    if detach and not dry_run:
+        from finestflow.cli._detach import detach as go_on_without
+
+        code_of_parent = go_on_without(session, as_json=as_json)
+        if code_of_parent is not None:
+            return code_of_parent
     program = click.get_current_context().meta.get(PROGRAM)
     if program is not None:
         return run_program(
@@ -110,7 +118,7 @@ def _run_once(
     pipeline, inputs = workspace.load_pipeline(target, values)
     pipeline = pipeline.copy()
     inputs = workspace.configure(pipeline, values.items(), inputs)
-    with make_follower(out, as_json=as_json) as follower:
+    with session.follower or make_follower(out, as_json=as_json) as follower:
         options = _options(session, given, turn, echo=follower.echoes and out.verbosity >= 0)
         finished = workspace.run(pipeline, (), inputs, options=options, argv=tuple(sys.argv), listener=follower)
     summary = finished.run.summary

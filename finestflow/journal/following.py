@@ -20,6 +20,8 @@ __all__ = ["LiveRun", "LogReader", "choose_live", "list_live_runs"]
 
 Event = Mapping[str, Any]
 _CHUNK = 1 << 20
+_BODY = ""
+"""The node that what is printed beside the tasks belongs to."""
 _newest = re.compile(r"@(?:\{(?P<pipeline>[^}]*)\})?(?:~(?P<back>\d{0,9}))?")
 
 
@@ -120,6 +122,7 @@ class LogReader:
         for node, end in reversed(parts):
             yield from self._read_part(node, end)
             self._printing = node
+        yield from self._read_part(_BODY, None)  # a process without a terminal writes there without a word
 
     def position(self, node: str) -> int:
         """Return how many bytes of a node have been given."""

@@ -30,6 +30,7 @@ __all__ = [
     "LiveEntry",
     "LiveFolder",
     "dump_event",
+    "find_live",
     "iter_live",
     "read_events",
     "read_logs",
@@ -173,7 +174,7 @@ class LiveFolder:
         if descriptor is None:
             if len(self._logs) >= _OPEN_LOGS:
                 os.close(self._logs.pop(next(iter(self._logs))))
-            path = self.path / "logs" / f"{quote_name(node)}.txt"
+            path = _log_file(self.path, node)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             self._logs[node] = descriptor
         return descriptor
@@ -226,7 +227,7 @@ class LiveEntry:
 
     def log_path(self, node: str) -> Path:
         """Return the file of what a node has printed so far."""
-        return self.path / "logs" / f"{quote_name(node)}.txt"
+        return _log_file(self.path, node)
 
     def read_log(self, node: str) -> bytes | None:
         """Read what a node has printed so far."""
@@ -243,6 +244,12 @@ def iter_live(state_dir: Path) -> Iterator[LiveEntry]:
         path = state_dir / "live" / name
         if is_run_id(name) and path.is_dir():
             yield LiveEntry(run_id=RunId(name), path=path, is_alive=_is_alive(path))
+
+
+def find_live(state_dir: Path, run_id: RunId) -> LiveEntry | None:
+    """Find the live folder of a run."""
+    path = state_dir / "live" / run_id
+    return LiveEntry(run_id=run_id, path=path, is_alive=_is_alive(path)) if path.is_dir() else None
 
 
 def take_over(entry: LiveEntry) -> int | None:
@@ -342,6 +349,10 @@ def read_logs(folder: Path, nodes: Iterable[str]) -> dict[str, bytes]:
         if data:
             logs[names.get(path.stem) or unquote_name(path.stem)] = data
     return logs
+
+
+def _log_file(folder: Path, node: str) -> Path:
+    return folder / "logs" / f"{quote_name(node)}.txt"
 
 
 def _lock_alive(folder: Path, *, create: bool = False) -> int | None:
