@@ -60,6 +60,7 @@ class Database:
         self.is_writable = True
         self._warn = warn
         self._reader: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None
         self._writer: sqlite3.Connection | None = None
         self._inode = 0
         self._reading = threading.RLock()
@@ -69,11 +70,12 @@ class Database:
         """Return the rows of a query; none where there is no database, or no use of it."""
         try:
             with self._reading:
-                if self._reader is None:
+                if self._cursor is None:
                     if not self.is_readable or not os.path.exists(self.path):
                         return []
                     self._reader = self._open_reader()
-                return self._reader.execute(sql, parameters).fetchall()
+                    self._cursor = self._reader.cursor()  # a new one for each query would cost 2 us of 6
+                return self._cursor.execute(sql, parameters).fetchall()
         except _sqlite().Error as error:
             self._recover(error, reading=True)
             return []
@@ -208,12 +210,12 @@ class Database:
                 if connection is not None:
                     with suppress(_sqlite().Error):
                         connection.close()
-            self._reader = self._writer = None
+            self._reader = self._cursor = self._writer = None
 
     def abandon(self) -> None:
         """Forget the parent's connections in a forked child, without closing them."""
-        _KEPT_CONNECTIONS.extend((self._reader, self._writer))
-        self._reader = self._writer = None
+        _KEPT_CONNECTIONS.extend((self._reader, self._cursor, self._writer))
+        self._reader = self._cursor = self._writer = None
         self._reading, self._writing = threading.RLock(), threading.RLock()
 
 

@@ -170,10 +170,11 @@ class Store:
             return
         with self._guard:
             self._values[digest] = encoded
-            self._kept_bytes += encoded.size if encoded.data is not None else 0
+            size = encoded.size if encoded.data is not None else 0
+            self._kept_bytes += size
             if _is_writable(encoded):
-                self._batch.put("value", encoded)
-        self._batch.flush_if_full()
+                self._batch.put("value", encoded, size)
+        self._batch.flush_if_due()
 
     def info(self, digest: str) -> ValueInfo | None:
         """Return what is known of a value without reading it."""
@@ -261,8 +262,8 @@ class Store:
                 self._entries[key] = [entry, *(other for other in known if other.observed != entry.observed)]
             value = self._values.get(entry.value)
             if value is None or _is_writable(value):
-                self._batch.put("entry", entry)
-        self._batch.flush_if_full()
+                self._batch.put("entry", entry, len(entry.effects))
+        self._batch.flush_if_due()
 
     def find_entries(self, key: str, *, fresh: bool = False) -> list[Entry]:
         """Return the entries of a key, newest first; treat the list as read-only.
