@@ -20,16 +20,17 @@ _LONGEST_END = 10.0
 """Seconds that a process may take to go after SIGKILL: one that waits for a disk or a network is not gone at once."""
 
 
-def stop_process(entry: LiveEntry, name: str, *, patience: float, kills: bool) -> None:
+def stop_process(entry: LiveEntry, name: str, *, patience: float, kills: bool, number: int = signal.SIGINT) -> None:
     """Return when the process of a run has let go of it.
 
-    It is interrupted as by Ctrl-C, so that it ends its tasks and records the run; where it ignores SIGINT, it gets SIGTERM.
+    It is interrupted as by Ctrl-C, so that it ends its tasks and records the run; where it ignores that, it gets SIGTERM.
 
     Args:
         entry: The run's live folder.
         name: What the run is called, for errors.
         patience: Seconds to wait for it.
         kills: Whether a process that has not ended then is killed, with all that it has started.
+        number: The signal that interrupts it.
 
     Raises:
         LockedError: It must not be signalled, or has not ended.
@@ -49,7 +50,7 @@ def stop_process(entry: LiveEntry, name: str, *, patience: float, kills: bool) -
                 f"process {owner.pid}, which began run {name!r}, is gone; another one holds it", _finding(entry)
             )
         try:
-            process.send(signal.SIGTERM if process.ignores(signal.SIGINT) else signal.SIGINT)
+            process.send(signal.SIGTERM if process.ignores(number) else number)
             if _has_ended(entry, patience):
                 return
             if not kills:

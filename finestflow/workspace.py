@@ -475,7 +475,9 @@ class Workspace:
             raise UsageError(
                 f"run {ended.name!r} is not going on: it ended {ended.status.value}", "finestflow log is:live"
             )
-        stop_process(live.entry, live.summary.name, patience=patience, kills=kills)
+        # A program that is run at a terminal is expected to get Ctrl-C from there, so it is not handed on to it.
+        number = signal.SIGTERM if live.state.run.settings.get("made-by") == "script" else signal.SIGINT
+        stop_process(live.entry, live.summary.name, patience=patience, kills=kills, number=number)
         self.refresh()
         return self.index.resolve(live.entry.run_id)
 
@@ -616,42 +618,32 @@ class Workspace:
     # -- running -----------------------------------------------------------------------------------------------------------------------
 
     def load_pipeline(
-        self, target: str | None, settings: Mapping[str, Any] | None = None
+        self, target: str | None, settings: Mapping[str, Any] | None = None, *, over: Mapping[str, Any] | None = None
     ) -> tuple[Pipeline, dict[str, Any]]:
         """Return the pipeline that a target names, and its inputs from the settings.
 
         Args:
-            target: A pipeline of ``.finestflow.toml``, ``file.py:Class`` or ``module:Class``; None takes ``default-pipeline``.
+            target: A pipeline of ``.finestflow.toml``, a TOML file, ``file.py:Class`` or ``module:Class``; None takes ``default-pipeline``.
             settings: Values by path that will be set, for params that the pipeline cannot be made without.
+            over: A configuration that is set over it, as ``read_config`` returns; the pipeline itself when no target is named.
         """
-        from finestflow.errors import nearest_hint
-        from finestflow.target import load_pipeline
+        from finestflow.configured import choose
 
-        known = self.config.pipelines
-        name = target or self.config.default_pipeline or (next(iter(known)) if len(known) == 1 else None)
-        if name is None:
-            hint = (
-                f"pipelines of {self.config.file.name}: {', '.join(known)}"
-                if known and self.config.file
-                else "finestflow run file.py:Class"
-            )
-            raise UsageError("no pipeline is named", hint)
-        configured = known.get(name)
-        if configured is None:
-            if ":" not in name and not name.endswith(".py") and "/" not in name and "." not in name:
-                raise UsageError(
-                    f"there is no pipeline {name!r}",
-                    nearest_hint(name, known, "pipelines") if known else "finestflow run file.py:Class",
-                )
-            return load_pipeline(name, self.folder, settings), {}
-        if configured.target is None:
-            raise UsageError(
-                f"pipeline {name!r} has no target", f'write target = "file.py:Class" in [pipelines.{name}]'
-            )
-        base = self.config.file.parent if self.config.file is not None else self.folder
-        pipeline = load_pipeline(configured.target, base, {**configured.params, **(settings or {})})
-        self._set_params(pipeline, configured.params)
-        return pipeline, dict(configured.inputs)
+        folders = (self.folder, self.root)
+        return choose(target, self.config, folders, settings=settings, get=self._load_value, over=over)
+
+    def read_config(self, name: str) -> Mapping[str, Any]:
+        """Return the pipeline that a recorded run was of, or a TOML file tells of, as configuration."""
+        from finestflow.configured import config_of_run, is_config_file, read_table
+
+        return (
+            read_table(name, [self.folder, self.root])[1]
+            if is_config_file(name)
+            else config_of_run(self.load_run(name))
+        )
+
+    def _load_value(self, digest: str) -> Any:
+        return self.store.load(digest)
 
     def configure(
         self, pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inputs: dict[str, Any]
@@ -669,9 +661,6 @@ class Workspace:
         from finestflow.pipeline.settings import apply_settings
 
         return apply_settings(pipeline, settings, inputs)
-
-    def _set_params(self, pipeline: Pipeline, params: Mapping[str, Any]) -> None:
-        self.configure(pipeline, params.items(), {})
 
     @cached_property
     def runner(self) -> Runner:
