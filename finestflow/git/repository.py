@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from finestflow.errors import RepositoryError
 from finestflow.git.command import clean_environment, git_missing
@@ -21,8 +21,7 @@ _FOLDERS = ("--absolute-git-dir", "--git-common-dir", "--show-toplevel")
 _NO_WORK_TREE = b"must be run in a work tree"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class Repository(NamedTuple):
     """A git repository, as seen from one of its work trees.
 
     ``git_dir`` is the folder of this work tree, ``common_dir`` the one that all of them share; they are equal in the
