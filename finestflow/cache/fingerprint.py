@@ -36,6 +36,7 @@ __all__ = [
     "Fingerprinter",
     "FolderDefinitionCache",
     "explain",
+    "own_code",
     "task_identity",
 ]
 
@@ -241,6 +242,11 @@ def explain(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     if not found and old.get(WIRING) != new.get(WIRING):
         found.append("the same parts are used in another way")
     return found
+
+
+def own_code(components: Mapping[str, str]) -> dict[str, str]:
+    """Return the components that are the project's own code, without the versions of packages."""
+    return {name: value for name, value in components.items() if _DIGEST.fullmatch(value)}
 
 
 def _named(name: str, value: str) -> str:

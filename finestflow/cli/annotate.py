@@ -1,4 +1,4 @@
-"""What people say of runs: ``tag``, ``note``, ``star``, ``rm``, ``restore``; and ``undo``, which takes any of it back."""
+"""What people say of runs: ``tag``, ``note``, ``star``, ``rm``, ``restore``; and ``undo`` and ``redo``."""
 
 from __future__ import annotations
 
@@ -102,6 +102,13 @@ def undo(session: Session) -> None:
     Tags, notes, stars, removals: each change is a commit on refs/finestflow/annotations. A second undo goes one further back.
     """
     session.out.note(f"took back: {one_line(session.history.undo())}")
+
+
+@click.command("redo")
+@pass_session
+def redo(session: Session) -> None:
+    """Make the change again that the last undo took back."""
+    session.out.note(f"made again: {one_line(session.history.redo())}")
 
 
 def _say(session: Session, what: str, runs: Iterable[RunSummary]) -> None:

@@ -43,11 +43,11 @@ def command(session: Session, /, before: str, after: str | None, exit_code: bool
     difference = workspace.diff(before, after)
     chosen = {name for name, wanted in only.items() if wanted}
     if as_json:
-        session.out.json("diff", **_document(difference))
+        session.out.json("diff", **document_of(difference))
     elif chosen == {"code"}:
         _show_patch(workspace.code_patch(difference), session.out)
     else:
-        session.out.lines(_lines(difference, chosen, session.out), page=True)
+        session.out.lines(lines_of(difference, chosen, session.out), page=True)
     return ExitCode.FAILED if exit_code and _differs(difference, chosen) else ExitCode.DONE
 
 
@@ -62,7 +62,8 @@ def _differs(difference: RunDiff, chosen: set[str]) -> bool:
     return any(parts[name] for name in chosen or parts)
 
 
-def _lines(difference: RunDiff, chosen: set[str], out: Output) -> Iterator[str]:
+def lines_of(difference: RunDiff, chosen: set[str], out: Output) -> Iterator[str]:
+    """Yield what differs, a section a part; all parts when none is chosen."""
     old, new = difference.before.summary, difference.after.summary
     yield f"{one_line(old.name)} ({old.id}) → {one_line(new.name)} ({new.id})"
     if not _differs(difference, chosen):
@@ -141,7 +142,9 @@ def _show_patch(patch: str, out: Output) -> None:
     out.lines(lines, page=True)
 
 
-def _document(difference: RunDiff) -> dict[str, Any]:
+def document_of(difference: RunDiff) -> dict[str, Any]:
+    """Return what differs as JSON."""
+
     def changes(items: Iterable[Change]) -> list[dict[str, Any]]:
         return [{"name": c.name, "before": c.before, "after": c.after, "delta": c.delta} for c in items]
 

@@ -118,6 +118,11 @@ class Objects:
             return None
         return self.read_blob(found[1])
 
+    def find_path(self, tree: str, path: str) -> str | None:
+        """Return the id of the file or folder at a path of a tree; None where there is none."""
+        found = self._find(tree, path)
+        return None if found is None else found[1]
+
     def iter_files(self, tree: str, prefix: str = "") -> Iterator[tuple[str, int, str]]:
         """Yield path, mode and id of each file of a tree, sorted by path.
 

@@ -20,12 +20,14 @@ __all__ = [
     "LIVE_PREFIX",
     "REMOTES_PREFIX",
     "author_identity",
+    "branch_ref",
     "delete_ref",
     "list_refs",
     "read_ref",
     "read_refs",
     "repair_refs",
     "resolve_commit",
+    "resolve_tree",
     "update_ref",
 ]
 
@@ -110,6 +112,22 @@ def resolve_commit(repo: Repository, text: str) -> str | None:
         return None
     done = read_git(repo, "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
     return done.out.decode().strip() if done.code == 0 else None
+
+
+def resolve_tree(repo: Repository, text: str) -> str | None:
+    """Return the tree of the commit that a word of the user means to git, or None."""
+    if not text or text.startswith("-"):
+        return None
+    done = read_git(repo, "rev-parse", "--verify", "--quiet", f"{text}^{{tree}}")
+    return done.out.decode().strip() if done.code == 0 else None
+
+
+def branch_ref(repo: Repository, name: str) -> str | None:
+    """Return the full name of a branch; None where git takes the name for no branch."""
+    if not name or name.startswith("-"):
+        return None
+    ref = f"refs/heads/{name}"
+    return ref if read_git(repo, "check-ref-format", ref).code == 0 else None
 
 
 def author_identity(repo: Repository) -> tuple[str, str]:

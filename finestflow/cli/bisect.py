@@ -1,0 +1,62 @@
+"""``finestflow bisect``: the run at which a metric broke, and what changed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from finestflow.cli._options import json_option
+from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import number, one_line, plural
+from finestflow.cli.diff import document_of, lines_of
+from finestflow.errors import NotFoundError
+
+
+@click.command("bisect", context_settings={"ignore_unknown_options": True})
+@click.argument("condition", nargs=-1, required=True, metavar="METRIC OP VALUE")
+@click.option(
+    "--query", default="", metavar="QUERY", help="Only among the runs that this finds, such as pipeline:digits."
+)
+@json_option
+@pass_session
+def command(session: Session, condition: Sequence[str], query: str, as_json: bool) -> None:
+    """Find the run at which a metric broke, and show what differs between it and the good run before it.
+
+    The condition says what a good run fulfils: finestflow bisect 'f1 > 0.9'. Runs without the metric are passed over; nothing runs.
+    """
+    from finestflow.bisect import find_break, parse_threshold
+    from finestflow.journal.conditions import find_value
+
+    workspace = session.history
+    threshold = parse_threshold(condition)
+    runs = [run for run in reversed(workspace.select(query, sort="-started")) if run.commit]
+    measured = [(run, find_value(run.metrics, threshold.metric, "/")) for run in runs]
+    known = [(run, float(value[0])) for run, value in measured if value is not None]
+    if not known:
+        raise NotFoundError(f"no run has a metric {threshold.metric!r}", 'see which there are with "finestflow log"')
+    found = find_break([value for _, value in known], threshold)
+    out = session.out
+    good, bad = (None if place is None else known[place] for place in (found.good, found.bad))
+    difference = workspace.diff(good[0].id, bad[0].id) if good is not None and bad is not None else None
+    if as_json:
+        out.json(
+            "bisect",
+            condition=str(threshold),
+            good=None if good is None else good[0].id,
+            bad=None if bad is None else bad[0].id,
+            repaired=found.is_repaired,
+            runs=len(known),
+            diff=None if difference is None else document_of(difference),
+        )
+    elif bad is None:
+        out.line(f"{threshold} holds in all of {plural(len(known), 'run')}")
+    elif difference is None:
+        out.line(f"{threshold} does not hold in the first run that has it: {one_line(bad[0].name)} ({number(bad[1])})")
+    else:
+        assert good is not None
+        out.line(f"{threshold} held in {one_line(good[0].name)} ({number(good[1])})")
+        again = "; later runs are good again" if found.is_repaired else ""
+        out.line(f"and broke in {out.style(one_line(bad[0].name), 'bold')} ({number(bad[1])}){again}")
+        out.line()
+        out.lines(lines_of(difference, set(), out))

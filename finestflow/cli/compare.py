@@ -1,0 +1,166 @@
+"""``finestflow compare``: many runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finestflow.cli._documents import summary_document
+from finestflow.cli._options import json_option
+from finestflow.cli._output import Column, Output, Styled
+from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import cut, number, one_line, value_text
+from finestflow.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from finestflow.comparison import Row, SideBySide
+    from finestflow.model import RunSummary
+    from finestflow.workspace import Workspace
+
+_CELL = 24
+_DEFAULT_COUNT = 20
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, metavar="[QUERY|RUN]...")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=_DEFAULT_COUNT, show_default=True, metavar="N")
+@click.option("--sort", metavar="KEY", help="started, a metric or p.NAME; -KEY for descending.")
+@click.option("--all", "is_whole", is_flag=True, help="Also what is the same in all runs.")
+@click.option("--format", "form", type=click.Choice(["text", "md", "csv"]), default="text", show_default=True)
+@json_option
+@pass_session
+def command(
+    session: Session, runs: Sequence[str], limit: int, sort: str | None, is_whole: bool, form: str, as_json: bool
+) -> None:
+    """Put runs side by side: params, inputs, metrics, and the version of each task's code; only what differs.
+
+    Name the runs, or give a query that finds them. The best value of a metric is marked where its name says which is better; "Fit(): v2"
+    is the second version of that task's code among these runs, by age.
+    """
+    from finestflow.comparison import compare_runs
+
+    workspace = session.history
+    chosen = _choose(workspace, runs, limit, sort, session)
+    table = compare_runs([workspace.load_run(run) for run in chosen])
+    shown = table if is_whole or len(chosen) == 1 else table.differing()
+    if as_json:
+        session.out.json("compare", **_document(shown))
+    elif form == "csv":
+        _write_csv(shown, session.out)
+    elif form == "md":
+        session.out.lines(_markdown(shown))
+    elif not shown.rows:
+        session.out.line(f"nothing differs between {len(chosen)} runs")
+    else:
+        _show(shown, session.out)
+
+
+def _choose(
+    workspace: Workspace, words: Sequence[str], limit: int, sort: str | None, session: Session
+) -> list[RunSummary]:
+    """Return the runs that are named, or those that a query finds."""
+    named = _resolve_all(workspace, words)
+    if named is not None:
+        return named
+    query = " ".join(words)
+    problems = workspace.problems(query) if query else []
+    for problem in problems:
+        session.out.warn(problem)
+    found = workspace.select(query, sort=sort, limit=limit)
+    if not found:
+        raise NotFoundError(f"no run matches {query!r}" if query else "no runs yet", "finestflow log")
+    return found
+
+
+def _resolve_all(workspace: Workspace, words: Sequence[str]) -> list[RunSummary] | None:
+    if not words:
+        return None
+    try:
+        return list({run.id: run for run in map(workspace.resolve, words)}.values())
+    except NotFoundError:
+        if any(word.startswith("@") for word in words):
+            raise
+        return None
+
+
+def _text(row: Row, value: Any) -> str:
+    if value is None:
+        return ""
+    return number(value) if row.kind == "metric" else value if row.kind == "code" else value_text(value)
+
+
+def _cell(row: Row, place: int, width: int = _CELL) -> str:
+    text = cut(one_line(_text(row, row.values[place])), width)
+    return Styled(text + "*", "green") if place in row.best else text
+
+
+def _show(table: SideBySide, out: Output) -> None:
+    """A column a run while they fit, else a line a run."""
+    across = [_heading(row) for row in table.rows]
+    room = out.columns if out.is_terminal else 160
+    needed = max(map(len, across)) + sum(
+        2 + max(len(run.name), *(len(_cell(row, i)) for row in table.rows)) for i, run in enumerate(table.runs)
+    )
+    if needed <= room:
+        columns = [Column("run", style="bold"), *(Column(one_line(run.name), right=True) for run in table.runs)]
+        rows = [
+            [head, *(_cell(row, i) for i in range(len(table.runs)))]
+            for head, row in zip(across, table.rows, strict=True)
+        ]
+        out.table(columns, rows, page=True)
+    else:
+        columns = [
+            Column("run", style="bold"),
+            *(Column(head, right=True, shrinks=True, leaves=True) for head in across),
+        ]
+        cells = [[one_line(run.name), *(_cell(row, i) for row in table.rows)] for i, run in enumerate(table.runs)]
+        out.table(columns, cells, page=True)
+    if any(row.best for row in table.rows):
+        out.note("* best of these runs", "dim")
+
+
+def _heading(row: Row) -> str:
+    arrow = {"max": " ↑", "min": " ↓"}.get(row.goal or "", "")
+    prefix = "p." if row.kind == "param" else "input " if row.kind == "input" else ""
+    return prefix + one_line(row.name) + arrow
+
+
+def _markdown(table: SideBySide) -> list[str]:
+    def safe(text: str) -> str:
+        return one_line(text).replace("|", "\\|")
+
+    lines = [f"| | {' | '.join(safe(run.name) for run in table.runs)} |", "|---" * (len(table.runs) + 1) + "|"]
+    for row in table.rows:
+        texts = [safe(_text(row, value)) for value in row.values]
+        cells = [f"**{text}**" if place in row.best else text for place, text in enumerate(texts)]
+        lines.append(f"| {safe(_heading(row))} | {' | '.join(cells)} |")
+    return lines
+
+
+def _write_csv(table: SideBySide, out: Output) -> None:
+    """A line a run, for a spreadsheet: values as they are, not as they are shown."""
+    import csv
+
+    writer = csv.writer(out.out, lineterminator="\n")
+    writer.writerow(["run", "id", *(_heading(row).removesuffix(" ↑").removesuffix(" ↓") for row in table.rows)])
+    for place, run in enumerate(table.runs):
+        values = [row.values[place] for row in table.rows]
+        writer.writerow([run.name, run.id, *("" if value is None else value for value in values)])
+
+
+def _document(table: SideBySide) -> dict[str, Any]:
+    return {
+        "runs": [summary_document(run) for run in table.runs],
+        "rows": [
+            {
+                "kind": row.kind,
+                "name": row.name,
+                "goal": row.goal,
+                "values": list(row.values),
+                "best": sorted(row.best),
+            }
+            for row in table.rows
+        ],
+    }

@@ -1,0 +1,114 @@
+"""Many runs side by side: params, inputs, metrics, and which version of its code each task had.
+
+Owns the table as data; commands and screens show it. Invariant: rows keep the order in which the runs first name them, and the runs
+their own order; nothing of a run is unpickled or executed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finestflow.cache.fingerprint import own_code
+from finestflow.compare import goal_of
+from finestflow.model import Run, RunSummary
+
+__all__ = ["Row", "SideBySide", "compare_runs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One thing in all runs.
+
+    Attributes:
+        kind: ``param``, ``input``, ``metric`` or ``code``.
+        name: Its name; of code, the task, as ``Fit()``.
+        values: Its value in each run; None where a run does not have it. Of code, ``v1``, ``v2`` ... by age among these runs.
+        best: Places in ``values`` of the best ones; empty where no direction is known or all are equal.
+        goal: ``max`` or ``min`` of a metric whose name says which is better.
+    """
+
+    kind: str
+    name: str
+    values: tuple[Any, ...]
+    best: frozenset[int] = frozenset()
+    goal: str | None = None
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all runs have the same value."""
+        first = self.values[0]
+        return all(type(value) is type(first) and _is_same(value, first) for value in self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideBySide:
+    """Runs and what they have, a row a thing."""
+
+    runs: tuple[RunSummary, ...]
+    rows: tuple[Row, ...]
+
+    def differing(self) -> SideBySide:
+        """Return the same without the rows in which all runs are equal."""
+        return SideBySide(runs=self.runs, rows=tuple(row for row in self.rows if not row.is_uniform))
+
+
+def compare_runs(runs: Sequence[Run]) -> SideBySide:
+    """Put runs side by side.
+
+    Args:
+        runs: At least one; series of metrics are not needed.
+    """
+    summaries = tuple(run.summary for run in runs)
+    rows = _rows("param", [run.params for run in summaries])
+    rows += _rows("input", [run.inputs for run in runs])
+    rows += _rows("code", _code_versions(runs))
+    rows += [_with_best(row) for row in _rows("metric", [run.metrics for run in summaries])]
+    return SideBySide(runs=summaries, rows=tuple(rows))
+
+
+def _rows(kind: str, columns: Sequence[Mapping[str, Any]]) -> list[Row]:
+    names = dict.fromkeys(name for column in columns for name in column)
+    return [Row(kind=kind, name=name, values=tuple(column.get(name) for column in columns)) for name in names]
+
+
+def _with_best(row: Row) -> Row:
+    goal = goal_of(row.name)
+    numbers = {i: value for i, value in enumerate(row.values) if value is not None and not math.isnan(value)}
+    if goal is None or len(set(numbers.values())) < 2:
+        return Row(kind=row.kind, name=row.name, values=row.values, goal=goal)
+    best = max(numbers.values()) if goal == "max" else min(numbers.values())
+    places = frozenset(i for i, value in numbers.items() if value == best)
+    return Row(kind=row.kind, name=row.name, values=row.values, best=places, goal=goal)
+
+
+def _code_versions(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Return for each run the version of each task's code: the first that was run among these runs is v1."""
+    labels = _short_names(node.task for run in runs for node in run.nodes.values())
+    known: dict[str, dict[frozenset[tuple[str, str]], int]] = {}
+    versions: dict[str, dict[str, str]] = {}
+    for run in sorted(runs, key=lambda run: run.summary.started):
+        versions[run.summary.id] = {}
+        for node in run.nodes.values():
+            code = frozenset(own_code(node.code).items())
+            if code:
+                of_task = known.setdefault(node.task, {})
+                number = of_task.setdefault(code, len(of_task) + 1)
+                versions[run.summary.id][labels[node.task]] = f"v{number}"
+    return [versions[run.summary.id] for run in runs]
+
+
+def _short_names(tasks: Iterable[str]) -> dict[str, str]:
+    """Return the last word of each task's identity as a call, or the whole where two would be the same."""
+    tasks = set(tasks)
+    short = {task: task.rpartition(":")[2].rpartition(".")[2] for task in tasks}
+    count: dict[str, int] = {}
+    for name in short.values():
+        count[name] = count.get(name, 0) + 1
+    return {task: f"{name if count[name] == 1 else task}()" for task, name in short.items()}
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN is what differs from itself

@@ -1,0 +1,203 @@
+"""Commands that ask many runs something: ``compare bisect for taint promote recover``; one lab is shared by all tests."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from finestflow.cli import main
+
+PIPELINE = """\
+from finestflow import Pipeline, Task
+
+RATE = 0.5
+
+
+def clean(numbers):
+    return [number for number in numbers if number is not None]
+
+
+class Load(Task):
+    def run(self, n: int) -> list:
+        return list(range(n))
+
+
+class Fit(Task):
+    rate: float = 1.0
+
+    def run(self, numbers: list) -> float:
+        score = self.rate * len(clean(numbers))
+        self.log(score=score, loss=1 / score)
+        return score
+
+
+class Lab(Pipeline):
+    load: Load
+    fit: Fit
+
+    def __call__(self, n: int = 4) -> float:
+        return self.fit(self.load(n))
+"""
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A repository with five runs: two rates on a clean tree, one edit of a helper, one bad run, one repaired."""
+    folder = tmp_path_factory.mktemp("lab")
+    _git(folder, "init", "-q", "-b", "main")
+    file = folder / "lab.py"
+    file.write_text(PIPELINE)
+    _git(folder, "add", "-A")
+    _git(folder, "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "begin")
+
+    def run(*words: str) -> None:
+        done = subprocess.run(
+            ["python", "-m", "finestflow", "run", "lab.py:Lab", *words],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env=_environ(),
+        )
+        assert done.returncode == 0, done.stderr
+
+    run("-p", "fit.rate=1,2")
+    file.write_text(PIPELINE.replace("is not None]", "is not None][:1]"))
+    run("-p", "fit.rate=1", "--name", "broken-one")
+    file.write_text(PIPELINE.replace("is not None]", "is not None][:3]"))
+    run("-p", "fit.rate=3", "--name", "mended")
+    return folder
+
+
+def _environ() -> dict[str, str]:
+    import sys
+
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def ask(lab, capfd, monkeypatch):
+    """Run a command in the lab and return its output; its JSON when that is asked for."""
+
+    def ask(*words: str, code: int = 0):
+        monkeypatch.chdir(lab)
+        capfd.readouterr()
+        answer = main(list(words))
+        out, err = capfd.readouterr()
+        assert answer == code, err
+        return json.loads(out) if "--json" in words else out if code == 0 else err
+
+    return ask
+
+
+def test_compare_shows_what_differs_between_runs_with_code_versions_and_the_best(ask):
+    table = ask("compare", "--json")
+
+    rows = {row["name"]: row for row in table["rows"]}
+    assert [run["name"] for run in table["runs"]][:2] == ["mended", "broken-one"]
+    assert rows["fit.rate"]["values"] == [3.0, 1.0, 2.0, 1.0]
+    assert rows["Fit()"]["values"] == ["v3", "v2", "v1", "v1"]
+    assert (rows["fit/score"]["goal"], rows["fit/score"]["best"]) == ("max", [0])
+    assert (rows["fit/loss"]["goal"], rows["fit/loss"]["best"]) == ("min", [0])
+    assert "n" not in rows  # the same in all of them
+    assert "Load()" not in rows
+
+
+def test_compare_takes_names_or_a_query_and_with_all_shows_what_is_the_same(ask):
+    names = ask("compare", "mended", "broken-one", "--all", "--json")
+
+    assert [run["name"] for run in names["runs"]] == ["mended", "broken-one"]
+    assert {"n", "Load()"} <= {row["name"] for row in names["rows"]}
+    assert len(ask("compare", "p.fit.rate=1", "--json")["runs"]) == 2
+
+
+def test_compare_writes_tables_for_people_spreadsheets_and_pull_requests(ask):
+    text, markdown = ask("compare"), ask("compare", "--format", "md")
+    lines = list(csv.DictReader(io.StringIO(ask("compare", "--format", "csv"))))
+
+    assert text.splitlines()[0].split()[:3] == ["run", "mended", "broken-one"]
+    assert "9*" in text
+    assert "| **9** |" in markdown
+    assert [line["p.fit.rate"] for line in lines] == ["3.0", "1.0", "2.0", "1.0"]
+
+
+def test_compare_says_when_nothing_differs_or_nothing_is_found(ask):
+    assert ask("compare", "mended", "mended", "--format", "text").splitlines()[0].split() == ["run", "mended"]
+    assert "no run matches" in ask("compare", "no-such-run", code=4)
+
+
+def test_bisect_names_the_run_at_which_a_metric_broke_and_what_changed_in_it(ask):
+    found = ask("bisect", "score >= 4", "--json")
+    text = ask("bisect", "score", ">=", "4")
+
+    assert found["repaired"] is True
+    assert found["diff"]["files"] == [{"path": "lab.py", "kind": "changed"}]
+    assert "broke in broken-one (1); later runs are good again" in text
+    assert "changed `lab.clean`" in text
+
+
+def test_bisect_says_that_a_metric_never_broke_or_does_not_exist(ask):
+    assert ask("bisect", "score > 0") == "score > 0 holds in all of 4 runs\n"
+    assert "no run has a metric 'nope'" in ask("bisect", "nope > 1", code=4)
+    assert "is no condition on a metric" in ask("bisect", "score", code=2)
+
+
+def test_for_lists_the_runs_of_exactly_the_files_of_a_commit(ask):
+    assert [run["params"]["fit.rate"] for run in ask("for", "--json")["runs"]] == [2.0, 1.0]
+    assert "git knows no commit 'nothing'" in ask("for", "nothing", code=4)
+
+
+def test_taint_finds_the_calls_that_used_a_function_by_its_version(ask):
+    uses = ask("taint", "clean", "--json")["uses"]
+
+    assert [(use["node"], use["part"]) for use in uses] == [("fit", "lab.clean")] * 4
+    assert len({use["version"] for use in uses}) == 3
+    assert all(use["stored"] for use in uses)
+    assert ask("taint", "lab.clean").splitlines()[1].split()[-2] == "v3"
+
+
+def test_taint_finds_the_runs_whose_files_contain_a_text(ask):
+    texts = ask("taint", "is not None][:1]", "--json")["texts"]
+
+    assert [text["files"] for text in texts] == [["lab.py"]]
+    assert ask("taint", "such a text is nowhere").strip() == ""
+
+
+def test_promote_makes_a_branch_of_the_files_of_a_run_and_leaves_everything_else(ask, lab):
+    before = _git(lab, "status", "--porcelain=v2", "--branch")
+    made = ask("promote", "broken-one", "from-run", "--json")
+
+    assert _git(lab, "rev-parse", "from-run") == made["commit"]
+    assert _git(lab, "rev-parse", "from-run^") == _git(lab, "rev-parse", "main")
+    assert _git(lab, "diff", "--name-only", "main", "from-run") == "lab.py"
+    assert _git(lab, "log", "-1", "--format=%(trailers:key=Finestflow-Name,valueonly)", "from-run") == "broken-one"
+    assert _git(lab, "status", "--porcelain=v2", "--branch") == before
+    assert "a branch 'from-run' already" in ask("promote", "mended", "from-run", code=2)
+    assert "no branch can be called 'a..b'" in ask("promote", "mended", "a..b", code=2)
+
+
+def test_recover_prints_a_file_as_a_run_had_it(ask, lab):
+    assert "[:1]" in ask("recover", "lab.py")  # the newest that differs from what is there
+    assert ask("recover", "lab.py", "--at", "mended") == (lab / "lab.py").read_text()
+    assert ask("recover", "lab.py", "--at", "@~3") == PIPELINE
+    assert len(ask("recover", "lab.py", "--json")["versions"]) == 3
+    assert "no run has a file 'nope.py'" in ask("recover", "nope.py", code=4)
+    assert "is not in this repository" in ask("recover", "../elsewhere", code=2)
+
+
+def test_recover_never_overwrites_a_file(ask, lab):
+    ask("recover", "lab.py", "-o", "old.py")
+
+    assert "[:1]" in (lab / "old.py").read_text()
+    assert "is there already" in ask("recover", "lab.py", "-o", "lab.py", code=2)
+    (lab / "old.py").unlink()
