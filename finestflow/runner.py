@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from finestflow.body import BodyFrame, running
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
-from finestflow.executor.perform import Clock, Performer
-from finestflow.executor.sequential import SequentialExecutor
+from finestflow.executor.perform import Clock
 from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
 from finestflow.node import Node, Structure, UnknownValue
+from finestflow.options import RunOptions
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.describe import (
     dump_task,
@@ -46,52 +46,7 @@ if TYPE_CHECKING:
     from finestflow.executor.protocol import Executor
     from finestflow.journal.live import LiveFolder
 
-__all__ = ["EXECUTORS", "Finished", "RunOptions", "RunRequest", "Runner", "Tracking", "format_traceback"]
-
-EXECUTORS = ("sequential",)
-"""The executors of this version."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How one run is made.
-
-    Attributes:
-        executor: How tasks run; ``auto`` takes the best there is.
-        cache: False neither reads nor writes entries.
-        force: Patterns of node paths that run although they are hits; True is all.
-        name: A name instead of the made-up one.
-        note: What a person says of the run.
-        tags: Words to find it by.
-        keep_going: Whether what does not depend on a failure still runs.
-        context: Values of the context, given at the start.
-        seed: Seed of the run.
-        echo: Whether what tasks print is also shown.
-    """
-
-    executor: str = "auto"
-    jobs: int | str = "auto"
-    cache: bool = True
-    force: bool | str | tuple[str, ...] = ()
-    name: str = ""
-    note: str = ""
-    tags: Iterable[str] = ()
-    keep_going: bool = False
-    context: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    echo: bool = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tags", (self.tags,) if isinstance(self.tags, str) else tuple(self.tags))
-        if self.executor not in {"auto", *EXECUTORS}:
-            raise UsageError(f"there is no executor {self.executor!r}", f"this version has: {', '.join(EXECUTORS)}")
-
-    @property
-    def forced(self) -> tuple[str, ...]:
-        """Return the patterns of forced nodes."""
-        if isinstance(self.force, bool):
-            return ("*",) if self.force else ()
-        return (self.force,) if isinstance(self.force, str) else tuple(self.force)
+__all__ = ["Finished", "RunOptions", "RunRequest", "Runner", "Tracking", "format_traceback"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,6 +124,7 @@ class Runner:
     Args:
         store: Values and entries.
         open_store: Opens the store in a folder, for tasks with one of their own.
+        open_executor: Opens the executor of that name with so many jobs, for one run.
         fingerprinter: Fingerprints of code.
         clock: Where the time comes from.
         environment: What ``read_environment`` found; asked for once a run.
@@ -182,6 +138,7 @@ class Runner:
         *,
         store: Store,
         open_store: Callable[[str], Store],
+        open_executor: Callable[[str, int], Executor],
         fingerprinter: Fingerprinter,
         clock: Clock,
         environment: Callable[[], Mapping[str, Any]],
@@ -197,7 +154,7 @@ class Runner:
         self._root = root
         self._warn = warn
         self._open_store = open_store
-        self._performer = Performer(clock, str(root))
+        self._open_executor = open_executor
 
     def run(
         self, request: RunRequest, tracking: Tracking, listener: Callable[[Mapping[str, Any]], None] | None = None
@@ -257,8 +214,8 @@ class Runner:
             "environment": self._environment(),
             "settings": {
                 "seed": options.seed,
-                "executor": "sequential",
-                "jobs": 1,
+                "executor": options.executor,
+                "jobs": options.jobs,
                 "cache": options.cache,
                 "force": list(options.forced),
                 "folder": request.folder,
@@ -316,10 +273,11 @@ class Runner:
         self._fingerprinter.refresh()
         earlier = self._store.prefetch(pipeline.task_name)
         lookup = Lookup(self._store, self._fingerprinter, options.seed, self._root, self._open_store, earlier)
+        executor = None if is_plan else self._open_executor(options.executor, int(options.jobs or 1))
         session = Session(
             run_id=request.run_id,
             lookup=lookup,
-            executor=None if is_plan else self._open_executor(),
+            executor=executor,
             emit=telling.emit,
             clock=self._clock,
             context=Context(dict(options.context)),
@@ -328,6 +286,7 @@ class Runner:
             use_cache=options.cache,
             forced=options.forced,
             keep_going=options.keep_going,
+            timeout=options.timeout or None,
             warn=telling.warn_of(self._warn),
             blank=telling.blank,
         )
@@ -335,11 +294,10 @@ class Runner:
         finished = Finished(run=None, nodes=session.nodes)  # type: ignore[arg-type]
         with Capture(lambda path, text: telling.emit({"e": "text", "node": path, "text": text}), echo=options.echo):
             self._run_body(request, session, finished)
+            if executor is not None:
+                executor.close(cancel=isinstance(finished.error, (KeyboardInterrupt, SystemExit)))
         self._end(request, session, finished, telling, is_plan=is_plan)
         return finished
-
-    def _open_executor(self) -> Executor:
-        return SequentialExecutor(self._performer)
 
     def _run_body(self, request: RunRequest, session: Session, finished: Finished) -> None:
         frame = BodyFrame(session, request.pipeline)

@@ -60,6 +60,7 @@ class Session:
         use_cache: Whether entries are looked up and written.
         forced: Patterns of node paths that run although they are hits.
         keep_going: Whether what does not depend on a failure still runs.
+        timeout: Seconds after which a call is ended, where its task says nothing else.
         blank: Takes the secrets out of a text that is kept.
         warn: Says something to the person at the terminal.
     """
@@ -78,6 +79,7 @@ class Session:
         use_cache: bool = True,
         forced: Iterable[str] = (),
         keep_going: bool = False,
+        timeout: float | None = None,
         blank: Callable[[str], str] = str,
         warn: Callable[[str], None] | None = None,
     ) -> None:
@@ -102,6 +104,7 @@ class Session:
         self._use_cache = use_cache
         self._forced = tuple(forced)
         self._keep_going = keep_going
+        self._timeout = timeout
         self._warn = warn or (lambda _: None)
         self._results = Results(run_id, lookup, blank, self._warn)
         self._described: set[str] = set()
@@ -321,7 +324,7 @@ class Session:
             sink=self,
             start=partial(self._start, node),
             store=str(static.store.objects.root) if static.store is not self.store else "",
-            timeout=meta.timeout,
+            timeout=meta.timeout or self._timeout,
         )
         if meta.timeout is not None and not self.is_parallel:
             node.notes += (f"Meta.timeout is not kept by the {self.executor.name} executor",)

@@ -25,6 +25,7 @@ from finestflow.git.repository import Repository, find_repository
 if TYPE_CHECKING:
     from finestflow.cache.store import Store, Usage
     from finestflow.compare import RunDiff
+    from finestflow.executor.protocol import Executor
     from finestflow.gc import GcPlan
     from finestflow.journal.annotations import Annotations
     from finestflow.journal.following import LiveRun
@@ -615,6 +616,48 @@ class Workspace:
 
         return read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json")
 
+    def run_code_of(self, name: str, pipeline: Pipeline, inputs: Mapping[str, Any], options: RunOptions) -> Run:
+        """Run a pipeline with the code that a recorded run had, in a worktree and process of its own.
+
+        Args:
+            name: The run whose code is taken.
+            pipeline: The pipeline with its params; its tasks are those of that code.
+            inputs: Inputs by name.
+            options: How to run.
+        """
+        from finestflow.cache.fingerprint import task_identity
+        from finestflow.pipeline.describe import dump_task, dump_value, given_secrets
+        from finestflow.reproduce import run_code_in_child
+        from finestflow.target import place_of
+
+        def put(value: Any) -> str:
+            encoded = self.store.encode(value)
+            self.store.add_value(encoded)
+            return encoded.digest
+
+        run = self.load_run(name)
+        request = {
+            "description": dump_task(pipeline, lambda thing: place_of(thing, self.root), put),
+            "inputs": {name: dump_value(value, put, task_identity) for name, value in inputs.items()},
+            "given": given_secrets(pipeline),
+            "options": {
+                "name": options.name,
+                "note": options.note,
+                "tags": list(options.tags),
+                "seed": options.seed,
+                "cache": options.cache,
+                "force": list(options.forced),
+                "keep_going": options.keep_going,
+                "jobs": options.jobs,
+                "executor": options.executor,
+            },
+            "argv": list(sys.argv),
+        }
+        self.store.flush()
+        new = run_code_in_child(run, self.require_repository(), self.inspect(run), self.root, request)
+        self.refresh()
+        return self.load_run(new)
+
     # -- running -----------------------------------------------------------------------------------------------------------------------
 
     def load_pipeline(
@@ -670,6 +713,7 @@ class Workspace:
         return Runner(
             store=self.store,
             open_store=self.open_store,
+            open_executor=self.open_executor,
             fingerprinter=self.fingerprinter,
             clock=self.clock,
             environment=self.read_environment,
@@ -677,6 +721,35 @@ class Workspace:
             warn=self.warn,
             sample=self.sample,
         )
+
+    def open_executor(self, name: str, jobs: int) -> Executor:
+        """Return the executor of that name for one run."""
+        if name == "sequential":
+            return self._sequential
+        raise UsageError(f"there is no executor {name!r}", "this version has: sequential")
+
+    @cached_property
+    def _sequential(self) -> Executor:
+        """The executor of this very thread; what it has initialised stays for the next run."""
+        from finestflow.executor.perform import Performer
+        from finestflow.executor.sequential import SequentialExecutor
+
+        return SequentialExecutor(Performer(self.clock, str(self.root)))
+
+    def _settle(self, options: RunOptions) -> RunOptions:
+        """Return options with what they leave open taken from the settings, and with the executor that they amount to."""
+        from dataclasses import replace
+
+        from finestflow.options import choose_executor
+
+        config = self.config.run
+        jobs = options.jobs
+        if jobs is None and "run.jobs" in self.config.sources:
+            jobs = config.jobs or "auto"
+        name = config.executor if options.executor == "auto" else options.executor
+        executor, count = choose_executor(name, jobs, _usable_cores())
+        timeout = config.timeout if options.timeout is None else options.timeout
+        return replace(options, executor=executor, jobs=count, timeout=timeout)
 
     def sample(self, emit: Callable[[dict[str, Any]], None]) -> AbstractContextManager[object]:
         """Return what tells, while it is open, what this process and all that it starts use of the machine."""
@@ -801,7 +874,7 @@ class Workspace:
             pipeline=pipeline,
             args=args,
             kwargs=dict(kwargs),
-            options=options,
+            options=self._settle(options),
             run_id=new_run_id(os.urandom(6)),
             name=new_run_name(os.urandom(4)),
             argv=tuple(argv),
@@ -832,6 +905,14 @@ class Workspace:
             self.index.close()
         if "scratch" in self.__dict__:
             self._drop_scratch()
+
+
+def _usable_cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system tells
+        return os.cpu_count() or 1
 
 
 def _describe_change(name: str, value: Any) -> str:

@@ -18,9 +18,12 @@ from finestflow.cli._params import iter_settings
 from finestflow.cli._script import PROGRAM, ProgramCommand, run_program
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import many_lines, one_line
+from finestflow.config.kinds import parse_duration
 from finestflow.errors import FinestflowError, UsageError
+from finestflow.model import RunStatus
 
 if TYPE_CHECKING:
+    from finestflow.model import Run
     from finestflow.runner import Finished, RunOptions
 
 _NOTES_SHOWN = 5
@@ -35,8 +38,9 @@ _NOTES_SHOWN = 5
     metavar="PATH=VALUE",
     help="Set a param or an input; a list a=1,2,3 makes a run of each.",
 )
-@click.option("-j", "--jobs", metavar="N", help='Number of workers, or "auto"; this version has one.')
-@click.option("--executor", type=click.Choice(["auto", "sequential"]), help="How tasks run.")
+@click.option("-j", "--jobs", metavar="N", help='How many tasks run at a time, or "auto": one a core.')
+@click.option("--executor", type=click.Choice(["auto", "sequential", "process"]), help="How tasks run.")
+@click.option("--timeout", metavar="S", help='End a task after so long, such as 90 or "2m".')
 @click.option(
     "--force",
     "force",
@@ -54,6 +58,12 @@ _NOTES_SHOWN = 5
 @click.option(
     "--repeat", type=click.IntRange(min=1), default=1, metavar="N", help="So many runs, each with the next seed."
 )
+@click.option(
+    "--config",
+    metavar="RUN|FILE",
+    help="Take params, tasks and inputs of a run or a TOML file; all of it without TARGET.",
+)
+@click.option("--code", metavar="RUN", help="Run the code of that run with these params, in a worktree of its own.")
 @click.option("--save", multiple=True, metavar="GLOB", help="Files of a program to keep as artifacts; may be repeated.")
 @click.option("--keep-going", is_flag=True, help="After a failure, run what does not depend on it.")
 @click.option("--detach", is_flag=True, help="Go on in the background, and return when the run has begun.")
@@ -73,7 +83,7 @@ def command(
 ) -> int:
     """Run a pipeline or a program and record it.
 
-    TARGET is a pipeline of .finestflow.toml, module:Class, or file.py:Class; the default pipeline when left out. A Python file that defines
+    TARGET is a pipeline of .finestflow.toml, a TOML file of its own, module:Class, or file.py:Class; the default pipeline when left out. A Python file that defines
     no pipeline is run as a program, with all that stands after it; so is what follows "--", such as: run -- ./train.sh a b
     """
     if detach and not dry_run:
@@ -92,13 +102,12 @@ def command(
     if dry_run:
         from finestflow.cli.plan import show_plan
 
-        show_plan(session, target, settings, as_json=as_json)
+        show_plan(session, target, settings, config=given["config"], as_json=as_json)
         return ExitCode.DONE
     code = ExitCode.DONE
     for values in iter_settings(settings):
         for turn in range(repeat):
-            finished = _run_once(session, target, values, turn, given, as_json=as_json)
-            if finished.error is not None:
+            if not _run_once(session, target, values, turn, given, as_json=as_json):
                 code = ExitCode.FAILED
                 if not given["keep_going"]:
                     return code
@@ -113,28 +122,41 @@ def _run_once(
     given: Mapping[str, Any],
     *,
     as_json: bool,
-) -> Finished:
+) -> bool:
+    """Make one run; return whether it went well."""
     out, workspace = session.out, session.workspace
-    pipeline, inputs = workspace.load_pipeline(target, values)
+    over = workspace.read_config(given["config"]) if given["config"] else None
+    pipeline, inputs = workspace.load_pipeline(target, values, over=over)
+    if given["seed"] is None:
+        given = {**given, "seed": pipeline.run_options.get("seed")}
     pipeline = pipeline.copy()
     inputs = workspace.configure(pipeline, values.items(), inputs)
+    if given["code"]:
+        options = _options(given, turn, echo=False)
+        return _show_ended(session, workspace.run_code_of(given["code"], pipeline, inputs, options), as_json=as_json)
     with session.follower or make_follower(out, as_json=as_json) as follower:
-        options = _options(session, given, turn, echo=follower.echoes and out.verbosity >= 0)
+        options = _options(given, turn, echo=follower.echoes and out.verbosity >= 0)
         finished = workspace.run(pipeline, (), inputs, options=options, argv=tuple(sys.argv), listener=follower)
-    summary = finished.run.summary
+    if not as_json:
+        for path, text in _notes(finished):
+            out.note(f"note: {one_line(path)}: {one_line(text)}")
+        if finished.error is not None:
+            _show_failure(session, finished)
+    return _show_ended(session, finished.run, as_json=as_json)
+
+
+def _show_ended(session: Session, run: Run, *, as_json: bool) -> bool:
+    """Say how a run ended; return whether it went well."""
+    out, workspace, summary = session.out, session.workspace, run.summary
     if as_json:
         if workspace.repository is not None:
             summary = workspace.resolve(summary.id)  # it has its commit now
         out.line(dump_json({"schema": SCHEMA, "kind": "run.end", "run": summary_document(summary)}, ascii_only=True))
-        return finished
-    for path, text in _notes(finished):
-        out.note(f"note: {one_line(path)}: {one_line(text)}")
-    if finished.error is not None:
-        _show_failure(session, finished)
-    elif finished.run.returned:
-        out.note(f"returned {one_line(finished.run.returned)}")
-    out.note(summary_line(summary, color=out.color_err))
-    return finished
+    else:
+        if run.returned:
+            out.note(f"returned {one_line(run.returned)}")
+        out.note(summary_line(summary, color=out.color_err))
+    return summary.status is RunStatus.OK
 
 
 def _notes(finished: Finished) -> list[tuple[str, str]]:
@@ -146,17 +168,17 @@ def _notes(finished: Finished) -> list[tuple[str, str]]:
     return [(path, text) for text, path in itertools.islice(found.items(), _NOTES_SHOWN)]
 
 
-def _options(session: Session, given: Mapping[str, Any], turn: int, *, echo: bool) -> RunOptions:
+def _options(given: Mapping[str, Any], turn: int, *, echo: bool) -> RunOptions:
     from finestflow.runner import RunOptions
 
-    config = session.workspace.config.run
     jobs = given["jobs"]
     if jobs is not None and jobs != "auto" and not (jobs.isdigit() and int(jobs) > 0):
         raise UsageError(f"-j is {jobs!r}", 'expected a whole number, 1 or more, or "auto"')
     seed = (given["seed"] or 0) + turn
     return RunOptions(
-        executor=given["executor"] or config.executor,
-        jobs=(int(jobs) if jobs and jobs != "auto" else jobs) or config.jobs or "auto",
+        executor=given["executor"] or "auto",
+        jobs=int(jobs) if jobs and jobs != "auto" else jobs,
+        timeout=_seconds(given["timeout"]),
         cache=not given["no_cache"],
         force=tuple(given["force"]),
         name=given["name"] or "",
@@ -166,6 +188,16 @@ def _options(session: Session, given: Mapping[str, Any], turn: int, *, echo: boo
         seed=seed,
         echo=echo,
     )
+
+
+def _seconds(text: str | None) -> float | None:
+    """Return a duration that was typed."""
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError:
+        raise UsageError(f"--timeout is {text!r}", 'expected a duration such as 90 or "2m"') from None
 
 
 def _show_failure(session: Session, finished: Finished) -> None:

@@ -76,15 +76,19 @@ class RunConfig(_Table):
     executor: str = _setting(
         one_of("auto", "sequential", "process", "dask", "ray"),
         "auto",
-        "How tasks run; `auto` takes the best that is there.",
+        "How tasks run; `auto` is `process` where more than one job is asked for, else `sequential`. Not in this version: `dask`, `ray`.",
     )
-    jobs: int | None = _setting(JOBS, "auto", "Number of workers; `auto` is one a core. Has no effect in this version.")
+    jobs: int | None = _setting(
+        JOBS,
+        None,
+        "How many tasks run at a time; `auto` is one a core. When not set: one, or one a core where the executor is `process`.",
+    )
     start_method: str = _setting(
         one_of("auto", "forkserver", "spawn", "fork"),
         "auto",
         "How workers are started; `auto` suits the platform. Has no effect in this version.",
     )
-    timeout: float = _setting(DURATION, "0s", "Longest time of one task; 0 is no limit. Has no effect in this version.")
+    timeout: float = _setting(DURATION, "0s", "Longest time of one task that has no `Meta.timeout`; 0 is no limit.")
     resources: bool = _setting(
         BOOL, True, "Whether CPU, memory and GPU are sampled while a run goes, from its second second on."
     )
@@ -165,18 +169,21 @@ class PipelineConfig(_Table):
     flow: str | None = _setting(
         TEXT,
         None,
-        'Wiring of a described pipeline, such as `"load >> [svm, forest] >> pick"`. Has no effect in this version.',
+        'Wiring of a described pipeline, such as `"load >> [svm, forest] >> pick"`.',
     )
     params: Mapping[str, Any] = _setting(TABLE, {}, 'Params by path, such as `{ "svm.C" = 1.0 }`.')
     inputs: Mapping[str, Any] = _setting(TABLE, {}, "Inputs of the call by name.")
     tasks: Mapping[str, Any] = _setting(
         TABLE,
         {},
-        "Tasks of a described pipeline: `use` names the class, the rest are params. Has no effect in this version.",
+        "Tasks by name: `use` names the class, the rest are params; without `use`, params of what a target has there.",
     )
     edges: Mapping[str, Any] = _setting(
-        TABLE, {}, "Edges of a described pipeline where `flow` leaves a doubt. Has no effect in this version."
+        TABLE,
+        {},
+        'Edges of a described pipeline where `flow` leaves a doubt, such as `{ "pick.test" = "split.test" }`.',
     )
+    seed: int = _setting(COUNT, 0, "Seed of its runs.")
 
 
 class Source(NamedTuple):
