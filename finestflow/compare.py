@@ -5,6 +5,7 @@ Owns the comparison as data; commands and screens show it. Invariant: nothing of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from finestflow.git.objects import FileChange
     from finestflow.git.repository import Repository
 
-__all__ = ["Change", "NodeChange", "RunDiff", "diff_runs", "read_code_patch"]
+__all__ = ["Change", "NodeChange", "RunDiff", "diff_runs", "goal_of", "read_code_patch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,3 +173,51 @@ def _changed_files(before: Run, after: Run, repository: Repository) -> tuple[Fil
         return ()
     with Objects(repository) as objects:
         return tuple(objects.changed_files(before.snapshot.tree, after.snapshot.tree))
+
+
+_LESS_IS_BETTER = (
+    "loss",
+    "error",
+    "err",
+    "rmse",
+    "mse",
+    "mae",
+    "perplexity",
+    "ppl",
+    "latency",
+    "seconds",
+    "time",
+    "memory",
+    "regret",
+    "cost",
+    "wer",
+    "cer",
+    "fid",
+)
+_MORE_IS_BETTER = (
+    "acc",
+    "accuracy",
+    "f1",
+    "auc",
+    "precision",
+    "recall",
+    "score",
+    "reward",
+    "bleu",
+    "rouge",
+    "map",
+    "ndcg",
+    "r2",
+    "iou",
+    "dice",
+    "throughput",
+    "win",
+)
+
+
+def goal_of(metric: str) -> str | None:
+    """Guess from the name of a metric whether more or less of it is better: ``max``, ``min``, or None where the name does not say."""
+    words = set(re.split(r"[^a-z0-9]+", metric.rpartition("/")[2].lower()))
+    if words & {*_LESS_IS_BETTER}:
+        return "min"
+    return "max" if words & {*_MORE_IS_BETTER} else None

@@ -1,0 +1,383 @@
+"""The app: opens the screens, keeps marks, undo and what is arranged, polls for news, and leaves the terminal as it was.
+
+Invariant: nothing of git is loaded before the list is on the screen. Started by ``finestflow tui`` and ``python -m finestflow_tui``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from finestflow.model import RunSummary
+from finestflow_tui.bindings import keymap
+from finestflow_tui.history import History
+from finestflow_tui.screens.frame import Frame
+from finestflow_tui.state import ViewState
+from finestflow_tui.text import one_line
+from finestflow_tui.theme import THEMES, Palette, PlainFilter, choose_theme, make_palette
+
+if TYPE_CHECKING:
+    from finestflow.workspace import Workspace
+
+__all__ = ["FinestflowApp", "run_app"]
+
+_POLL = 0.25
+
+
+class FinestflowApp(App[int]):
+    """The terminal UI over one workspace.
+
+    Args:
+        workspace: What it shows.
+        environ: The environment: ``NO_COLOR``, ``FINESTFLOW_ASCII``, ``TERM``, ``COLORFGBG``, ``EDITOR`` are looked at.
+        query: The filter to begin with; the one that was last used when not given.
+        run: The run to open at once.
+        read_only: Nothing is changed or started.
+        state_path: Where the arrangement is kept; below the state folder when not given.
+    """
+
+    CSS_PATH = "finestflow.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "finestflow"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
+    BINDINGS = []
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        environ: dict[str, str],
+        *,
+        query: str | None = None,
+        run: RunSummary | None = None,
+        read_only: bool = False,
+        state_path: Path | None = None,
+    ) -> None:
+        self.is_plain = "NO_COLOR" in environ
+        super().__init__(ansi_color=True if self.is_plain else None)
+        self.environ = environ
+        self.workspace = workspace
+        self.read_only = read_only
+        self.is_ascii = environ.get("FINESTFLOW_ASCII", "") not in {"", "0"}
+        self.state_path = state_path or workspace.state_dir / "tui.json"
+        self.state = ViewState.read(self.state_path)
+        if query is not None:
+            self.state.query = query
+        self.history: History = History(workspace) if workspace.repository is not None else None  # type: ignore[assignment]
+        self.commands: list[str] = []
+        """What would have done the same on the command line, newest last."""
+        self.steps: list[Any] = []
+        """What ``u`` takes back: ``annotation``, or marks as they were."""
+        self.keys = keymap(dict(workspace.config.tui.keys)) if hasattr(workspace.config.tui, "keys") else {}
+        self.processes: list[tuple[subprocess.Popen[bytes], str, Path]] = []
+        self._open_first = run
+        self._plain_filter = PlainFilter()
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = self.state.theme or workspace.config.tui.theme
+        chosen = "ansi-dark" if self.is_plain else choose_theme(wanted, environ)
+        self.theme = chosen if self.get_theme(chosen) else choose_theme("auto", environ)
+        self.palette: Palette = make_palette(self.theme, colored=not self.is_plain)
+        self.set_keymap(self.keys)
+
+    # -- start and end -----------------------------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the first screen: the list, or what to do where there is none."""
+        if self.workspace.repository is None:
+            from finestflow_tui.screens.welcome import WelcomeScreen
+
+            return WelcomeScreen()
+        from finestflow_tui.screens.runs import RunsScreen
+
+        return RunsScreen()
+
+    def on_mount(self) -> None:
+        """Begin to look for news."""
+        if self.is_ascii:
+            self.screen.add_class("-ascii")
+        if self.workspace.repository is None:
+            return
+        self.set_interval(_POLL, self._poll)
+        with contextlib.suppress(ValueError, NotImplementedError):
+            import asyncio
+
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, 128 + number)
+
+    def on_unmount(self) -> None:
+        """Keep the arrangement."""
+        self.state.write(self.state_path)
+
+    def open_first(self) -> None:
+        """Open the run that was named at the start, once the list is there."""
+        run, self._open_first = self._open_first, None
+        if run is not None:
+            self.open_run(run)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what takes the colours away when they are not wanted."""
+        return [self._plain_filter] if self.is_plain else super().get_line_filters()
+
+    def watch_theme_palette(self) -> None:
+        """Paint with the colours of the theme."""
+        self.palette = make_palette(self.theme, colored=not self.is_plain)
+
+    def use_theme(self, name: str) -> None:
+        """Change the theme, and remember it."""
+        self.theme = name
+        self.state.theme = name
+        self.palette = make_palette(name, colored=not self.is_plain)
+        for screen in self.screen_stack:
+            screen.refresh(layout=True)
+            for widget in screen.query("RunTable"):
+                widget.forget()  # type: ignore[attr-defined]
+
+    # -- news --------------------------------------------------------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        """Look whether anything changed; costs some microseconds when nothing did."""
+        try:
+            index, live = self.history.has_changed()
+        except Exception as error:  # noqa: BLE001 - the repository may be gone: say so, and keep what is shown
+            self.say(f"the index cannot be read: {error}", "error")
+            return
+        if self.history.live.has_abandoned and isinstance(self.screen, Frame) and not self.read_only:
+            self.history.live.has_abandoned = False
+            self.screen.slow(self.history.refresh, lambda _: None, group="recover")
+        for screen in self.screen_stack:
+            if isinstance(screen, Frame):
+                if index:
+                    screen.on_history_changed()
+                if live:
+                    screen.on_live_changed()
+        self._reap()
+
+    def changed(self, ids: Iterable[str]) -> None:
+        """Show what was changed here at once, instead of at the next poll."""
+        self.history.has_changed()
+        for screen in self.screen_stack:
+            if isinstance(screen, Frame):
+                screen.on_history_changed()
+
+    def reload(self) -> None:
+        """Compare the index with the refs again."""
+        screen = self.screen
+        if isinstance(screen, Frame) and self.history is not None:
+            screen.say("reading ...")
+
+            def done(_: None) -> None:
+                self.changed(())
+                screen.say("up to date", "good")
+
+            screen.slow(self.history.refresh, done, group="refresh")
+
+    def say(self, text: str, role: str = "") -> None:
+        """Say something at the foot of the screen that is shown."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Frame):
+                screen.say(text, role)
+                return
+
+    def log_command(self, text: str) -> None:
+        """Keep the command that would have done the same."""
+        self.commands.append(text)
+
+    # -- marks and undo ----------------------------------------------------------------------------------------------------------------
+
+    def marked_runs(self) -> list[RunSummary]:
+        """Return the marked runs in the order of their letters."""
+        if not self.state.marks:
+            return []
+        reading = self.history.reading
+        numbers = reading.numbers_of(list(self.state.marks))
+        page = reading.page(numbers.values())
+        found = [page[numbers[run_id]] for run_id in self.state.marks if run_id in numbers]
+        return sorted((run for run in found if not run.removed), key=lambda run: self.state.marks[run.id])
+
+    def set_marks(self, marks: dict[str, str]) -> None:
+        """Change the marks; ``u`` brings the old ones back."""
+        self.steps.append(dict(self.state.marks))
+        self.state.marks = marks
+
+    def undo(self) -> None:
+        """Take back what was done last here, or, when nothing was, the last change of annotations by anybody."""
+        step = self.steps.pop() if self.steps else "annotation"
+        if isinstance(step, dict):
+            self.state.marks = step
+            self.changed(())
+            self.say("the marks are back", "good")
+            return
+        self._annotations(self.history.workspace.undo, "took back", "finestflow undo")
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._annotations(self.history.workspace.redo, "did again", "")
+
+    def _annotations(self, change: Callable[[], str], said: str, command: str) -> None:
+        screen = self.screen
+        if self.read_only or not isinstance(screen, Frame):
+            self.say("this is read-only", "warning")
+            return
+
+        def done(text: str) -> None:
+            if command:
+                self.log_command(command)
+            self.changed(())
+            self.say(f"{said}: {one_line(text)}", "good")
+
+        screen.slow(change, done, group="annotate")
+
+    # -- screens -----------------------------------------------------------------------------------------------------------------------
+
+    def go(self, where: str) -> None:
+        """Go to a screen by its name."""
+        from finestflow_tui.screens.cache import CacheScreen
+        from finestflow_tui.screens.runs import RunsScreen
+        from finestflow_tui.screens.trash import TrashScreen
+
+        if where in {"cache", "trash"}:
+            wanted = CacheScreen if where == "cache" else TrashScreen
+            if not isinstance(self.screen, wanted):
+                self.push_screen(wanted())
+            return
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if isinstance(self.screen, RunsScreen):
+            if where == "views":
+                self.screen.open_views()
+            elif where == "live":
+                self.screen.set_query("is:live")
+
+    def open_run(self, run: RunSummary, *, tab: str = "", node: str = "") -> None:
+        """Open a run."""
+        from finestflow_tui.screens.run import RunScreen
+
+        self.log_command(f"finestflow show {one_line(run.name)}")
+        if isinstance(self.screen, RunScreen):
+            self.screen.show_run(run, tab=tab, node=node)
+        else:
+            self.push_screen(RunScreen(run, tab=tab or "tasks", node=node))
+
+    def open_diff(self, before: RunSummary, after: RunSummary) -> None:
+        """Open the difference of two runs."""
+        from finestflow_tui.screens.diff import DiffScreen
+
+        self.log_command(f"finestflow diff {one_line(before.name)} {one_line(after.name)}")
+        self.push_screen(DiffScreen(before, after))
+
+    def open_compare(self, runs: list[RunSummary]) -> None:
+        """Open runs side by side."""
+        from finestflow_tui.screens.compare import CompareScreen
+
+        self.push_screen(CompareScreen(runs))
+
+    def open_reproduce(self, run: RunSummary) -> None:
+        """Open the plan of running a run again."""
+        from finestflow_tui.screens.reproduce import ReproduceScreen
+
+        self.push_screen(ReproduceScreen(run))
+
+    # -- other processes ---------------------------------------------------------------------------------------------------------------
+
+    def start_process(self, words: list[str], said: str) -> Path:
+        """Start a command of finestflow that goes on when the app is left; returns the file that it writes to."""
+        self.log_command("finestflow " + " ".join(words))
+        folder = self.workspace.state_dir / "tui"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{words[0]}-{time.time_ns():x}.txt"
+        with path.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "finestflow", *words],
+                cwd=self.workspace.folder,
+                env={**self.environ, "NO_COLOR": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes.append((process, said, path))
+        self.say(f"started: {said}", "good")
+        return path
+
+    def _reap(self) -> None:
+        """Tell how processes ended."""
+        for entry in list(self.processes):
+            process, said, path = entry
+            code = process.poll()
+            if code is None:
+                continue
+            self.processes.remove(entry)
+            lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            last = next((line for line in reversed(lines) if line), "")
+            self.say(
+                f"{said}: {last or ('done' if code == 0 else f'exit code {code}')}", "good" if code == 0 else "warning"
+            )
+
+    def run_outside(self, words: list[str]) -> None:
+        """Give the terminal to another program, and take it back."""
+        with self.suspend():
+            subprocess.run(words, check=False)
+        self.refresh(layout=True)
+
+    def edit_text(self, name: str, text: str, line: int = 1) -> None:
+        """Show a copy of a text in the person's editor."""
+        editor = (self.environ.get("VISUAL") or self.environ.get("EDITOR") or "vi").split()
+        with tempfile.TemporaryDirectory(prefix="finestflow-") as folder:
+            path = Path(folder) / Path(name).name
+            path.write_text(text, encoding="utf-8")
+            words = (
+                [*editor, f"+{line}"]
+                if Path(editor[0]).name in {"vi", "vim", "nvim", "nano", "emacs", "micro"}
+                else editor
+            )
+            self.run_outside([*words, str(path)])
+
+    # -- crashes -----------------------------------------------------------------------------------------------------------------------
+
+    def _print_error_renderables(self) -> None:
+        """Write what went wrong into a file: a traceback of hundreds of lines helps nobody on a terminal."""
+        if self._exception is None:
+            super()._print_error_renderables()
+            return
+        path = self.workspace.state_dir / "crash-tui.txt"
+        text = "".join(traceback.format_exception(self._exception))
+        where = ""
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            where = str(path)
+        last = one_line(text.strip().splitlines()[-1])
+        sys.stderr.write(f"finestflow: error: the terminal UI stopped: {last}\n")
+        sys.stderr.write(f"hint: this is a fault of finestflow; what happened is in {where or 'no file'}\n")
+
+
+def run_app(
+    workspace: Workspace,
+    *,
+    query: str | None = None,
+    run: RunSummary | None = None,
+    read_only: bool = False,
+    environ: dict[str, str] | None = None,
+) -> int:
+    """Run the terminal UI until it is left; returns the exit code."""
+    sys.setswitchinterval(0.001)  # a query in a worker must not delay a key
+    app = FinestflowApp(
+        workspace, dict(os.environ if environ is None else environ), query=query, run=run, read_only=read_only
+    )
+    code = app.run()
+    if app.history is not None:
+        app.history.close()
+    return int(code or app.return_code or 0)

@@ -1,0 +1,181 @@
+"""What the screens read: the runs of a repository in order and in pages, live ones on top, whole records and differences on demand.
+
+Invariant: ``first`` and ``page`` are quick enough for the thread that paints; everything that is documented as slow is for a worker, and works
+on an index connection of its own. Opening it loads no git library. Imports nothing of Textual.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from finestflow.journal.index import Index
+from finestflow.journal.listing import Group, Listing
+from finestflow.journal.query import Query, parse
+from finestflow.model import Run, RunSummary
+from finestflow_tui.live import LiveRun, LiveRuns
+
+if TYPE_CHECKING:
+    from finestflow.compare import RunDiff
+    from finestflow.workspace import Workspace
+
+__all__ = ["FIRST", "History"]
+
+FIRST = 200
+"""Runs that are looked up before the first paint; the rest follows from a worker."""
+_GROUPS = -1_000_000
+"""Numbers below this one are headings of groups; those above, below zero, are live runs."""
+_KEPT = 64
+Value = TypeVar("Value")
+
+
+class History:
+    """The runs of a workspace that has a repository."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        repository = workspace.require_repository()
+        self.reading = Listing(Index(repository.state_dir / "index.sqlite"))
+        self.searching = Listing(workspace.index)
+        self.live = LiveRuns(repository.state_dir / "live")
+        self.is_fresh = False
+        """Whether the index was compared with the refs since the start."""
+        self._numbers: dict[str, int] = {}
+        self._groups: dict[int, Group] = {}
+        self._version = -1
+        self._known: frozenset[str] | None = None
+        self._cache: OrderedDict[tuple[str, ...], object] = OrderedDict()
+
+    # -- quick -------------------------------------------------------------------------------------------------------------------------
+
+    def has_changed(self) -> tuple[bool, bool]:
+        """Say whether the index, and whether live runs changed since the last call."""
+        version = self.reading.index.version()
+        index, self._version = version != self._version, version
+        if index:
+            self._known = None
+        return index, self.live.poll()
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The names of all metrics and params."""
+        if self._known is None:
+            metrics, params = self.reading.index.known_names()
+            self._known = frozenset(metrics | params)
+        return self._known
+
+    def parse(self, text: str) -> Query:
+        """Parse a query; it never fails."""
+        return parse(text, now=self.workspace.clock.time(), known=self.known)
+
+    def first(self, query: str, sorts: tuple[str, ...]) -> array[int]:
+        """Return the numbers of the first runs of a list, live ones on top."""
+        parsed = self.parse(query) if query else None
+        return self.live_numbers(parsed) + self.reading.order(parsed, sorts=sorts, limit=FIRST)
+
+    def live_numbers(self, query: Query | None) -> array[int]:
+        """Return the numbers of the live runs that a query finds."""
+        found = array("q")
+        for live in self.live.runs:
+            if query is None or query.matches(live.summary):
+                found.append(self._numbers.setdefault(live.id, -1 - len(self._numbers)))
+        return found
+
+    def page(self, numbers: Iterable[int]) -> dict[int, RunSummary | Group]:
+        """Return what some numbers stand for: runs, live runs, headings of groups."""
+        wanted = list(numbers)
+        found: dict[int, RunSummary | Group] = dict(self.reading.page(number for number in wanted if number > 0))
+        ids = {number: run_id for run_id, number in self._numbers.items()}
+        for number in wanted:
+            if number <= _GROUPS:
+                found[number] = self._groups[number]
+            elif number < 0:
+                live = self.live.find(ids[number])
+                if live is not None:
+                    found[number] = live.summary
+        return found
+
+    def find(self, number: int) -> RunSummary | None:
+        """Return the run of a number."""
+        found = self.page([number]).get(number)
+        return found if isinstance(found, RunSummary) else None
+
+    def number_of(self, run_id: str) -> int | None:
+        """Return the number of a run: that of the record once there is one."""
+        recorded = self.reading.numbers_of([run_id]).get(run_id)
+        return self._numbers.get(run_id) if recorded is None else recorded
+
+    def find_live(self, run_id: str) -> LiveRun | None:
+        """Return a run that is going on."""
+        return self.live.find(run_id)
+
+    def total(self) -> int:
+        """Count the runs that are not removed."""
+        return self.reading.index.count()
+
+    # -- slow: for workers -------------------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Record what killed processes left and bring the index up to date."""
+        self.workspace.refresh()
+        self.is_fresh = True
+
+    def order(
+        self, query: str, sorts: tuple[str, ...], by: str, folded: frozenset[str], means: tuple[str, ...]
+    ) -> array[int]:
+        """Return the numbers of all runs of a list, with headings where it is grouped.
+
+        Args:
+            query: The filter.
+            sorts: Sort keys, the first decides.
+            by: What it is grouped by; empty for no groups.
+            folded: Groups of which only the heading is shown, by the text of their value.
+            means: Metrics that headings average.
+        """
+        parsed = self.parse(query) if query else None
+        top = self.live_numbers(parsed)
+        if not by:
+            return top + self.searching.order(parsed, sorts=sorts)
+        numbers = self.searching.order(parsed, sorts=(by, *sorts))
+        at = 0
+        for position, group in enumerate(self.searching.groups(by, parsed, means=means)):
+            heading = _GROUPS - position
+            self._groups[heading] = group
+            top.append(heading)
+            if str(group.value) not in folded:
+                top.extend(numbers[at : at + group.runs])
+            at += group.runs
+        return top
+
+    def load(self, summary: RunSummary) -> Run:
+        """Return a run, whole; a live one as far as it has come."""
+        live = self.live.find(summary.id)
+        if live is not None:
+            return live.run
+        fresh = summary if summary.commit else self.workspace.resolve(summary.id)
+        said = (fresh.note, str(fresh.tags), str(fresh.star))
+        return self._keep(("run", fresh.commit, *said), lambda: self.workspace.load_run(fresh))
+
+    def diff(self, before: RunSummary, after: RunSummary) -> RunDiff:
+        """Return what differs between two runs."""
+        from finestflow.compare import diff_runs
+
+        old, new = self.load(before), self.load(after)
+        if not (before.commit and after.commit):
+            return diff_runs(old, new, self.workspace.require_repository())
+        key = ("diff", before.commit, after.commit)
+        return self._keep(key, lambda: diff_runs(old, new, self.workspace.require_repository()))
+
+    def _keep(self, key: tuple[str, ...], make: Callable[[], Value]) -> Value:
+        found = self._cache.get(key)
+        if found is None:
+            found = self._cache[key] = make()
+            while len(self._cache) > _KEPT:
+                self._cache.popitem(last=False)
+        return found  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Close the files."""
+        self.reading.index.close()

@@ -1,0 +1,1 @@
+"""Drawing of graphs in cells of text, with the standard library alone."""

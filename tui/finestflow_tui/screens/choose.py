@@ -1,0 +1,197 @@
+"""Small questions over a screen: choose one of several by typing, press the second key of a leader, or type a line.
+
+Help, palette, jump, columns, menus and prompts are all one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from finestflow_tui.keys import Choice
+from finestflow_tui.text import Row, Span, pad, plain_text, row, width
+from finestflow_tui.widgets.line import Lines
+from finestflow_tui.widgets.rows import RowsView
+
+__all__ = ["Ask", "Chooser", "Entry", "Menu", "rank"]
+
+_MOST = 300
+
+
+class Entry(NamedTuple):
+    """Something to choose; ``value`` is what the question returns."""
+
+    spans: tuple[Span, ...]
+    value: Any
+    group: str = ""
+
+
+def rank(pattern: str, text: str) -> int | None:
+    """Say how well a text fits what was typed, less is better; None when letters are missing."""
+    low, wanted = text.lower(), pattern.lower()
+    at = low.find(wanted)
+    if at >= 0:
+        return at if at == 0 or not low[at - 1].isalnum() else at + 50
+    position, gaps = -1, 0
+    for letter in wanted:
+        found = low.find(letter, position + 1)
+        if found < 0:
+            return None
+        gaps += found - position - 1
+        position = found
+    return 1000 + gaps
+
+
+class Chooser(ModalScreen[Any]):
+    """Choose one of several; typing narrows them down.
+
+    Args:
+        heading: What is asked.
+        entries: What there is to choose.
+        more: Returns further entries for what was typed.
+        typed: Returned for a text that no entry has, when given.
+    """
+
+    BINDINGS = [
+        ("escape", "dismiss(None)", "Close"),
+        ("down,ctrl+n", "move(1)", "Down"),
+        ("up,ctrl+p", "move(-1)", "Up"),
+        ("pagedown", "page(1)", "Page down"),
+        ("pageup", "page(-1)", "Page up"),
+    ]
+
+    def __init__(
+        self,
+        heading: str,
+        entries: Iterable[Entry],
+        *,
+        more: Callable[[str], Iterable[Entry]] | None = None,
+        typed: Callable[[str], Any] | None = None,
+        text: str = "",
+    ) -> None:
+        super().__init__()
+        self._heading = heading
+        self._entries = list(entries)
+        self._more = more
+        self._typed = typed
+        self._text = text
+        self._view = RowsView(id="choices")
+        self._view.can_focus = False
+
+    def compose(self) -> ComposeResult:
+        """Lay out the question."""
+        with Vertical(id="dialog"):
+            yield Lines(lambda _: [row((self._heading, "title"))])
+            yield Input(self._text, placeholder="type to filter", compact=True, select_on_focus=False, id="filter")
+            yield self._view
+
+    def on_mount(self) -> None:
+        """Show everything."""
+        self._list(self._text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrow down."""
+        self._list(event.value)
+
+    def _list(self, pattern: str) -> None:
+        entries = [*self._entries, *(self._more(pattern) if self._more else ())]
+        if pattern:
+            ranked = [(rank(pattern, plain_text(Row(entry.spans))), at) for at, entry in enumerate(entries)]
+            chosen = [entries[at] for score, at in sorted((score, at) for score, at in ranked if score is not None)]
+        else:
+            chosen = entries
+        rows, group = [], ""
+        for at, entry in enumerate(chosen[:_MOST]):
+            if entry.group != group and not pattern:
+                group = entry.group
+                rows.append(row((group, "dim")))
+            rows.append(Row((("  ", ""), *entry.spans), (at, entry.value)))
+        self._view.show(rows or [row(("  nothing fits", "dim"))])
+
+    def action_move(self, step: int) -> None:
+        """Go to another entry."""
+        self._view.action_move(step)
+
+    def action_page(self, step: int) -> None:
+        """Go a page."""
+        self._view.action_page(step)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Answer."""
+        self._answer(event.value)
+
+    def on_rows_view_opened(self, event: RowsView.Opened) -> None:
+        """Answer."""
+        event.stop()
+        self._answer("")
+
+    def _answer(self, text: str) -> None:
+        chosen = self._view.key
+        if chosen is not None:
+            self.dismiss(chosen[1])
+        elif self._typed is not None and text:
+            self.dismiss(self._typed(text))
+        else:
+            self.app.bell()
+
+
+class Menu(ModalScreen[str]):
+    """The second key of a leader."""
+
+    def __init__(self, heading: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._choices = {choice.key: choice for choice in choices}
+        self._heading = heading
+
+    def compose(self) -> ComposeResult:
+        """Lay out the menu."""
+        room = max(width(choice.key) for choice in self._choices.values())
+        rows = [row((self._heading, "title"))]
+        rows += [
+            row("  ", (pad(choice.key, room), "key"), f"  {choice.text}", key=choice.key)
+            for choice in self._choices.values()
+        ]
+        yield Lines(lambda _: rows, id="menu")
+
+    def on_key(self, event: events.Key) -> None:
+        """Take the key."""
+        event.stop()
+        choice = self._choices.get(event.character or "") or self._choices.get(event.key)
+        self.dismiss(choice.action if choice is not None else "")
+
+    def on_lines_clicked(self, event: Lines.Clicked) -> None:
+        """Take what is clicked."""
+        self.dismiss(self._choices[event.key].action if isinstance(event.key, str) else "")
+
+
+class Ask(ModalScreen[str | None]):
+    """Type a line.
+
+    Args:
+        heading: What is asked.
+        hint: How to answer.
+        text: What stands there already.
+    """
+
+    BINDINGS = [("escape", "dismiss(None)", "Close")]
+
+    def __init__(self, heading: str, hint: str = "", text: str = "") -> None:
+        super().__init__()
+        self._heading, self._hint, self._text = heading, hint, text
+
+    def compose(self) -> ComposeResult:
+        """Lay out the question."""
+        with Vertical(id="dialog", classes="-small"):
+            yield Lines(lambda _: [row((self._heading, "title"))])
+            yield Input(self._text, compact=True, select_on_focus=False, id="answer")
+            yield Lines(lambda _: [row((self._hint, "dim"))])
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Answer."""
+        self.dismiss(event.value)

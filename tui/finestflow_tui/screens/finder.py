@@ -1,0 +1,213 @@
+"""Ways to find things by their name: the keys of a screen, the palette, jump words, themes, the command log, letters on rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from finestflow.model import RunSummary
+from finestflow_tui.keys import LEADERS, Key, iter_keys, key_text
+from finestflow_tui.screens.choose import Chooser, Entry
+from finestflow_tui.screens.frame import Frame
+from finestflow_tui.text import ago, number, one_line, pad, row
+from finestflow_tui.views.runs import status_text
+from finestflow_tui.widgets.line import Lines
+from finestflow_tui.widgets.rows import RowsView
+from finestflow_tui.widgets.table import RunTable
+
+__all__ = ["open_commands", "open_help", "open_labels", "open_palette", "open_themes"]
+
+_PLACES = ("runs", "live", "cache", "trash", "views")
+_LISTED = 200
+
+
+def _entry(key: Key, changed: dict[str, str]) -> Entry:
+    shown = key_text(changed.get(key.id, key.keys))
+    return Entry(
+        ((pad(shown, 12), "key"), (key.help, "")), ("action", key.action if key.id != "tab" else "tab(1)"), key.group
+    )
+
+
+def _pane_of(screen: Frame) -> str:
+    return "table" if isinstance(screen.focused, RunTable) else "rows"
+
+
+async def _do(screen: Frame, chosen: tuple[str, Any]) -> None:
+    kind, value = chosen
+    if kind == "action":
+        await screen.run_chosen(value)
+    elif kind == "run":
+        screen.ff.open_run(value)
+    elif kind == "go":
+        screen.ff.go(value)
+    elif kind == "theme":
+        screen.ff.use_theme(value)
+    elif kind == "query":
+        screen.ff.go("runs")
+        set_query = getattr(screen.ff.screen, "set_query", None)
+        if set_query is not None:
+            set_query(value)
+
+
+def _open(screen: Frame, question: Chooser) -> None:
+    async def done(chosen: tuple[str, Any] | None) -> None:
+        if chosen is not None:
+            await _do(screen, chosen)
+
+    screen.app.push_screen(question, done)
+
+
+def open_help(screen: Frame) -> None:
+    """List the keys: of the screen, of the pane, of the app; enter does what is chosen."""
+    changed = screen.ff.keys
+    own = [key for key in iter_keys(screen.NAME) if key.group != "App"]
+    rest = [key for key in iter_keys(screen.NAME) if key.group == "App"]
+    pane = list(iter_keys(_pane_of(screen)))
+    entries = [_entry(key, changed) for key in [*own, *pane, *rest]]
+    entries.sort(key=lambda entry: ("Look", "List", "Act", "Select", "Move", "App").index(entry.group))
+    for leader, choices in LEADERS.items():
+        entries += [
+            Entry(
+                ((pad(f"{leader}{choice.key}", 12), "key"), (choice.text, "")),
+                ("action", choice.action),
+                f"{leader} ...",
+            )
+            for choice in choices
+        ]
+    _open(screen, Chooser("keys of this screen", entries))
+
+
+def open_palette(screen: Frame, *, jump: bool = False) -> None:
+    """Find an action, a place, a run, a param or a theme.
+
+    Args:
+        screen: Where it happens.
+        jump: Words for places come first.
+    """
+    ff = screen.ff
+    places = [Entry(((f":{name}", "key"), ("  go there", "dim")), ("go", name), "places") for name in _PLACES]
+    places.append(Entry(((":q", "key"), ("  leave", "dim")), ("action", "quit"), "places"))
+    actions = [
+        Entry(
+            ((pad(key.text, 16), "name"), (pad(key_text(ff.keys.get(key.id, key.keys)), 8), "key"), (key.help, "dim")),
+            ("action", key.action),
+            "actions",
+        )
+        for key in iter_keys(screen.NAME)
+        if key.id != "tab"
+    ]
+    themes = [Entry(((f"theme {name}", ""),), ("theme", name), "themes") for name in ff.available_themes]
+    known = sorted(ff.history.known)
+    names = [
+        Entry(
+            ((f"has {one_line(name)}", "param"), ("  runs that have it", "dim")),
+            ("query", f"{name}!=~"),
+            "params and metrics",
+        )
+        for name in known[:_LISTED]
+    ]
+    entries = [*places, *actions] if jump else [*actions, *places]
+    _open(
+        screen,
+        Chooser("go to" if jump else "palette", [*entries, *names, *themes], more=lambda text: _runs(screen, text)),
+    )
+
+
+def _runs(screen: Frame, text: str) -> Iterable[Entry]:
+    """Return runs that fit what is typed: SQL looks for them, so a list of any length answers at once."""
+    word = text.removeprefix(":").removeprefix("run ").strip()
+    reading, now = screen.ff.history.reading, screen.ff.workspace.clock.time()
+    numbers = reading.order(screen.ff.history.parse(word) if word else None, limit=20)
+    page = reading.page(numbers)
+    for each in numbers:
+        run = page.get(each)
+        if run is not None:
+            metrics = "  ".join(f"{one_line(name)}={number(value)}" for name, value in list(run.metrics.items())[:2])
+            yield Entry(
+                (
+                    ("run ", "dim"),
+                    (one_line(run.name), "name"),
+                    ("  ", ""),
+                    status_text(run),
+                    (f"  {ago(run.started, now)}  {metrics}", "dim"),
+                ),
+                ("run", run),
+                "runs",
+            )
+
+
+def open_themes(screen: Frame) -> None:
+    """Choose a theme."""
+    ours = [theme for theme in screen.ff.available_themes if not theme.startswith("textual-")]
+    _open(screen, Chooser("themes", [Entry(((name, ""),), ("theme", name)) for name in ours]))
+
+
+def open_commands(screen: Frame) -> None:
+    """List the commands that would have done what was done here; enter copies one."""
+    entries = [Entry(((text, ""),), text) for text in reversed(screen.ff.commands)]
+    if not entries:
+        screen.say("nothing was done yet")
+        return
+
+    def copy(text: str | None) -> None:
+        if text:
+            screen.app.copy_to_clipboard(text)
+            screen.say(f"copied {text}", "good")
+
+    screen.app.push_screen(Chooser("the same on the command line: enter copies", entries), copy)
+
+
+class Labels(ModalScreen[int | None]):
+    """Takes the letter of a row."""
+
+    def __init__(self, rows: list[str]) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def compose(self) -> ComposeResult:
+        """Show the letters with what they stand for."""
+        shown = [row("  ", (letter, "key"), f"  {text}") for letter, text in zip(_LETTERS, self._rows, strict=False)]
+        yield Lines(lambda _: [row(("press a letter", "title")), *shown], id="menu")
+
+    def on_key(self, event: events.Key) -> None:
+        """Answer."""
+        event.stop()
+        at = _LETTERS.find(event.character or "\0")
+        self.dismiss(at if 0 <= at < len(self._rows) else None)
+
+
+_LETTERS = "asdfghjklqwertyuiopzxcvbnm"
+
+
+def open_labels(screen: Frame) -> None:
+    """Give the rows of the focused pane a letter each, and go to the one that is pressed."""
+    pane = screen.focused
+    if isinstance(pane, RunTable):
+        top, count = pane.scroll_offset.y, min(len(_LETTERS), pane.size.height - 1)
+        page = screen.ff.history.page(pane.order[top : top + count])
+        places = [(top + at, _label(page.get(found))) for at, found in enumerate(pane.order[top : top + count])]
+
+        def put(at: int | None) -> None:
+            if at is not None:
+                pane.put(places[at][0])
+
+        screen.app.push_screen(Labels([text for _, text in places]), put)
+    elif isinstance(pane, RowsView) and pane.has_choices:
+        keyed = [line for line in pane.rows if line.key is not None][: len(_LETTERS)]
+
+        def choose(at: int | None) -> None:
+            if at is not None:
+                pane.choose(keyed[at].key)
+                pane.action_move(0)
+
+        screen.app.push_screen(Labels(["".join(text for text, _ in line.spans)[:60] for line in keyed]), choose)
+    else:
+        screen.say("there is nothing to choose in this pane", "warning")
+
+
+def _label(found: object) -> str:
+    return one_line(found.name) if isinstance(found, RunSummary) else "group"

@@ -1,0 +1,230 @@
+"""What every screen has: a head, a foot that names keys or says what happened, workers, and the actions of the whole app."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from textual.screen import Screen
+from textual.worker import get_current_worker
+
+from finestflow.errors import FinestflowError
+from finestflow_tui.keys import FOOTERS, LEADERS, Choice, key_named, key_text
+from finestflow_tui.text import Row, Span, one_line, row
+from finestflow_tui.widgets.line import Lines, fitted
+from finestflow_tui.widgets.rows import RowsView
+
+if TYPE_CHECKING:
+    from finestflow_tui.app import FinestflowApp
+
+__all__ = ["Frame"]
+
+Value = TypeVar("Value")
+_SHOWN = 6.0
+
+
+class Frame(Screen[None]):
+    """A screen of the app; ``NAME`` is what the table of keys calls it."""
+
+    NAME = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._message: Span | None = None
+        self._silence: Any = None
+        self.foot = Lines(self._foot_rows, over="bar", id="foot")
+
+    @property
+    def ff(self) -> FinestflowApp:
+        """The app."""
+        return cast("FinestflowApp", self.app)
+
+    # -- telling -----------------------------------------------------------------------------------------------------------------------
+
+    def _foot_rows(self, columns: int) -> Sequence[Row]:
+        if self._message is not None:
+            return [row(" ", self._message)]
+        parts: list[list[Span]] = []
+        for name in FOOTERS[self.NAME]:
+            key = key_named(name)
+            shown = key_text(self.ff.keys.get(name, key.keys)).split(" ")[0]
+            parts.append([(shown, "key"), (f" {key.text}", "")])
+        help_part: list[Span] = [("?", "key"), (" keys", "")]
+        return [row(" ", *fitted(parts, columns - 9), *help_part)]
+
+    def say(self, text: str, role: str = "") -> None:
+        """Say something in the last line for some seconds."""
+        self._message = (one_line(text), role)
+        self.foot.update()
+        if self._silence is not None:
+            self._silence.stop()
+        self._silence = self.set_timer(_SHOWN, self._hush)
+
+    def _hush(self) -> None:
+        self._message = None
+        self.foot.update()
+
+    # -- working -----------------------------------------------------------------------------------------------------------------------
+
+    def slow(
+        self,
+        work: Callable[[], Value],
+        then: Callable[[Value], None],
+        *,
+        group: str,
+        failed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Do something in a worker, then something with what it returns; a later call of the same group makes it void.
+
+        Args:
+            work: Runs in a thread.
+            then: Runs in the app.
+            group: What it is about.
+            failed: Takes the message when it fails; it is said at the foot when not given.
+        """
+
+        def run() -> None:
+            worker = get_current_worker()
+            try:
+                value = work()
+            except (FinestflowError, OSError, sqlite3.Error, ValueError) as error:
+                text = f"{error}: {hint}" if (hint := getattr(error, "hint", "")) else str(error)
+                if not worker.is_cancelled:
+                    self.app.call_from_thread(failed or self._complain, text)
+                return
+            if not worker.is_cancelled:
+                self.app.call_from_thread(then, value)
+
+        self.run_worker(run, thread=True, exclusive=True, group=group, exit_on_error=True)
+
+    def _complain(self, text: str) -> None:
+        self.say(text, "error")
+
+    # -- actions of every screen -------------------------------------------------------------------------------------------------------
+
+    def action_back(self) -> None:
+        """Leave the screen."""
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+
+    def action_quit(self) -> None:
+        """Leave the app."""
+        self.app.exit()
+
+    def panes(self) -> list[RowsView]:
+        """Return the panes that the tab key visits."""
+        return [view for view in self.query(RowsView) if view.display and view.can_focus]
+
+    def action_pane(self, step: int) -> None:
+        """Go to another pane."""
+        focusable = [each for each in self.focus_chain if each.display]
+        if not focusable:
+            return
+        at = focusable.index(self.focused) if self.focused in focusable else -step
+        focusable[(at + step) % len(focusable)].focus()
+
+    def action_maximise(self) -> None:
+        """Give the focused pane the whole screen, and back."""
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximize(self.focused)
+
+    def action_preview(self) -> None:
+        """Show or hide the second pane."""
+        self.toggle_class("-aside")
+
+    def action_resize(self, step: int) -> None:
+        """Move the border between the panes."""
+        for pane in self.query(".aside"):
+            pane.styles.width = max(20, min(self.size.width - 30, pane.outer_size.width - step))
+
+    def action_leader(self, key: str) -> None:
+        """Open the menu of a leader."""
+        self.menu(key_named({"g": "go", "y": "copy"}[key]).help.split(";")[0], LEADERS[key])
+
+    def menu(self, heading: str, choices: Sequence[Choice]) -> None:
+        """Open a menu, and do what is chosen."""
+        from finestflow_tui.screens.choose import Menu
+
+        async def do(action: str | None) -> None:
+            if action:
+                await self.run_chosen(action)
+
+        self.app.push_screen(Menu(heading, choices), do)
+
+    async def run_chosen(self, action: str) -> None:
+        """Do an action by its name, on the focused pane where that has it."""
+        name = action.partition("(")[0]
+        owner = self.focused if self.focused is not None and hasattr(self.focused, f"action_{name}") else self
+        await self.app.run_action(action, owner)
+
+    def action_go(self, where: str) -> None:
+        """Go to a screen."""
+        self.ff.go(where)
+
+    def action_undo(self) -> None:
+        """Take the last change back."""
+        self.ff.undo()
+
+    def action_redo(self) -> None:
+        """Make it again."""
+        self.ff.redo()
+
+    def action_help(self) -> None:
+        """List the keys of this screen."""
+        from finestflow_tui.screens.finder import open_help
+
+        open_help(self)
+
+    def action_palette(self) -> None:
+        """Find anything."""
+        from finestflow_tui.screens.finder import open_palette
+
+        open_palette(self)
+
+    def action_jump(self) -> None:
+        """Go somewhere by a word."""
+        from finestflow_tui.screens.finder import open_palette
+
+        open_palette(self, jump=True)
+
+    def action_labels(self) -> None:
+        """Choose by a letter."""
+        from finestflow_tui.screens.finder import open_labels
+
+        open_labels(self)
+
+    def action_commands(self) -> None:
+        """List the commands that would have done the same."""
+        from finestflow_tui.screens.finder import open_commands
+
+        open_commands(self)
+
+    def action_options(self) -> None:
+        """Say what else there is."""
+        self.menu("options", self.options())
+
+    def options(self) -> list[Choice]:
+        """Return what the menu of this screen offers."""
+        return [Choice("t", "theme", "theme"), Choice("r", "read again", "reload")]
+
+    def action_theme(self) -> None:
+        """Choose a theme."""
+        from finestflow_tui.screens.finder import open_themes
+
+        open_themes(self)
+
+    def action_reload(self) -> None:
+        """Read everything again."""
+        self.ff.reload()
+
+    def action_open(self) -> None:
+        """Open what is under the cursor."""
+
+    def on_history_changed(self) -> None:
+        """React to new runs or annotations; the app calls it on the screen that is shown."""
+
+    def on_live_changed(self) -> None:
+        """React to news of live runs."""

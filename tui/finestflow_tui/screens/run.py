@@ -1,0 +1,556 @@
+"""One run: tasks, graph, logs, metrics, params, configuration, code, environment, outputs; and its neighbours in the list.
+
+Invariant: the head is painted at once from the summary, the record follows from a worker; what arrives for another run or tab is dropped. A
+live run is followed: the same screen, fed by its events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from finestflow.errors import FinestflowError
+from finestflow.model import Run, RunStatus, RunSummary
+from finestflow_tui.actions import RunScreenActions
+from finestflow_tui.bindings import bindings
+from finestflow_tui.keys import Choice
+from finestflow_tui.screens.choose import Chooser, Entry
+from finestflow_tui.text import Row, Span, one_line, row
+from finestflow_tui.views import record, tasks
+from finestflow_tui.views.code import source_rows
+from finestflow_tui.views.logs import LogRows
+from finestflow_tui.views.plot import series_of
+from finestflow_tui.widgets.dagview import DagView
+from finestflow_tui.widgets.line import Lines, spread
+from finestflow_tui.widgets.rows import RowsView
+
+if TYPE_CHECKING:
+    from finestflow_tui.widgets.plot import Plot
+
+__all__ = ["TABS", "RunScreen"]
+
+TABS = ("tasks", "graph", "logs", "metrics", "params", "config", "code", "env", "outputs")
+_BESIDE = frozenset({"tasks", "graph", "metrics", "code", "outputs"})
+_MOST_NODES = 60
+
+
+class RunScreen(RunScreenActions):
+    """A run.
+
+    Args:
+        run: The run.
+        tab: The tab to begin with.
+        node: The node to begin with.
+    """
+
+    NAME = "run"
+    BINDINGS = bindings("run")
+
+    def __init__(self, run: RunSummary, *, tab: str = "tasks", node: str = "") -> None:
+        super().__init__()
+        self.summary = run
+        self.whole: Run | None = None
+        self.tab = tab
+        self.head = Lines(self._head_rows, over="bar", id="head")
+        self.tabs = Lines(self._tab_rows, id="tabs")
+        self.list = RowsView(id="list", classes="main")
+        self.graph = DagView(id="graph", classes="main hidden")
+        self.detail = RowsView(id="detail", has_cursor=False, classes="aside")
+        self.plot: Plot | None = None
+        self._shape: tasks.Shape | None = None
+        self._unfolded: set[str] = set()
+        self._turned = False
+        self._pattern = ""
+        self._log_of: str | None = None
+        self._wanted = node
+        self._place = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the screen."""
+        yield self.head
+        yield self.tabs
+        with Horizontal(classes="body"):
+            yield self.list
+            yield self.graph
+            yield self.detail
+        yield self.foot
+
+    def on_mount(self) -> None:
+        """Load the record."""
+        self.show_run(self.summary)
+
+    # -- which run ---------------------------------------------------------------------------------------------------------------------
+
+    def current_run(self) -> RunSummary | None:
+        """Return the run of this screen."""
+        return self.summary
+
+    def chosen_runs(self) -> list[RunSummary]:
+        """Return the run of this screen: marks belong to the list."""
+        return [self.summary]
+
+    def show_run(self, run: RunSummary, *, tab: str = "", node: str = "") -> None:
+        """Show a run, on the tab that is open or on another one."""
+        is_other = run.id != self.summary.id
+        self.summary = run
+        self.tab = tab or self.tab
+        self._wanted = node or self._wanted
+        if is_other:
+            self.whole = None
+        self.head.update()
+        self.tabs.update()
+        history = self.ff.history
+        self.slow(lambda: history.load(run), self._loaded, group="load", failed=self._broken)
+
+    def _loaded(self, whole: Run) -> None:
+        if whole.summary.id != self.summary.id:
+            return
+        self.whole = whole
+        many = len(whole.nodes) > _MOST_NODES
+        self._shape = tasks.shape_of(whole, () if many else self._unfolded)
+        self.show_tab(keep=True)
+
+    def _broken(self, text: str) -> None:
+        self.list.remove_class("hidden")
+        self.graph.add_class("hidden")
+        rows = [
+            row(("this record cannot be read", "error")),
+            row(""),
+            row(text),
+            row(""),
+            row(("^l", "key"), " tries again · the other runs are not touched by it"),
+        ]
+        self.list.show(rows)
+        self.detail.show([])
+
+    def action_sibling(self, step: int) -> None:
+        """Go to the next run of the list, on the same tab."""
+        from finestflow_tui.screens.runs import RunsScreen
+
+        runs = self.app.screen_stack[0]
+        found = runs.neighbours(self.summary.id, step) if isinstance(runs, RunsScreen) else None
+        if found is None:
+            self.say("there is no further run in the list", "warning")
+            return
+        run, at, count = found
+        self._place = f"run {at:,} of {count:,}"
+        self.show_run(run)
+
+    def on_history_changed(self) -> None:
+        """Show tags and notes that were changed, and the record of a run that ended."""
+        number = self.ff.history.number_of(self.summary.id)
+        found = self.ff.history.find(number) if number is not None else None
+        if found is not None and found != self.summary:
+            self.show_run(found)
+
+    def on_live_changed(self) -> None:
+        """Follow a run that is going on."""
+        live = self.ff.history.find_live(self.summary.id)
+        if live is not None:
+            self.summary = live.summary
+            self.head.update()
+            self._loaded(live.run)
+
+    # -- lines -------------------------------------------------------------------------------------------------------------------------
+
+    def _head_rows(self, columns: int) -> Sequence[Row]:
+        letter = self.ff.state.marks.get(self.summary.id, "")
+        left = record.head_spans(self.summary, letter, self.ff.workspace.clock.time())
+        return [row(*spread(left, [(f"{self._place} ", "dim")], columns))]
+
+    def _tab_rows(self, columns: int) -> Sequence[Row]:
+        spans: list[Span] = [(" ", "")]
+        for at, name in enumerate(TABS, 1):
+            text = name.capitalize() if columns >= 84 or name == self.tab else name.capitalize()[:4]
+            spans += [
+                (f" {at} ", "key" if name != self.tab else "match"),
+                (f"{text} ", "match" if name == self.tab else "dim"),
+                (" ", ""),
+            ]
+        return [row(*spans), row("")]
+
+    def on_lines_clicked(self, event: Lines.Clicked) -> None:
+        """Open the tab that was clicked."""
+        if event.lines is self.tabs:
+            x = 1
+            for at, name in enumerate(TABS, 1):
+                text = name.capitalize() if self.size.width >= 84 or name == self.tab else name.capitalize()[:4]
+                wide = len(f" {at} {text} ") + 1
+                if x <= event.x < x + wide:
+                    self.action_tab(at)
+                    return
+                x += wide
+
+    # -- tabs --------------------------------------------------------------------------------------------------------------------------
+
+    def action_tab(self, at: int) -> None:
+        """Open a tab by its number."""
+        if at <= len(TABS):
+            self.tab = TABS[at - 1]
+            self.show_tab()
+
+    def show_tab(self, *, keep: bool = False) -> None:
+        """Show the tab that is open."""
+        if self.whole is None:
+            return
+        self.tabs.update()
+        is_graph = self.tab == "graph"
+        self.list.set_class(is_graph, "hidden")
+        self.graph.set_class(not is_graph, "hidden")
+        self.set_class(self.tab not in _BESIDE, "-aside")
+        self.detail.set_class(self.tab == "metrics", "hidden")
+        if self.plot is not None:
+            self.plot.set_class(self.tab != "metrics", "hidden")
+        self.list.follows = self.list.follows and self.tab == "logs"
+        getattr(self, f"_show_{self.tab}")(keep)
+        pane = self.graph if is_graph else self.list
+        if self.focused is None or not self.focused.display or self.focused in {self.list, self.graph}:
+            pane.focus()
+
+    def _fill(self, work: Callable[[], Sequence[Row]], *, keep: bool) -> None:
+        """Fill the list from a worker, unless another tab was opened meanwhile."""
+        tab, run = self.tab, self.summary.id
+
+        def show(rows: Sequence[Row]) -> None:
+            if (tab, run) == (self.tab, self.summary.id):
+                self.list.show(rows, keep=keep)
+                self._show_detail()
+
+        self.slow(work, show, group="tab", failed=lambda text: show([row((text, "error"))]))
+
+    def _detail_from(self, work: Callable[[], Sequence[Row]]) -> None:
+        tab, run = self.tab, self.summary.id
+
+        def show(rows: Sequence[Row]) -> None:
+            if (tab, run) == (self.tab, self.summary.id):
+                self.detail.show(rows)
+
+        self.slow(work, show, group="detail", failed=lambda text: show([row((text, "error"))]))
+
+    @property
+    def _run(self) -> Run:
+        assert self.whole is not None
+        return self.whole
+
+    def _columns(self) -> int:
+        return max(30, (self.list if self.tab != "graph" else self.graph).size.width or self.size.width - 66)
+
+    def _show_tasks(self, keep: bool) -> None:
+        assert self._shape is not None
+        rows = tasks.task_rows(self._run, self._shape, self._columns(), self.ff.workspace.clock.time())
+        empty = [
+            row(
+                (
+                    "no task has begun yet" if self.summary.status is RunStatus.RUNNING else "no tasks are recorded",
+                    "dim",
+                )
+            )
+        ]
+        self.list.show(rows or empty, keep=keep)
+        if self._wanted and self.list.choose(self._wanted):
+            self._wanted = ""
+        self._show_detail()
+
+    def _show_graph(self, keep: bool) -> None:
+        assert self._shape is not None
+        shape, turned = self._shape, self._turned
+
+        def show(drawing: Any) -> None:
+            if self.tab == "graph" and shape is self._shape:
+                self.graph.show(drawing, shape, {line.path: line.status.value for line in shape.lines})
+                self._show_detail()
+
+        if len(shape.lines) <= _MOST_NODES:
+            show(tasks.drawing_of(shape, turned=turned))
+        else:
+            self.slow(lambda: tasks.drawing_of(shape, turned=turned), show, group="tab")
+
+    def _show_logs(self, keep: bool) -> None:
+        workspace, run, node = self.ff.history.workspace, self.summary, self._log_of
+
+        def work() -> Sequence[Row]:
+            data = workspace.read_log(run, node)
+            return LogRows(data) if data else [row(("nothing was printed", "dim"))]
+
+        self._fill(work, keep=keep)
+
+    def _show_metrics(self, keep: bool) -> None:
+        if self.plot is None:
+            from finestflow_tui.widgets.plot import Plot
+
+            self.plot = Plot(id="plot", classes="aside")
+            self.query_one(".body").mount(self.plot)
+        self.list.show(record.metric_rows(self._run.metrics, self._columns()), keep=keep)
+        self._show_detail()
+
+    def _show_params(self, keep: bool) -> None:
+        self.list.show(record.param_rows(self._run), keep=keep)
+
+    def _show_env(self, keep: bool) -> None:
+        self.list.show(record.environment_rows(self._run), keep=keep)
+
+    def _show_config(self, keep: bool) -> None:
+        workspace, run = self.ff.history.workspace, self.summary
+
+        def work() -> Sequence[Row]:
+            text = workspace.journal.read_file(run.commit, "config.toml") if run.commit else None
+            if text is None:
+                return [row(("the configuration is written when the run ends", "dim"))]
+            return source_rows("config.toml", text)
+
+        self._fill(work, keep=keep)
+
+    def _show_code(self, keep: bool) -> None:
+        workspace, snapshot = self.ff.history.workspace, self._run.snapshot
+
+        def work() -> Sequence[Row]:
+            if snapshot is None:
+                return [row(("no snapshot: the run was made outside a git work tree", "dim"))]
+            from finestflow.git.objects import Objects
+
+            with Objects(workspace.require_repository()) as objects:
+                paths = [
+                    path for path, _, _ in objects.iter_files(snapshot.tree) if not path.startswith(".finestflow/")
+                ]
+                changed = (
+                    objects.changed_files(objects.read_commit(snapshot.base).tree, snapshot.tree)
+                    if snapshot.base
+                    else []
+                )
+            return record.file_rows(paths, changed)
+
+        self._fill(work, keep=keep)
+
+    def _show_outputs(self, keep: bool) -> None:
+        store, run = self.ff.history.workspace.store, self._run
+        self._fill(lambda: record.output_rows(run, store.has), keep=keep)
+
+    # -- beside ------------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> Any:
+        """What the cursor is on: a node, a metric, a file."""
+        return self.graph.key if self.tab == "graph" else self.list.key
+
+    def _show_detail(self) -> None:
+        key, run = self.key, self._run
+        if key is None or self.tab not in _BESIDE:
+            self.detail.show([])
+        elif self.tab in {"tasks", "graph"}:
+            now = self.ff.workspace.clock.time()
+            self.detail.show(tasks.node_rows(run, key, self._whys(key), now))
+        elif self.tab == "metrics" and self.plot is not None:
+            self.plot.show(key, [series_of("", run.metrics[key])])
+        elif self.tab == "outputs":
+            self.detail.show(record.output_text(run, key))
+        elif self.tab == "code":
+            self._detail_from(lambda: source_rows(key, self._file(key)))
+
+    def _whys(self, node: str) -> list[str]:
+        if node not in self._run.nodes:
+            return []
+        try:
+            return self.ff.history.workspace.why(self._run, node)
+        except FinestflowError as error:
+            return [error.message]
+
+    def _file(self, path: str) -> bytes:
+        from finestflow.git.objects import Objects
+
+        snapshot = self._run.snapshot
+        if snapshot is None:
+            return b""
+        with Objects(self.ff.history.workspace.require_repository()) as objects:
+            return objects.read_path(snapshot.tree, path) or b""
+
+    def on_rows_view_moved(self, event: RowsView.Moved) -> None:
+        """Show what the cursor is on."""
+        if event.view is self.list:
+            self._show_detail()
+
+    def on_dag_view_moved(self) -> None:
+        """Show the node."""
+        self._show_detail()
+
+    def on_resize(self) -> None:
+        """Draw for the new width."""
+        if self.whole is not None:
+            self.call_after_refresh(lambda: self.show_tab(keep=True))
+
+    # -- actions -----------------------------------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        """Open or fold a fan-out; else give the second pane the keys."""
+        key = self.key
+        if self.tab in {"tasks", "graph"} and key is not None and self.whole is not None:
+            items = [path for path in self.whole.nodes if path.startswith(f"{key}[")]
+            base = key.partition("[")[0]
+            if items or base in self._unfolded:
+                self._unfolded.symmetric_difference_update({base})
+                self._shape = tasks.shape_of(self.whole, self._unfolded)
+                self.show_tab(keep=True)
+                return
+        if self.detail.display:
+            self.detail.focus()
+
+    def on_rows_view_opened(self) -> None:
+        """Open what was clicked twice."""
+        self.action_open()
+
+    def action_view(self) -> None:
+        """See the pane in another way."""
+        if self.tab == "tasks":
+            self.action_tab(2)
+        elif self.tab == "graph":
+            self._turned = not self._turned
+            self._show_graph(keep=True)
+        elif self.tab == "metrics" and self.plot is not None:
+            self.plot.is_log = not self.plot.is_log
+            self.plot.refresh()
+        else:
+            self.say("this tab has one view", "warning")
+
+    def action_why(self) -> None:
+        """Say why the task ran."""
+        key = self.key if self.tab in {"tasks", "graph"} else None
+        if key is None:
+            self.tab = "tasks"
+            self.show_tab()
+            return
+        self.ff.log_command(f"finestflow why {one_line(self.summary.name)}:{key}")
+        whys = self._whys(key)
+        self.say(f"{key}: {whys[0] if whys else 'nothing is recorded'}")
+
+    def action_logs(self) -> None:
+        """Show the log of the task under the cursor."""
+        key = self.key if self.tab in {"tasks", "graph"} else None
+        self._log_of = key if key in (self.whole.nodes if self.whole else ()) else None
+        self.tab = "logs"
+        self.show_tab()
+        self.say(f"the log of {self._log_of}: f shows all tasks" if self._log_of else "the log of all tasks")
+
+    def action_plot(self) -> None:
+        """Show the metrics."""
+        self.action_tab(4)
+
+    def action_only(self, wanted: bool) -> None:
+        """Show the log of one task, or of all."""
+        if self.tab != "logs" or self.whole is None:
+            self.say("f chooses a task in the logs (3)", "warning")
+            return
+        entries = [Entry((("all tasks", "bold"),), "\0")]
+        entries += [
+            Entry(((one_line(path), ""), (f"  {node.status.value}", node.status.value)), path)
+            for path, node in self.whole.nodes.items()
+        ]
+
+        def choose(path: str | None) -> None:
+            if path is not None:
+                self._log_of = None if path == "\0" else path
+                self._show_logs(keep=False)
+
+        self.app.push_screen(Chooser("the log of", entries), choose)
+
+    def action_filter(self) -> None:
+        """Search in the pane."""
+
+        def search(text: str | None) -> None:
+            self._pattern = text or ""
+            self._search(1)
+
+        self.ask("search", "n and N go on", self._pattern, search)
+
+    def action_match(self, step: int) -> None:
+        """Go to the next match; without a search, to the next error of a log."""
+        self._search(step)
+
+    def _search(self, step: int) -> None:
+        pattern = self._pattern or ("error" if self.tab == "logs" else "")
+        view = self.detail if self.focused is self.detail else self.list
+        if self.tab == "graph":
+            found = next(
+                (
+                    path
+                    for path in self.graph.drawing.boxes
+                    if pattern and pattern.lower() in path.lower() and path != self.graph.key
+                ),
+                None,
+            )
+            if found is not None:
+                self.graph.choose(found)
+            return
+        if isinstance(view.rows, LogRows):
+            at = view.rows.find(pattern, view.scroll_offset.y, step)
+            view.pattern = pattern.lower()
+            view.refresh()
+            if at is not None:
+                view.follows = False
+                view.scroll_to(y=at, animate=False, immediate=True)
+                return
+        elif pattern and view.search(pattern, step):
+            return
+        self.say(f"{pattern!r} is not here" if pattern else "/ searches", "warning")
+
+    def action_edit(self) -> None:
+        """Show a file, the log or the configuration in the editor, as it was in that run."""
+        if self.whole is None:
+            return
+        if self.tab == "code" and self.key is not None:
+            self.ff.edit_text(self.key, self._file(self.key).decode("utf-8", "replace"))
+        else:
+            name = {"logs": "log.txt", "config": "config.toml"}.get(self.tab, f"{self.tab}.txt")
+            self.ff.edit_text(name, self._text())
+
+    def _text(self) -> str:
+        rows = self.list.rows
+        if isinstance(rows, LogRows):
+            return rows.data.decode("utf-8", "replace")
+        return "\n".join("".join(text for text, _ in line.spans) for line in rows) + "\n"
+
+    def action_outside(self) -> None:
+        """Open an output with the system's program for it."""
+        if self.tab != "outputs" or self.key is None or self._refuse("open"):
+            self.say("o opens outputs (9)", "warning")
+            return
+        import shutil
+        import tempfile
+
+        path = self.key
+        opener = shutil.which("xdg-open") or shutil.which("open")
+        if opener is None:
+            self.say('no program is there to open files: "xdg-open" is missing; E saves a copy', "warning")
+            return
+        folder = Path(tempfile.mkdtemp(prefix="finestflow-"))
+        self.ff.start_process(["get", f"{self.summary.id}:{path}", "-o", str(folder)], f"{path} into {folder}")
+
+    def action_save(self) -> None:
+        """Save an output, the log, or what the tab shows."""
+        if self.tab == "outputs" and self.key is not None:
+            address = f"{self.summary.id}:{self.key}"
+
+            def take(name: str | None) -> None:
+                if name:
+                    self.ff.start_process(["get", address, "-o", name], f"saved {name}")
+
+            self.ask(f"save {self.key}", "the suffix decides the form: .json .csv .npy .txt .png .pkl", "", take)
+            return
+
+        def write(name: str | None) -> None:
+            if name:
+                (self.ff.workspace.folder / name).write_text(self._text(), encoding="utf-8")
+                self.say(f"wrote {name}", "good")
+
+        self.ask(f"save this {self.tab} tab as text", "a file", f"{self.summary.name}-{self.tab}.txt", write)
+
+    def options(self) -> list[Choice]:
+        """Return what else this tab can do."""
+        more = {
+            "logs": [Choice("f", "one task, or all", "only(True)"), Choice("e", "in the editor", "edit")],
+            "metrics": [Choice("l", "linear or logarithmic", "view")],
+            "graph": [Choice("v", "top down or left to right", "view")],
+        }
+        return [*more.get(self.tab, []), *super().options()]

@@ -1,0 +1,56 @@
+"""What a person arranged on the screen, kept for the repository: the query, order, columns, marks, sizes.
+
+Invariant: a file that is missing, damaged or of another version is as good as an empty one; nothing of a run is kept here.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+__all__ = ["ViewState"]
+
+_VERSION = 1
+_HISTORY = 50
+
+
+@dataclass(slots=True)
+class ViewState:
+    """The arrangement of the list; ``hidden`` are columns that were taken away, ``columns`` those that were chosen, in order."""
+
+    query: str = ""
+    sorts: list[str] = field(default_factory=lambda: ["-started"])
+    group: str = ""
+    columns: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    everything: bool = False
+    marks: dict[str, str] = field(default_factory=dict)
+    pins: list[str] = field(default_factory=list)
+    cursor: str = ""
+    queries: list[str] = field(default_factory=list)
+    theme: str = ""
+    views: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> ViewState:
+        """Read it, as far as it can be used."""
+        with suppress(OSError, ValueError, TypeError):
+            told = json.loads(path.read_text(encoding="utf-8"))
+            if told.get("version") == _VERSION:
+                made = cls()
+                for each in fields(cls):
+                    if isinstance(told.get(each.name), type(getattr(made, each.name))):
+                        setattr(made, each.name, told[each.name])
+                return made
+        return cls()
+
+    def write(self, path: Path) -> None:
+        """Write it; a disk that is full or read-only loses the arrangement and nothing else."""
+        self.queries = self.queries[:_HISTORY]
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new = path.with_suffix(".new")
+            new.write_text(json.dumps({"version": _VERSION, **asdict(self)}, indent=1), encoding="utf-8")
+            new.replace(path)

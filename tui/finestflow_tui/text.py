@@ -1,0 +1,170 @@
+"""Rows of text with roles: what every view is made of, before anything is known of colours or a terminal.
+
+A view is a list of ``Row``; widgets paint it, ``plain`` prints it. Invariant: text that came from a run goes through ``one_line`` before it
+becomes a span, so a row holds no control characters and no markup. Imports nothing of Textual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from finestflow.cli._text import (
+    ago,
+    cut,
+    duration,
+    headline,
+    iso,
+    many_lines,
+    number,
+    one_line,
+    pad,
+    plural,
+    size,
+    value_text,
+    width,
+)
+
+__all__ = [
+    "Row",
+    "Span",
+    "ago",
+    "asciify",
+    "columns_of",
+    "cut",
+    "delta",
+    "duration",
+    "fields",
+    "headline",
+    "iso",
+    "many_lines",
+    "number",
+    "one_line",
+    "pad",
+    "plain_text",
+    "plural",
+    "row",
+    "size",
+    "text_rows",
+    "title",
+    "value_text",
+    "width",
+]
+
+Span = tuple[str, str]
+"""Text and the role that it plays, such as ``metric`` or ``failed``; roles become colours in ``theme``."""
+
+LONGEST = 4000
+"""Characters of one line that a view keeps: a log may hold lines of megabytes."""
+
+
+class Row(NamedTuple):
+    """One line of a view; ``key`` says what it stands for when it can be chosen with the cursor."""
+
+    spans: tuple[Span, ...]
+    key: Any = None
+
+
+def row(*spans: Span | str, key: Any = None) -> Row:
+    """Make a row; a bare text has no role."""
+    return Row(tuple((span, "") if isinstance(span, str) else span for span in spans), key)
+
+
+def title(text: str, note: str = "") -> Row:
+    """Make the heading of a section."""
+    return row((text, "title"), (f"  {note}" if note else "", "dim"))
+
+
+def plain_text(line: Row) -> str:
+    """Return a row without its roles."""
+    return "".join(text for text, _ in line.spans).rstrip()
+
+
+def text_rows(text: str, role: str = "") -> Iterator[Row]:
+    """Make rows of a text that came from a run."""
+    for line in many_lines(text).split("\n"):
+        yield row((line.expandtabs(4)[:LONGEST], role))
+
+
+def fields(pairs: Iterable[tuple[str, str]], role: str = "", *, keyed: bool = False) -> list[Row]:
+    """Make rows of names and values, the values aligned."""
+    listed = [(one_line(name), value) for name, value in pairs]
+    room = min(28, max((width(name) for name, _ in listed), default=0))
+    return [
+        row((pad(cut(name, room), room), "dim"), "  ", (value, role), key=name if keyed else None)
+        for name, value in listed
+    ]
+
+
+def columns_of(
+    cells: Iterable[Iterable[Span]], *, right: frozenset[int] = frozenset(), keys: Iterable[Any] = (), room: int = 40
+) -> list[Row]:
+    """Align cells in columns.
+
+    Args:
+        cells: Spans by row; all rows have as many.
+        right: Positions of columns that are aligned to the right.
+        keys: What each row stands for.
+        room: Widest column; only the last may be wider.
+    """
+    table = [list(line) for line in cells]
+    if not table:
+        return []
+    last = len(table[0]) - 1
+    widths = [min(room, max(width(line[at][0]) for line in table)) for at in range(last + 1)]
+    names = list(keys) or [None] * len(table)
+    rows = []
+    for line, key in zip(table, names, strict=True):
+        spans: list[Span] = []
+        for at, (text, role) in enumerate(line):
+            is_last = at == last and at not in right
+            shown = text if is_last else pad(cut(text, widths[at]), widths[at], right=at in right)
+            spans += [(shown, role)] if is_last else [(shown, role), ("  ", "")]
+        rows.append(Row(tuple(spans), key))
+    return rows
+
+
+def delta(before: float, after: float) -> str:
+    """Return the difference of two numbers with its sign and, where it says more, the ratio."""
+    difference = after - before
+    text = f"{difference:+.4g}"
+    if before and abs(after / before) >= 1.5:
+        text += f"  ×{after / before:.3g}"
+    return text
+
+
+_ASCII = str.maketrans(
+    {
+        **dict.fromkeys("─━╌╴╶╸╺╼╾═⋯", "-"),
+        **dict.fromkeys("│┃▏▕▌▐▎┆╷╵", "|"),
+        **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯┝┥", "+"),
+        **dict.fromkeys("▸▶→›", ">"),
+        **dict.fromkeys("◂←‹", "<"),
+        **dict.fromkeys("▾▼↓", "v"),
+        **dict.fromkeys("▴▲↑", "^"),
+        **dict.fromkeys("◐◓◑◒", "@"),
+        "●": "*",
+        "◌": "o",
+        "✗": "x",
+        "⊘": "-",
+        "◍": "%",
+        "★": "*",
+        "⌖": "!",
+        "…": "~",
+        "·": ".",
+        "–": "-",
+        "−": "-",
+        "±": "~",
+        "×": "x",
+        "≠": "#",
+        "╱": "/",
+        "⏎": "<",
+        "␣": "_",
+        **dict(zip("▁▂▃▄▅▆▇█", "__..--=#", strict=True)),
+    }
+)
+
+
+def asciify(text: str) -> str:
+    """Return the text with our own drawing characters as ASCII; text of runs keeps its letters."""
+    return text if text.isascii() else text.translate(_ASCII)

@@ -1,0 +1,338 @@
+"""The list of runs: its columns, the cells of a run, the heading of a group, the preview of the run under the cursor.
+
+Invariant: everything follows from summaries, which one page of the index gives; only ``preview_more`` needs the whole record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from finestflow.compare import goal_of
+from finestflow.journal.conditions import find_value
+from finestflow.journal.listing import Group, Range
+from finestflow.model import Run, RunStatus, RunSummary
+from finestflow_tui.glyphs import node_glyph, run_glyph, sparkline
+from finestflow_tui.text import (
+    Row,
+    Span,
+    ago,
+    cut,
+    delta,
+    duration,
+    number,
+    one_line,
+    plural,
+    row,
+    title,
+    value_text,
+    width,
+)
+
+__all__ = [
+    "Column",
+    "cells_of",
+    "choose_columns",
+    "column_named",
+    "group_spans",
+    "preview",
+    "preview_more",
+    "status_text",
+]
+
+_PLAIN = (
+    "status",
+    "name",
+    "id",
+    "pipeline",
+    "when",
+    "took",
+    "tags",
+    "note",
+    "commit",
+    "base",
+    "branch",
+    "hits",
+    "origin",
+    "error",
+)
+_SORTS = {"when": "started", "took": "seconds", "commit": "commit_id"}
+_WIDEST = {"name": 24, "note": 40, "tags": 24, "pipeline": 14, "branch": 16, "error": 40}
+_METRICS, _PARAMS = 8, 12
+
+
+class Column(NamedTuple):
+    """A column of the list; ``key`` is ``m.loss``, ``p.lr`` or the name of a field."""
+
+    key: str
+    title: str
+    width: int
+    right: bool
+    role: str
+
+    @property
+    def sort(self) -> str:
+        """The key that the index sorts by."""
+        return _SORTS.get(self.key, self.key)
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether it shows a metric."""
+        return self.key.startswith("m.")
+
+
+def column_named(name: str, runs: Iterable[RunSummary], now: float) -> Column:
+    """Make a column, as wide as what it shows of some runs.
+
+    Args:
+        name: A field, ``m.NAME`` or ``p.NAME``; ``metrics.NAME`` and ``params.NAME`` too.
+        runs: The runs to measure.
+        now: The time.
+    """
+    prefix, _, rest = name.partition(".")
+    key = f"{prefix[0]}.{rest}" if rest and prefix in {"m", "p", "metrics", "params"} else name
+    if key not in _PLAIN and key[:2] not in {"m.", "p."}:
+        key = f"m.{key}"
+    label = one_line(key[2:].rpartition("/")[2] if key.startswith("m.") else key.removeprefix("p."))
+    is_value = key[:2] in {"m.", "p."}
+    bare = Column(key, label, 0, False, "")
+    widths = [width(_cell(run, bare, now)[0]) for run in runs]
+    widest = _WIDEST.get(key, 12 if is_value else 16)
+    room = min(widest, max([width(label) + (1 if is_value or key in {"when", "took"} else 0), *widths, 1]))
+    role = {"m.": "metric", "p.": "param"}.get(
+        key[:2], {"tags": "tag", "id": "id", "note": "note", "error": "error"}.get(key, "")
+    )
+    return Column(
+        key,
+        "" if key == "status" else label,
+        1 if key == "status" else room,
+        is_value or key in {"took", "hits", "when"},
+        role,
+    )
+
+
+def choose_columns(runs: Sequence[RunSummary], now: float, *, everything: bool = False) -> list[Column]:
+    """Choose the columns that say something about some runs.
+
+    Args:
+        runs: The first runs of the list.
+        now: The time.
+        everything: Params that are equal in all of them too.
+    """
+    names = ["status", "name"]
+    if len({run.pipeline for run in runs}) > 1:
+        names.append("pipeline")
+    names += ["when", "took"]
+    names += [f"m.{name}" for name in _metric_names(runs)[:_METRICS]]
+    names += [f"p.{name}" for name in _param_names(runs, everything=everything)[:_PARAMS]]
+    if any(run.tags or run.star for run in runs):
+        names.append("tags")
+    if any(run.note or run.error for run in runs):
+        names.append("note")
+    return [column_named(name, runs, now) for name in names]
+
+
+def _metric_names(runs: Sequence[RunSummary]) -> list[str]:
+    """Return names of metrics, those of pipelines and of last nodes first, as ``choose_metrics`` puts them."""
+    names: dict[str, None] = {}
+    for run in runs:
+        own = [name for name in run.metrics if "/" not in name]
+        names |= dict.fromkeys(own + [name for name in reversed(list(run.metrics)) if "/" in name])
+    return list(names)
+
+
+def _param_names(runs: Sequence[RunSummary], *, everything: bool) -> list[str]:
+    values: dict[str, set[str]] = {}
+    for run in runs:
+        for name, value in run.params.items():
+            values.setdefault(name, set()).add(repr(value))
+    by_pipeline: dict[str, int] = {}
+    for run in runs:
+        for name in run.params:
+            by_pipeline[name] = by_pipeline.get(name, 0) + 1
+    return [name for name, found in values.items() if everything or len(found) > 1]
+
+
+def cells_of(run: RunSummary, columns: Sequence[Column], now: float, best: Mapping[str, Range]) -> list[Span]:
+    """Return the cells of a run, neither cut nor padded.
+
+    Args:
+        run: The run.
+        columns: The columns.
+        now: The time.
+        best: The range of each metric in the list: the best value stands out.
+    """
+    cells = []
+    for column in columns:
+        text, role = _cell(run, column, now)
+        if column.is_metric and text:
+            value, limits = _metric(run, column.key[2:]), best.get(column.key)
+            goal = goal_of(column.key)
+            if limits is not None and goal is not None and limits.low < limits.high:
+                is_best = value == (limits.high if goal == "max" else limits.low)
+                role = "best" if is_best else role
+        cells.append((text, role))
+    return cells
+
+
+def _metric(run: RunSummary, name: str) -> float | None:
+    found = find_value(run.metrics, name, "/")
+    return None if found is None else found[0]
+
+
+def _cell(run: RunSummary, column: Column, now: float) -> Span:
+    key = column.key
+    if key.startswith("m."):
+        value = _metric(run, key[2:])
+        return ("·", "dim") if value is None else (number(value), column.role)
+    if key.startswith("p."):
+        found = find_value(run.params, key[2:], ".")
+        return ("·", "dim") if found is None else (cut(value_text(found[0]), 40), column.role)
+    field = _FIELDS.get(key)
+    return field(run, now) if field is not None else (one_line(getattr(run, key, "") or ""), "")
+
+
+def _tags(run: RunSummary, _now: float) -> Span:
+    return " ".join(["★"] * run.star + [f"#{one_line(tag)}" for tag in run.tags]), "star" if run.star else "tag"
+
+
+_FIELDS: dict[str, Callable[[RunSummary, float], Span]] = {
+    "status": lambda run, _: (run_glyph(run.status), run.status.value),
+    "name": lambda run, _: (one_line(run.name)[:200], "name"),
+    "id": lambda run, _: (run.id[:6], "id"),
+    "when": lambda run, now: (ago(run.started, now).removesuffix(" ago"), "dim"),
+    "took": lambda run, _: (duration(run.seconds), ""),
+    "tags": _tags,
+    "note": lambda run, _: (one_line(run.error or run.note)[:200], "error" if run.error else "note"),
+    "commit": lambda run, _: (run.commit[:8], "id"),
+    "base": lambda run, _: ((run.base or "")[:8], "id"),
+    "hits": lambda run, _: (f"{run.hits}/{run.nodes}", "hit"),
+}
+
+
+def group_spans(group: Group, by: str, *, is_folded: bool) -> list[Span]:
+    """Return the heading of a group: its value, how many, means of the metrics."""
+    name = by.partition(".")[2] or by
+    spans: list[Span] = [("▸ " if is_folded else "▾ ", "title"), (f"{one_line(name)}=", "dim")]
+    spans += [
+        ("(none)" if group.value is None else cut(value_text(group.value), 40), "param"),
+        (f"   {plural(group.runs, 'run')}", ""),
+    ]
+    for key, (mean, deviation) in group.means.items():
+        spans += [
+            (f"   {one_line(key[2:].rpartition('/')[2])} ", "dim"),
+            (f"{number(mean)} ±{deviation:.2g}", "metric"),
+        ]
+    return spans
+
+
+def status_text(run: RunSummary) -> Span:
+    """Return the sign and the word of a run's status."""
+    return f"{run_glyph(run.status)} {run.status.value}", run.status.value
+
+
+def preview(run: RunSummary, before: RunSummary | None, now: float) -> list[Row]:
+    """Return what is known of a run without its record: where it stands, what differs from the run before it, params, metrics."""
+    rows = [
+        row((one_line(run.name), "name"), "  ", status_text(run), ("  ★" if run.star else "", "star")),
+        row(
+            (
+                f"{ago(run.started, now)} · {duration(run.seconds)} · {plural(run.nodes, 'task')}, {plural(run.hits, 'hit')}",
+                "dim",
+            )
+        ),
+        row((_code_text(run), "dim")),
+        row((f"{run.id}", "id"), (f"  {run.commit[:10]}", "id")),
+    ]
+    if run.tags:
+        rows.append(row((" ".join(f"#{one_line(tag)}" for tag in run.tags), "tag")))
+    if run.note:
+        rows.append(row((f"“{one_line(run.note)}”", "note")))
+    if run.error:
+        rows.append(row((one_line(run.error), "error")))
+    if run.reproduces:
+        rows.append(row((f"reproduces {run.reproduces}", "dim")))
+    rows += _versus(run, before)
+    rows += _values("metrics", {name: number(value) for name, value in run.metrics.items()}, "metric")
+    rows += _values("params", {name: value_text(value) for name, value in run.params.items()}, "param")
+    return rows
+
+
+def _code_text(run: RunSummary) -> str:
+    base = f"{one_line(run.branch) + '@' if run.branch else ''}{(run.base or 'no commit')[:7]}"
+    changed, untracked = run.dirty
+    return base + (f" ±{changed}" if changed else "") + (f" +{untracked}" if untracked else "")
+
+
+def _values(name: str, values: Mapping[str, str], role: str) -> list[Row]:
+    if not values:
+        return []
+    room = min(20, max(width(one_line(key)) for key in values))
+    shown = [row((f"  {cut(one_line(key), room):<{room}}  ", "dim"), (value, role)) for key, value in values.items()]
+    return [row(""), title(name), *shown]
+
+
+def _versus(run: RunSummary, before: RunSummary | None) -> list[Row]:
+    if before is None:
+        return []
+    rows = [row(""), title("since the run before", one_line(before.name))]
+    for name, value in run.params.items():
+        if repr(before.params.get(name)) != repr(value):
+            old = value_text(before.params[name]) if name in before.params else "·"
+            rows.append(row((f"  {one_line(name)}  ", "dim"), (f"{old} → {value_text(value)}", "param")))
+    for name, metric in run.metrics.items():
+        old_metric = before.metrics.get(name)
+        if old_metric is not None and old_metric != metric:
+            rows.append(
+                row(
+                    (f"  {one_line(name)}  ", "dim"),
+                    (f"{number(old_metric)} → {number(metric)}  ", "metric"),
+                    better(name, old_metric, metric),
+                )
+            )
+    if run.code != before.code:
+        rows.append(row(("  the code differs (d)", "dim")))
+    return rows if len(rows) > 2 else [*rows, row(("  nothing differs", "dim"))]
+
+
+def better(name: str, before: float, after: float) -> Span:
+    """Return the difference of a metric with an arrow, and whether it is for the better."""
+    goal = goal_of(name)
+    arrow = "▲" if after > before else "▼"
+    role = "" if goal is None else "good" if (after > before) == (goal == "max") else "bad"
+    return f"{arrow} {delta(before, after)}", role
+
+
+def preview_more(run: Run) -> list[Row]:
+    """Return what the record adds: how each task went, how metrics went, the end of a traceback."""
+    rows = []
+    tasks = [node for node in run.nodes.values() if node.kind == "task"]
+    if tasks:
+        rows = [row(""), title("tasks")]
+        for node in tasks[:12]:
+            why = one_line(node.error or node.why)
+            rows.append(
+                row(
+                    " ",
+                    (node_glyph(node.status), node.status.value),
+                    f" {cut(one_line(node.path), 18):<18} ",
+                    (why, "error" if node.error else "dim"),
+                )
+            )
+        if len(tasks) > 12:
+            rows.append(row((f"   and {len(tasks) - 12} more", "dim")))
+    series = [metric for metric in run.metrics.values() if len(metric.values) > 1]
+    if series:
+        rows += [row(""), title("over time")]
+        rows += [
+            row(
+                (f"  {cut(one_line(metric.name), 16):<16}  ", "dim"),
+                (sparkline([value for _, value, _ in metric.values], 14), "metric"),
+                f"  {number(metric.last)}",
+            )
+            for metric in series[:4]
+        ]
+    if run.summary.status is RunStatus.FAILED and run.traceback:
+        rows += [row(""), title("traceback")]
+        rows += [row((one_line(line)[:200], "error")) for line in run.traceback.rstrip().splitlines()[-6:]]
+    return rows

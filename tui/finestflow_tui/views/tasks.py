@@ -1,0 +1,342 @@
+"""The tasks of a run: as lanes with a table and a time line, as a layered drawing, and one of them in full.
+
+Invariant: items of a fan-out are folded into one line until they are opened; with many nodes all are. Every row's key is the path of a node.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from finestflow.cli.graph import iter_edges
+from finestflow.model import NodeRecord, NodeStatus, Run
+from finestflow_tui.glyphs import node_glyph
+from finestflow_tui.layout.dag import Drawing, draw_dag
+from finestflow_tui.layout.rails import draw_rails
+from finestflow_tui.text import (
+    Row,
+    Span,
+    cut,
+    duration,
+    fields,
+    number,
+    one_line,
+    pad,
+    plural,
+    row,
+    size,
+    text_rows,
+    title,
+    value_text,
+    width,
+)
+
+__all__ = ["Shape", "drawing_of", "node_rows", "shape_of", "summary_line", "task_rows"]
+
+_ITEM = re.compile(r"\[\d+\](?=/|$)")
+_FEW = 4
+_OPEN = frozenset({NodeStatus.RUNNING, NodeStatus.PENDING})
+_ORDER = (
+    NodeStatus.FAILED,
+    NodeStatus.KILLED,
+    NodeStatus.RUNNING,
+    NodeStatus.CANCELLED,
+    NodeStatus.OK,
+    NodeStatus.HIT,
+    NodeStatus.SKIPPED,
+    NodeStatus.PENDING,
+)
+
+
+class Line(NamedTuple):
+    """A node, or the items of a fan-out as one."""
+
+    path: str
+    nodes: tuple[NodeRecord, ...]
+
+    @property
+    def status(self) -> NodeStatus:
+        """The status that matters most."""
+        return min((node.status for node in self.nodes), key=_ORDER.index)
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        name = one_line(self.path)
+        return f"{name} ×{len(self.nodes)}" if len(self.nodes) > 1 else name
+
+
+class Shape(NamedTuple):
+    """The lines of a run in an order in which sources come first, and the edges between them."""
+
+    lines: tuple[Line, ...]
+    edges: tuple[tuple[str, str], ...]
+
+    def near(self, path: str) -> frozenset[str]:
+        """Return a node with all that it depends on and all that depends on it."""
+        found = {path}
+        for forwards in (True, False):
+            waiting = [path]
+            while waiting:
+                at = waiting.pop()
+                for source, target in self.edges:
+                    start, end = (source, target) if forwards else (target, source)
+                    if start == at and end not in found:
+                        found.add(end)
+                        waiting.append(end)
+        return frozenset(found)
+
+
+def shape_of(run: Run, unfolded: Collection[str] = ()) -> Shape:
+    """Return the lines and edges of a run.
+
+    Args:
+        run: The run.
+        unfolded: Fan-outs whose items have lines of their own.
+    """
+    items: dict[str, list[NodeRecord]] = {}
+    for node in run.nodes.values():
+        items.setdefault(_ITEM.sub("", node.path), []).append(node)
+    home: dict[str, str] = {}
+    lines: dict[str, tuple[NodeRecord, ...]] = {}
+    for base, nodes in items.items():
+        is_folded = len(nodes) >= _FEW and base not in unfolded
+        if is_folded:
+            shown = tuple(node for node in nodes if node.path != base) or tuple(nodes)
+            lines[base] = shown
+        for node in nodes:
+            home[node.path] = base if is_folded else node.path
+            if not is_folded:
+                lines[node.path] = (node,)
+    edges = dict.fromkeys(
+        (home[edge.source], home[edge.target])
+        for edge in iter_edges(run.nodes)
+        if edge.source in home and edge.target in home
+    )
+    pairs = [(source, target) for source, target in edges if source != target]
+    return Shape(tuple(Line(path, lines[path]) for path in _sorted(list(lines), pairs)), tuple(pairs))
+
+
+def _sorted(paths: list[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Put sources before targets, else keep the order."""
+    open_sources = dict.fromkeys(paths, 0)
+    targets: dict[str, list[str]] = {}
+    for source, target in pairs:
+        open_sources[target] += 1
+        targets.setdefault(source, []).append(target)
+    places = {path: at for at, path in enumerate(paths)}
+    ready = [path for path in paths if not open_sources[path]]
+    done: list[str] = []
+    while ready:
+        path = ready.pop(0)
+        done.append(path)
+        for target in targets.get(path, ()):
+            open_sources[target] -= 1
+            if not open_sources[target]:
+                ready.append(target)
+        ready.sort(key=places.__getitem__)
+    return done + [path for path in paths if path not in set(done)]
+
+
+def task_rows(run: Run, shape: Shape, columns: int, now: float) -> list[Row]:
+    """Return a line a node: lanes, name, status, why, when.
+
+    Args:
+        run: The run.
+        shape: Its lines and edges.
+        columns: Room.
+        now: The time, for nodes that run.
+    """
+    rails = draw_rails(
+        [line.path for line in shape.lines], shape.edges, {line.path: _glyph(line) for line in shape.lines}
+    )
+    lane_room = min(max((width(drawn) for drawn, _ in rails), default=1), max(8, columns // 3))
+    name_room = min(28, max((width(line.label) for line in shape.lines), default=4))
+    times = 8
+    gantt = max(0, min(24, columns - lane_room - name_room - times - 40))
+    why_room = columns - lane_room - name_room - times - gantt - 16
+    begun, ended = _span(run, now)
+    rows = []
+    for line, (drawn, column) in zip(shape.lines, rails, strict=True):
+        status = line.status
+        spans: list[Span] = [
+            (drawn[:column], "dim"),
+            (drawn[column : column + 1], status.value),
+            (drawn[column + 1 : lane_room], "dim"),
+        ]
+        spans += [
+            (" " * (lane_room - width(drawn[:lane_room]) + 1), ""),
+            (pad(cut(line.label, name_room), name_room), "bold"),
+            (" ", ""),
+        ]
+        spans += [(pad(status.value, 10), status.value)]
+        if why_room > 6:
+            error = next((node.error for node in line.nodes if node.error), "")
+            text = one_line(error.strip().rpartition("\n")[2]) if error else _why(line)
+            spans += [(pad(cut(text, why_room), why_room), "error" if error else "dim"), (" ", "")]
+        if gantt:
+            spans += [("▕", "dim"), *_bar(line, begun, ended, gantt, now), ("▏", "dim")]
+        seconds = sum(node.seconds for node in line.nodes if node.status is not NodeStatus.HIT)
+        if status is NodeStatus.RUNNING and line.nodes[0].started:
+            seconds = now - line.nodes[0].started
+        spans.append(
+            (
+                pad(duration(seconds) if seconds else "", times, right=True),
+                "" if status is not NodeStatus.HIT else "dim",
+            )
+        )
+        rows.append(Row(tuple(spans), line.path))
+    return rows
+
+
+def _glyph(line: Line) -> str:
+    statuses = {node.status for node in line.nodes}
+    return (
+        "◍" if len(statuses) > 1 and not statuses & {NodeStatus.FAILED, NodeStatus.RUNNING} else node_glyph(line.status)
+    )
+
+
+def _why(line: Line) -> str:
+    if len(line.nodes) == 1:
+        return one_line(line.nodes[0].why)
+    counts: dict[str, int] = {}
+    for node in line.nodes:
+        counts[node.status.value] = counts.get(node.status.value, 0) + 1
+    first = next((node.why for node in line.nodes if node.status is not NodeStatus.HIT and node.why), "")
+    return ", ".join(f"{count} {status}" for status, count in counts.items()) + (
+        f": {one_line(first)}" if first else ""
+    )
+
+
+def _span(run: Run, now: float) -> tuple[float, float]:
+    begun = run.summary.started
+    ended = run.ended or (begun + run.summary.seconds if run.summary.commit else now)
+    return begun, max(ended, begun + 1e-3)
+
+
+def _bar(line: Line, begun: float, ended: float, columns: int, now: float) -> list[Span]:
+    started = [node.started for node in line.nodes if node.started is not None and node.status is not NodeStatus.HIT]
+    if not started:
+        return [(" " * columns, "")]
+    ends = [
+        node.started + (now - node.started if node.status in _OPEN else node.seconds)
+        for node in line.nodes
+        if node.started is not None
+    ]
+    scale = columns / (ended - begun)
+    left = min(columns - 1, max(0, int((min(started) - begun) * scale)))
+    right = min(columns, max(left + 1, round((max(ends) - begun) * scale)))
+    return [(" " * left, ""), ("━" * (right - left), line.status.value), (" " * (columns - right), "")]
+
+
+def drawing_of(shape: Shape, *, turned: bool) -> Drawing:
+    """Draw the layers of a run."""
+    labels = {line.path: f"{_glyph(line)} {cut(line.label, 24)}" for line in shape.lines}
+    return draw_dag([line.path for line in shape.lines], shape.edges, labels, turned=turned)
+
+
+def node_rows(run: Run, path: str, whys: Sequence[str], now: float) -> list[Row]:
+    """Return one node in full, or the items of a fan-out.
+
+    Args:
+        run: The run.
+        path: Path of the node.
+        whys: Why it ran, in sentences.
+        now: The time.
+    """
+    node = run.nodes.get(path)
+    items = [each for each in run.nodes.values() if _ITEM.sub("", each.path) == path and each.path != path]
+    if node is None and not items:
+        return []
+    if node is None or items:
+        rows = [row((f"{one_line(path)} ×{len(items)}", "name")), row("")]
+        rows += [
+            row(
+                (node_glyph(each.status), each.status.value),
+                f" {one_line(each.path)}  ",
+                (duration(each.seconds), "dim"),
+                (f"  {one_line(each.why)}", "dim"),
+            )
+            for each in items[:500]
+        ]
+        return rows
+    seconds = now - node.started if node.status is NodeStatus.RUNNING and node.started else node.seconds
+    rows = [
+        row(
+            (one_line(node.path), "name"),
+            "  ",
+            (f"{node_glyph(node.status)} {node.status.value}", node.status.value),
+            (f"  {duration(seconds)}", "dim"),
+        ),
+        row((one_line(node.task), "dim")),
+        row(""),
+    ]
+    rows += [
+        row((text, "" if at == 0 else "dim")) for at, why in enumerate(whys) for text in _wrapped(one_line(why), 76)
+    ]
+    if node.error:
+        rows += [row(""), title("error"), *text_rows(node.error.rstrip(), "error")]
+    rows += _section(
+        "in", [(name, _input_text(item.source, item.preview, item.digest)) for name, item in node.inputs.items()]
+    )
+    if node.output is not None:
+        output = node.output
+        about = [
+            ("value", one_line(output.preview)),
+            ("type", one_line(output.type)),
+            ("size", size(output.size)),
+            ("digest", (output.digest or "none")[:16]),
+        ]
+        about += [(f"{name}", digest[:16]) for name, digest in list(output.parts.items())[:12]]
+        about += [("note", one_line(output.note))] if output.note else []
+        rows += _section("out", about)
+    rows += _section("params", [(name, value_text(value)) for name, value in node.params.items()], "param")
+    rows += _section("metrics", _metrics_of(run, path), "metric")
+    if len(node.attempts) > 1:
+        rows += _section(
+            "attempts",
+            [(each.status.value, f"{duration(each.seconds)}  {one_line(each.error)}") for each in node.attempts],
+        )
+    rows += _section("depends on", [(name, _code_text(value)) for name, value in node.code.items() if name], "dim")
+    key = [("key", node.key or "")] if node.key else []
+    rows += _section("identity", [*key, *([("seed", str(node.seed))] if node.seed is not None else [])], "dim")
+    rows += [row(("note: " + one_line(note), "warning")) for note in node.notes]
+    return rows
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, columns) or [""]
+
+
+def _section(name: str, pairs: Sequence[tuple[str, str]], role: str = "") -> list[Row]:
+    return [row(""), title(name), *(Row((("  ", ""), *line.spans)) for line in fields(pairs, role))] if pairs else []
+
+
+def _input_text(source: str | None, preview: str, digest: str | None) -> str:
+    came = f"from {one_line(source)}" if source else one_line(preview)
+    return f"{came}  {(digest or 'no digest')[:10]}"
+
+
+def _metrics_of(run: Run, path: str) -> list[tuple[str, str]]:
+    start = f"{path}/"
+    found: Mapping[str, float] = {name: metric.last for name, metric in run.metrics.items() if name.startswith(start)}
+    return [(name[len(start) :], number(value)) for name, value in found.items()]
+
+
+def _code_text(value: str) -> str:
+    digest, _, constant = value.partition(" ")
+    return one_line(constant) or (value if len(value) < 64 else digest[:10])
+
+
+def summary_line(run: Run) -> str:
+    """Return how many tasks ran, were found, failed."""
+    counts: dict[str, int] = {}
+    for node in run.nodes.values():
+        if node.kind == "task":
+            counts[node.status.value] = counts.get(node.status.value, 0) + 1
+    return " · ".join(
+        plural(count, status) if status == "hit" else f"{count} {status}" for status, count in counts.items()
+    )

@@ -1,0 +1,1 @@
+"""Widgets that draw line by line: nothing here asks for data, screens give it."""

@@ -1,0 +1,70 @@
+"""The line in which a query is typed: history with the arrows, completion with tab; what is typed is applied at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.message import Message
+from textual.widgets import Input
+
+__all__ = ["QueryInput"]
+
+
+class QueryInput(Input):
+    """A query.
+
+    Args:
+        complete: Returns the texts that may stand instead of the word before the cursor.
+    """
+
+    BINDINGS = [
+        ("escape", "leave", "As it was"),
+        ("up", "older(1)", "Older"),
+        ("down", "older(-1)", "Newer"),
+        ("tab", "complete(1)", "Complete"),
+        ("shift+tab", "complete(-1)", "Complete"),
+    ]
+
+    class Left(Message):
+        """It was left without applying."""
+
+    def __init__(self, complete: Callable[[str], Sequence[str]], *, id: str | None = None) -> None:
+        super().__init__(
+            placeholder="words  #tag  status:failed  f1>0.9  p.lr=1e-3  since:2d  -not  or  ( )",
+            compact=True,
+            select_on_focus=False,
+            id=id,
+        )
+        self.older: Sequence[str] = ()
+        self._complete = complete
+        self._at = -1
+        self._draft = ""
+        self._choices: Sequence[str] = ()
+        self._choice = 0
+
+    def action_leave(self) -> None:
+        """Leave without applying."""
+        self.post_message(self.Left())
+
+    def action_older(self, step: int) -> None:
+        """Take an older query, or a newer one."""
+        if self._at < 0:
+            self._draft = self.value
+        self._at = min(max(-1, self._at + step), len(self.older) - 1)
+        self.value = self._draft if self._at < 0 else self.older[self._at]
+        self.cursor_position = len(self.value)
+
+    def action_complete(self, step: int) -> None:
+        """Complete the word before the cursor; again, the next way."""
+        head, _, word = self.value[: self.cursor_position].rpartition(" ")
+        start = f"{head} " if head else ""
+        tail = self.value[self.cursor_position :]
+        if word in self._choices:
+            self._choice = (self._choices.index(word) + step) % len(self._choices)
+        else:
+            self._choices = self._complete(word)
+            self._choice = 0
+        if self._choices:
+            chosen = self._choices[self._choice]
+            self.value = f"{start}{chosen}{tail}"
+            self.cursor_position = len(start) + len(chosen)

@@ -1,0 +1,305 @@
+"""The virtual table of runs: a vector of numbers, of which only the rows on the screen are fetched, formatted and painted.
+
+Invariant: nothing costs more for more runs but the vector itself, eight bytes each; a key that moves the cursor paints two lines. It knows
+nothing of queries: the screen gives the vector, the columns and a way to fetch pages.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from finestflow_tui.bindings import bindings
+from finestflow_tui.text import Span, cut, pad
+from finestflow_tui.views.runs import Column
+from finestflow_tui.widgets.rows import make_strip
+
+if TYPE_CHECKING:
+    from finestflow_tui.app import FinestflowApp
+
+__all__ = ["RunTable"]
+
+_GUTTER = 4
+_GAP = 2
+_FIXED = frozenset({"status", "name"})
+_KEPT = 4000
+
+
+class _Place(NamedTuple):
+    column: int
+    width: int
+
+
+class RunTable(ScrollView, inherit_bindings=False):
+    """The table.
+
+    Args:
+        fetch: Returns the cells of rows by number; a row of one cell is a heading.
+    """
+
+    BINDINGS = bindings("table")
+    can_focus = True
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    class Opened(Message):
+        """A row was clicked twice."""
+
+    class HeaderClicked(Message):
+        """A heading was clicked."""
+
+    class GutterClicked(Message):
+        """The place of the mark was clicked."""
+
+    def __init__(
+        self, fetch: Callable[[Iterable[int]], Mapping[int, Sequence[Span]]], *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self.order: array[int] = array("q")
+        self.columns: list[Column] = []
+        self.cursor = 0
+        self.column = 1
+        self.gutters: Mapping[int, Span] = {}
+        """Marks and pins by number."""
+        self.sorted_by: tuple[str, ...] = ()
+        self._fetch = fetch
+        self._cells: dict[int, Sequence[Span]] = {}
+        self._strips: dict[tuple[Any, ...], Strip] = {}
+        self._offset = 0
+
+    # -- content -----------------------------------------------------------------------------------------------------------------------
+
+    def show(self, order: array[int], *, cursor: int | None = None) -> None:
+        """Show other rows.
+
+        Args:
+            order: Numbers of runs.
+            cursor: The position to go to; where the cursor is, keeping its line on the screen, when not given.
+        """
+        line = self.cursor - self.scroll_offset.y
+        self.order = order
+        self.virtual_size = Size(self.size.width, len(order) + 1)
+        if cursor is not None:
+            self.cursor = cursor
+            self.scroll_to(y=max(0, cursor - line), animate=False, immediate=True, force=True)
+        self.cursor = min(max(0, self.cursor), max(0, len(order) - 1))
+        self._reveal()
+        self.refresh()
+
+    def set_columns(self, columns: list[Column]) -> None:
+        """Show other columns; the cursor stays on the one it is on."""
+        key = self.columns[self.column].key if self.column < len(self.columns) else ""
+        self.columns = columns
+        names = [column.key for column in columns]
+        self.column = names.index(key) if key in names else min(self.column, len(columns) - 1)
+        self.forget()
+
+    def forget(self, numbers: Iterable[int] | None = None) -> None:
+        """Fetch rows again when they are painted next.
+
+        Args:
+            numbers: Which; all when not given.
+        """
+        if numbers is None:
+            self._cells.clear()
+        else:
+            for number in numbers:
+                self._cells.pop(number, None)
+        self._strips.clear()
+        self.refresh()
+
+    @property
+    def number(self) -> int | None:
+        """The number of the row under the cursor."""
+        return self.order[self.cursor] if self.cursor < len(self.order) else None
+
+    @property
+    def current_column(self) -> Column | None:
+        """The column under the column cursor."""
+        return self.columns[self.column] if self.column < len(self.columns) else None
+
+    # -- painting ----------------------------------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """Paint the header, or one row."""
+        size = self.size
+        if y == 0:
+            return self._header(size.width)
+        at = self.scroll_offset.y + y - 1
+        base = self.rich_style
+        if at >= len(self.order):
+            return Strip.blank(size.width, base)
+        number = self.order[at]
+        is_cursor = at == self.cursor
+        key = (number, is_cursor, self.gutters.get(number), size.width, self.has_focus and is_cursor)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._paint(number, is_cursor, size.width)
+            if len(self._strips) > _KEPT:
+                self._strips.clear()
+            self._strips[key] = strip
+        return strip
+
+    def _paint(self, number: int, is_cursor: bool, width: int) -> Strip:
+        app, base = cast("FinestflowApp", self.app), self.rich_style
+        cells = self._row(number)
+        mark, role = self.gutters.get(number, ("", ""))
+        spans: list[Span] = [
+            ("▌" if is_cursor else " ", "title" if is_cursor else ""),
+            (pad(mark, _GUTTER - 2), role),
+            (" ", ""),
+        ]
+        if cells is None:
+            spans.append(("…", "dim"))
+        elif len(cells) != len(self.columns):  # a heading of a group
+            spans += cells
+        else:
+            for place in self._places(width):
+                column = self.columns[place.column]
+                text, its = cells[place.column]
+                shown = pad(cut(text, place.width), place.width, right=column.right)
+                if is_cursor and place.column == self.column:
+                    its = its or "cell"
+                    spans += [(shown, "column" if its == "cell" else its), (" " * _GAP, "")]
+                else:
+                    spans += [(shown, its), (" " * _GAP, "")]
+        over = "cursor" if is_cursor else ""
+        strip = make_strip(app, spans, base, over=over)
+        return strip.crop_extend(0, width, base + app.palette["cursor"] if over else base)
+
+    def _header(self, width: int) -> Strip:
+        app, base = cast("FinestflowApp", self.app), self.rich_style
+        spans: list[Span] = [(" " * _GUTTER, "head")]
+        for place in self._places(width):
+            column = self.columns[place.column]
+            sign = "▼" if f"-{column.sort}" in self.sorted_by[:1] else "▲" if column.sort in self.sorted_by[:1] else ""
+            text = cut(column.title, place.width - len(sign)) + sign
+            shown = pad(text, place.width, right=column.right)
+            spans += [(shown, "column" if place.column == self.column else "head"), (" " * _GAP, "")]
+        return make_strip(app, spans, base).crop_extend(0, width, base)
+
+    def _row(self, number: int) -> Sequence[Span] | None:
+        """Return the cells of a row; what is missing on the screen is fetched at once."""
+        found = self._cells.get(number)
+        if found is None:
+            top, height = self.scroll_offset.y, max(2, self.size.height)
+            seen = self.order[max(0, top - height) : top + 2 * height]
+            if len(self._cells) > _KEPT:
+                self._cells.clear()
+            self._cells.update(self._fetch(each for each in seen if each not in self._cells))
+            found = self._cells.get(number)
+            if found is None:
+                self._cells.update(self._fetch([number]))
+                found = self._cells.get(number)
+        return found
+
+    def _places(self, width: int) -> list[_Place]:
+        """Return the columns that fit as a whole: the fixed ones, then those from the offset on."""
+        fixed = [at for at, column in enumerate(self.columns) if column.key in _FIXED]
+        others = [at for at, column in enumerate(self.columns) if column.key not in _FIXED][self._offset :]
+        room = width - _GUTTER
+        places = []
+        for at in [*fixed, *others]:
+            wide = self.columns[at].width
+            if room < wide:
+                if self.columns[at].right or room < 6 or at in fixed:
+                    break
+                wide = room
+            places.append(_Place(at, wide))
+            room -= wide + _GAP
+        return places
+
+    # -- moving ------------------------------------------------------------------------------------------------------------------------
+
+    def action_move(self, step: int) -> None:
+        """Go to another row."""
+        self.put(self.cursor + step)
+
+    def action_half(self, step: int) -> None:
+        """Go half a page."""
+        self.put(self.cursor + step * max(1, self.size.height // 2))
+
+    def action_page(self, step: int) -> None:
+        """Go a page."""
+        self.put(self.cursor + step * max(1, self.size.height - 2))
+
+    def action_edge(self, step: int) -> None:
+        """Go to the first or the last row."""
+        self.put(0 if step < 0 else len(self.order) - 1)
+
+    def action_aside(self, step: int) -> None:
+        """Go to the next column, and scroll so that it is seen."""
+        if not self.columns:
+            return
+        self.column = min(max(0, self.column + step), len(self.columns) - 1)
+        others = [at for at, column in enumerate(self.columns) if column.key not in _FIXED]
+        if self.column in others:
+            position = others.index(self.column)
+            self._offset = min(self._offset, position)
+            while self._offset < position and self.column not in {
+                place.column for place in self._places(self.size.width)
+            }:
+                self._offset += 1
+        else:
+            self._offset = 0
+        self._strips.clear()
+        self.refresh()
+
+    def put(self, at: int) -> None:
+        """Put the cursor on a row."""
+        at = min(max(0, at), max(0, len(self.order) - 1))
+        if at == self.cursor:
+            return
+        old, self.cursor = self.cursor, at
+        self.refresh_line(old + 1)
+        self.refresh_line(at + 1)
+        self._reveal()
+        self.post_message(self.Moved())
+
+    def _reveal(self) -> None:
+        top, height = self.scroll_offset.y, max(1, self.size.height - 1)
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, immediate=True, force=True)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True, force=True)
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight."""
+        self.virtual_size = Size(self.size.width, len(self.order) + 1)
+        self._strips.clear()
+        self._reveal()
+
+    def on_focus(self) -> None:
+        """Paint the cursor."""
+        self._strips.clear()
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose a row or a column."""
+        x, column = _GUTTER, None
+        for place in self._places(self.size.width):
+            if x <= event.x < x + place.width + _GAP:
+                column = place.column
+            x += place.width + _GAP
+        if column is not None:
+            self.column = column
+            self._strips.clear()
+            self.refresh()
+        if event.y == 0:
+            if column is not None:
+                self.post_message(self.HeaderClicked())
+            return
+        at = self.scroll_offset.y + event.y - 1
+        if at < len(self.order):
+            self.put(at)
+            if event.x < _GUTTER:
+                self.post_message(self.GutterClicked())
+            elif event.chain == 2:
+                self.post_message(self.Opened())
