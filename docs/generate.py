@@ -156,11 +156,16 @@ def api_page() -> str:
             else "autodata"
         )
         lines += [f"## {name}", "", "```{eval-rst}", f".. {directive}:: finestflow.{name}"]
-        if name == "start":  # its run is made by it alone
-            lines += ["", ".. autoclass:: finestflow.started.StartedRun", "   :members:"]
+        made = _MADE.get(name)
+        if made is not None:
+            lines += ["", f".. autoclass:: {made}", "   :members:"]
         lines += ["```", ""]
     lines += ["The errors are listed in {doc}`errors`.", ""]
     return "\n".join(lines)
+
+
+_MADE = {"start": "finestflow.started.StartedRun", "runs": "finestflow.history.RunList"}
+"""Classes of which objects are only made by a public name."""
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from finestflow.current import log, save, track
     from finestflow.errors import FinestflowError
+    from finestflow.history import runs
     from finestflow.pipeline.output import Output
     from finestflow.pipeline.param import Param
     from finestflow.pipeline.pipeline import Pipeline
@@ -31,6 +32,7 @@ __all__ = [
     "Workspace",
     "__version__",
     "log",
+    "runs",
     "save",
     "start",
     "track",
@@ -48,6 +50,7 @@ _HOMES = {
     "Task": "finestflow.pipeline.task:Task",
     "Workspace": "finestflow.workspace:Workspace",
     "log": "finestflow.current:log",
+    "runs": "finestflow.history:runs",
     "save": "finestflow.current:save",
     "start": "finestflow.started:start",
     "track": "finestflow.current:track",

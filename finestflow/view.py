@@ -9,9 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import NotFoundError, nearest_hint
-from finestflow.model import Metric, NodeRecord, Run
+from finestflow.model import Metric, NodeRecord, Run, RunSummary
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from finestflow.compare import RunDiff
+    from finestflow.reproduce import Verdict
     from finestflow.workspace import Workspace
 
 __all__ = ["RunView"]
@@ -37,35 +41,71 @@ class _Outputs(Mapping[str, Any]):
 
 
 class RunView:
-    """One run.
+    """One run; its record is read when something is asked that a listing does not know.
 
-    Attributes:
-        record: All that is recorded of it.
+    Args:
+        workspace: Where it is.
+        run: The run, whole or as a listing has it.
     """
 
-    def __init__(self, workspace: Workspace, record: Run) -> None:
+    def __init__(self, workspace: Workspace, run: Run | RunSummary) -> None:
         self.workspace = workspace
-        self.record = record
+        self._record = run if isinstance(run, Run) else None
+        self.summary = run.summary if isinstance(run, Run) else run
+
+    @property
+    def record(self) -> Run:
+        """All that is recorded of it."""
+        if self._record is None:
+            self._record = self.workspace.load_run(self.summary)
+        return self._record
 
     @property
     def id(self) -> str:
         """Its id: 12 letters from k to z."""
-        return self.record.summary.id
+        return self.summary.id
 
     @property
     def name(self) -> str:
         """Its name, such as ``brisk-lynx-41``."""
-        return self.record.summary.name
+        return self.summary.name
+
+    @property
+    def pipeline(self) -> str:
+        """The name of its pipeline."""
+        return self.summary.pipeline
 
     @property
     def status(self) -> str:
-        """How it ended: ok, failed, cancelled, killed."""
-        return self.record.summary.status.value
+        """How it stands: running, ok, failed, cancelled, killed."""
+        return self.summary.status.value
+
+    @property
+    def started(self) -> datetime:
+        """When it began, in the time zone of this machine."""
+        from datetime import UTC, datetime
+
+        return datetime.fromtimestamp(self.summary.started, UTC).astimezone()
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.summary.seconds
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words to find it by."""
+        return self.summary.tags
+
+    @property
+    def note(self) -> str:
+        """What a person says of it."""
+        return self.summary.note
 
     @property
     def params(self) -> Mapping[str, Any]:
         """Its params by path."""
-        return self.record.summary.params
+        return self.summary.params
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -108,5 +148,35 @@ class RunView:
             raise NotFoundError(f"run {self.name!r} has no file {path!r}", f"finestflow checkout {self.id}")
         return data.decode("utf-8", "replace")
 
+    def diff(self, other: RunView | str) -> RunDiff:
+        """Return all that differs between this run and another one, this one being the earlier.
+
+        Args:
+            other: The run that is asked about, or what names it.
+        """
+        return self.workspace.diff(self.id, other if isinstance(other, str) else other.id)
+
+    def reproduce(self, *, tolerance: float | None = None) -> Verdict:
+        """Run it again from its snapshot, in a work tree and process of its own, and compare every output.
+
+        Args:
+            tolerance: Largest difference of numbers that still counts as equal.
+        """
+        return self.workspace.reproduce(self.record, self.workspace.inspect(self.record), tolerance=tolerance)
+
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.name} {self.status}>"
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: what it was given, what came of it, node by node."""
+        from finestflow.markup import table
+
+        nodes = [(node.path, node.status.value, node.seconds, node.why) for node in self.nodes.values()]
+        facts = [("params", _pairs(self.params)), ("metrics", _pairs(self.summary.metrics)), ("note", self.note)]
+        head = [(name, text) for name, text in facts if text]
+        title = f"{self.name} ({self.id}): {self.pipeline} {self.status} in {self.seconds:.3g}s"
+        return table((), head, caption=title) + table(("node", "status", "seconds", "why"), nodes)
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
