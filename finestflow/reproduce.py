@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from finestflow.cache.store import Store
     from finestflow.git.repository import Repository
 
-__all__ = ["Comparison", "Preflight", "Verdict", "compare_nodes", "inspect_run", "judge", "reproduce_in_child"]
+__all__ = [
+    "Comparison",
+    "Preflight",
+    "Verdict",
+    "compare_nodes",
+    "inspect_run",
+    "judge",
+    "reproduce_in_child",
+    "run_code_in_child",
+]
 
 IDENTICAL, CLOSE, DIFFERS, UNKNOWN, MISSING, NEW = (
     "identical",
@@ -319,27 +328,58 @@ def reproduce_in_child(
     """
     _check(run, given or {})
     with _worktree(repository, run.summary.commit, into) as folder:
-        for name in preflight.files:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            if (root / name).is_dir():
-                shutil.copytree(root / name, folder / name, dirs_exist_ok=True, symlinks=True)
-            else:
-                shutil.copy2(root / name, folder / name)
-        working = folder / str(run.settings.get("folder", "."))
+        working = _prepare(run, preflight, root, folder)
         if _is_program(run):
-            return _repeat_program(run, repository, working if working.is_dir() else folder)
-        request = json.dumps({"commit": run.summary.commit, "root": str(folder), "given": dict(given or {})})
-        with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
-            child = subprocess.run(
-                [sys.executable, "-c", f"import finestflow.reproduce_child as c; c.main({answer.name!r})"],
-                input=request,
-                text=True,
-                cwd=working if working.is_dir() else folder,
-                stdout=sys.stderr,
-                check=False,
-                env=dict(repository.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
-            )
-            text = answer.read()
+            return _repeat_program(run, repository, working)
+        return _run_child(run, repository, folder, working, {"given": dict(given or {})})
+
+
+def run_code_in_child(
+    run: Run, repository: Repository, preflight: Preflight, root: Path, request: Mapping[str, Any]
+) -> str:
+    """Run a pipeline of the present with the code of a recorded run and return the id of the new one.
+
+    Args:
+        run: The run whose code it is.
+        repository: Where its commit is.
+        preflight: What ``inspect_run`` found.
+        root: The user's work tree.
+        request: ``description`` of the pipeline, its ``inputs``, and ``options`` of the run.
+
+    Raises:
+        UsageError: It cannot be made with that code, and why.
+    """
+    if run.snapshot is None or not run.summary.commit:
+        raise UsageError(f"run {run.summary.name!r} has no code to run", "runs outside a git work tree keep no code")
+    with _worktree(repository, run.summary.commit, None) as folder:
+        return _run_child(run, repository, folder, _prepare(run, preflight, root, folder), request)
+
+
+def _prepare(run: Run, preflight: Preflight, root: Path, folder: Path) -> Path:
+    """Bring what the snapshot left out into a worktree; return the folder that the run worked in."""
+    for name in preflight.files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (root / name).is_dir():
+            shutil.copytree(root / name, folder / name, dirs_exist_ok=True, symlinks=True)
+        else:
+            shutil.copy2(root / name, folder / name)
+    working = folder / str(run.settings.get("folder", "."))
+    return working if working.is_dir() else folder
+
+
+def _run_child(run: Run, repository: Repository, folder: Path, working: Path, request: Mapping[str, Any]) -> str:
+    """Make a run in a worktree by a process of its own; return its id."""
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
+        child = subprocess.run(
+            [sys.executable, "-c", f"import finestflow.reproduce_child as c; c.main({answer.name!r})"],
+            input=json.dumps({"commit": run.summary.commit, "root": str(folder), **request}),
+            text=True,
+            cwd=working,
+            stdout=sys.stderr,
+            check=False,
+            env=dict(repository.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        text = answer.read()
     if not text:
         raise UsageError(
             f"run {run.summary.name!r} could not be started again (exit {child.returncode})", "its messages are above"

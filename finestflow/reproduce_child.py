@@ -35,7 +35,8 @@ def main(answer: str) -> None:
         entry for entry in sys.path if entry
     ]  # `-c` puts the working directory first; the run had its own path
     try:
-        result = {"run": _reproduce(request)}
+        make = _run_with_code if "description" in request else _reproduce
+        result = {"run": make(request)}
     except FinestflowError as error:
         result = {"error": error.message, "hint": error.hint}
     Path(answer).write_text(json.dumps(result), "utf-8")
@@ -53,6 +54,19 @@ def _reproduce(request: Mapping[str, Any]) -> str:
     finished = workspace.run(
         pipeline, kwargs=inputs, options=options, argv=before.argv, reproduces=before.summary.id, judge=judge(before)
     )
+    workspace.close()
+    return finished.run.summary.id
+
+
+def _run_with_code(request: Mapping[str, Any]) -> str:
+    """Run the pipeline of the request with the code that lies here."""
+    workspace = Workspace.find(Path.cwd(), os.environ)
+    root = Path(request["root"])
+    load = workspace.store.load
+    pipeline = load_task(request["description"], lambda use: find_object(use, root), load, request["given"])
+    assert isinstance(pipeline, Pipeline)
+    inputs = {name: load_value(value, load) for name, value in request["inputs"].items()}
+    finished = workspace.run(pipeline, kwargs=inputs, options=RunOptions(**request["options"]), argv=request["argv"])
     workspace.close()
     return finished.run.summary.id
 

@@ -33,13 +33,16 @@ def command(session: Session, target: str | None, settings: Sequence[str], as_js
     show_plan(session, target, settings, as_json=as_json)
 
 
-def show_plan(session: Session, target: str | None, settings: Sequence[str], *, as_json: bool) -> None:
+def show_plan(
+    session: Session, target: str | None, settings: Sequence[str], *, config: str | None = None, as_json: bool
+) -> None:
     """Write the plan of a pipeline; also ``run -n``."""
     combinations = list(iter_settings(settings))
     if len(combinations) > 1:
         raise UsageError("a plan is of one run", "give each path one value")
     workspace = session.workspace
-    pipeline, inputs = workspace.load_pipeline(target, combinations[0])
+    over = workspace.read_config(config) if config else None
+    pipeline, inputs = workspace.load_pipeline(target, combinations[0], over=over)
     inputs = workspace.configure(pipeline, combinations[0].items(), inputs)
     plan = workspace.plan(pipeline, (), inputs)
     nodes = list(plan.run.nodes.values())

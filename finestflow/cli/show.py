@@ -26,7 +26,6 @@ from finestflow.cli._text import (
     sparkline,
     value_text,
 )
-from finestflow.errors import NotFoundError
 
 if TYPE_CHECKING:
     from finestflow.model import NodeRecord, OutputRecord, Run, RunSummary
@@ -75,12 +74,12 @@ def command(session: Session, run: str, logs: bool, config: bool, graph: bool, a
 
 
 def _print_config(session: Session, name: str) -> None:
-    workspace = session.workspace
-    summary = workspace.resolve(name)
-    text = workspace.journal.read_file(summary.commit, "config.toml") if summary.commit else None
-    if text is None:
-        raise NotFoundError(f"run {summary.name!r} has no recorded configuration", "it is written when a run ends")
-    session.out.raw(text)
+    """Write what "finestflow run" takes to make such a run again."""
+    from finestflow.journal.toml import dump_toml
+
+    summary = session.workspace.resolve(name)
+    text = f"# run {summary.name} ({summary.id})\n" + dump_toml(session.workspace.read_config(summary.id))
+    session.out.raw(text.encode())
 
 
 def _run_lines(run: Run, session: Session) -> Iterator[str]:

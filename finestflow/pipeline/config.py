@@ -15,6 +15,7 @@ from finestflow.errors import FinestflowError, ParamError, UsageError, nearest_h
 from finestflow.pipeline.chain import Chain
 from finestflow.pipeline.describe import Get, Identity, dump_task, load_value
 from finestflow.pipeline.pipeline import Pipeline, import_target
+from finestflow.pipeline.settings import apply_settings, required_params
 from finestflow.pipeline.task import Task
 
 __all__ = ["apply_config", "config_of", "dump_config", "load_config", "write_config"]
@@ -96,7 +97,7 @@ def load_config(
     config: Mapping[str, Any],
     find: Callable[[str], Any] = import_target,
     get: Get | None = None,
-    make: Callable[[type[Pipeline]], Pipeline] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Pipeline:
     """Return the pipeline that a configuration tells of.
 
@@ -104,7 +105,7 @@ def load_config(
         config: With ``flow``, ``tasks``, ``edges``, or with ``target``, ``params``, ``tasks``.
         find: Imports ``module:Qualified.Name``.
         get: Loads a value by digest, where a run's configuration has one.
-        make: Makes the pipeline of a target's class; for params that come from elsewhere.
+        settings: Values by path that will be set later, for params that the pipeline cannot be made without.
 
     Raises:
         ParamError: A task, param or value does not fit.
@@ -127,16 +128,10 @@ def load_config(
         raise UsageError("nothing says what the pipeline is", 'write flow = "load >> fit", or target = "file.py:Class"')
     found = find(config["target"])
     if isinstance(found, type) and issubclass(found, Pipeline):
-        if make is not None:
-            pipeline = make(found)
-        else:
-            own = {
-                name: load_value(value, get, find)
-                for name, value in (config.get("params") or {}).items()
-                if "." not in name
-            }
-            given = {name: _load_child(task, find, get, name) for name, task in tasks.items()}
-            pipeline = found(**own, **given)
+        params = {path: load_value(value, get, find) for path, value in (config.get("params") or {}).items()}
+        required = required_params(found, {**params, **(settings or {})})
+        given = {name: _load_child(task, find, get, name) for name, task in tasks.items()}
+        pipeline = found(**{**required, **given})
     elif isinstance(found, Pipeline):
         pipeline = found.copy()
     else:
@@ -152,8 +147,6 @@ def apply_config(
     get: Get | None = None,
 ) -> None:
     """Set the tasks and params of a configuration on a pipeline."""
-    from finestflow.pipeline.settings import apply_settings
-
     for name, task in (config.get("tasks") or {}).items():
         if name not in pipeline.child_specs:
             hint = nearest_hint(name, pipeline.child_specs, "its tasks")

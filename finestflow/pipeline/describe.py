@@ -25,12 +25,14 @@ __all__ = [
     "dump_task",
     "dump_value",
     "flat_params",
+    "given_secrets",
     "is_complete",
     "iter_param_values",
     "iter_paths",
     "load_task",
     "load_value",
     "secret_values",
+    "without_nulls",
 ]
 
 Put = Callable[[Any], str]
@@ -179,7 +181,7 @@ def dump_task(task: Task, identity: Identity, put: Put | None = None) -> dict[st
     for name, spec in type(task).__finestflow_params__.items():
         value = task.__dict__.get(name)
         if not spec.secret:
-            described[name] = _without_nulls(_dump_param(spec, value, put, identity))
+            described[name] = without_nulls(_dump_param(spec, value, put, identity))
         elif value is not spec.default:
             described.setdefault("$secrets", []).append(name)
     if isinstance(task, Pipeline):
@@ -220,12 +222,12 @@ def _plain(value: Any) -> Any:
     raise TypeError(value)
 
 
-def _without_nulls(data: Any) -> Any:
+def without_nulls(data: Any) -> Any:
     """Return the data with a table in place of each null, for which TOML has no word."""
     if isinstance(data, list):
-        return [_without_nulls(item) for item in data]
+        return [without_nulls(item) for item in data]
     if isinstance(data, dict):
-        return {key: _without_nulls(item) for key, item in data.items()}
+        return {key: without_nulls(item) for key, item in data.items()}
     return _NONE if data is None else data
 
 
@@ -348,6 +350,18 @@ def secret_values(task: Task) -> tuple[str, ...]:
         for child in task.children.values():
             found.update(secret_values(child))
     return tuple(sorted(found, key=len, reverse=True))
+
+
+def given_secrets(task: Task, prefix: str = "") -> dict[str, Any]:
+    """Return the secret params that are not at their default by path: what a description leaves out."""
+    found = {
+        prefix + name: task.__dict__[name]
+        for name, spec in type(task).__finestflow_params__.items()
+        if spec.secret and task.__dict__.get(name) is not spec.default
+    }
+    for name, child in task.children.items() if isinstance(task, Pipeline) else ():
+        found.update(given_secrets(child, f"{prefix}{name}."))
+    return found
 
 
 def iter_param_values(task: Task) -> Iterator[Any]:
