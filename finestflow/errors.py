@@ -9,6 +9,8 @@ The tree::
     │   ├── QueryError                 2   a query of the runs
     │   └── GraphError                 2   wiring: a cycle, a name used twice, a look where no value is
     ├── TaskFailedError                1   a task raised
+    │   ├── WorkerDiedError            1   the process of a task ended under it
+    │   └── TaskTimeoutError           1   a task took too long
     ├── DifferenceError                3   a reproduced run differs
     ├── NotFoundError                  4   no such run, node, output, pipeline
     ├── RepositoryError                4   git: not there, refused, no repository
@@ -40,8 +42,10 @@ __all__ = [
     "RefMovedError",
     "RepositoryError",
     "TaskFailedError",
+    "TaskTimeoutError",
     "UsageError",
     "ValueNotStorableError",
+    "WorkerDiedError",
     "nearest_hint",
 ]
 
@@ -92,6 +96,14 @@ class GraphError(UsageError):
 
 class TaskFailedError(FinestflowError):
     """A task raised an error; ``__cause__`` is that error where it could travel."""
+
+
+class WorkerDiedError(TaskFailedError):
+    """The process that a task ran in has ended: it exited, crashed, or was killed."""
+
+
+class TaskTimeoutError(TaskFailedError):
+    """A task took longer than its ``Meta.timeout``."""
 
 
 class DifferenceError(FinestflowError):

@@ -15,7 +15,10 @@ from typing import Any, Self, TextIO
 
 from finestflow.pipeline.call import SCOPE
 
-__all__ = ["Capture"]
+__all__ = ["LOG_FORMAT", "Capture"]
+
+LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
+"""How a log record reads in the log of a node."""
 
 
 class _Tee(io.TextIOBase):
@@ -71,7 +74,7 @@ class _LogHandler(logging.Handler):
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__()
         self._tell = tell
-        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(logging.Formatter(LOG_FORMAT))
 
     def emit(self, record: logging.LogRecord) -> None:
         handlers = logging.root.handlers

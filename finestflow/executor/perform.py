@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any, Protocol, Self
 
+from finestflow.ending import NotedExit
 from finestflow.errors import TaskFailedError, ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
@@ -27,6 +28,7 @@ from finestflow.pipeline.output import Output, holds_output, resolve
 from finestflow.pipeline.task import Task
 
 _IMMUTABLE = frozenset({int, float, str, bool, bytes, type(None), complex})
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 __all__ = ["CallScope", "Clock", "Performer", "Terminated", "WarmTasks"]
 
@@ -41,7 +43,7 @@ class Clock(Protocol):
         """Seconds that never jump."""
 
 
-class Terminated(SystemExit):
+class Terminated(NotedExit):
     """The process was asked to end (SIGTERM), other than by a task that calls ``exit``."""
 
 
@@ -171,11 +173,13 @@ class Performer:
     Args:
         clock: Where the time comes from.
         root: Top of the project; files below it that a task opens are observed.
+        arguments: Returns the task's own copies of positional arguments and of those by name.
     """
 
-    def __init__(self, clock: Clock, root: str) -> None:
+    def __init__(self, clock: Clock, root: str, arguments: Callable[[Job], Arguments] | None = None) -> None:
         self._clock = clock
         self._root = root
+        self._arguments = arguments or _arguments
         self._warm = WarmTasks()
 
     def perform(self, job: Job) -> Outcome:
@@ -199,7 +203,7 @@ class Performer:
     def _run(self, job: Job, outcome: Outcome) -> None:
         task = job.task
         try:
-            args, kwargs = _arguments(job)
+            args, kwargs = self._arguments(job)
             warm = None
             if type(task).initialize is not Task.initialize:
                 warm = self._warm.get(job, self._root)
@@ -231,7 +235,7 @@ class Performer:
         task.call_hook("on_success", value)
 
 
-def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _arguments(job: Job) -> Arguments:
     load = job.load
     args = tuple([load(value) if type(value) is Output else _private(value, load) for value in job.args])
     return args, {name: _private(value, load) for name, value in job.kwargs.items()} if job.kwargs else {}

@@ -120,6 +120,8 @@ class Outcome:
         folders: Folders of the project that it listed.
         effects: What it reported.
         notes: Remarks for people.
+        cpu: CPU seconds of the worker and of its children that ended meanwhile; None where nobody measures.
+        memory: The most memory that the worker has had until then, in bytes; likewise.
     """
 
     started: float
@@ -133,6 +135,8 @@ class Outcome:
     folders: list[str] = field(default_factory=list)
     effects: Effects = field(default_factory=Effects)
     notes: list[str] = field(default_factory=list)
+    cpu: float | None = None
+    memory: int | None = None
 
 
 class Executor(Protocol):

@@ -1,0 +1,173 @@
+"""How worker processes come to be: by a fork server of our own, by spawn, or by fork, on the ``multiprocess`` package.
+
+Invariant: neither the main module of the user is run again (a script needs no ``__main__`` guard) nor anything of the user's own
+``multiprocessing`` or ``multiprocess`` is touched. Called by ``pool``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from multiprocess import (
+    forkserver,
+    popen_fork,
+    popen_forkserver,
+    popen_spawn_posix,
+    process,
+    resource_tracker,
+    spawn,
+    util,
+)
+from multiprocess.context import reduction, set_spawning_popen
+
+from finestflow.errors import UsageError
+
+__all__ = ["START_METHODS", "Launcher"]
+
+START_METHODS = ("auto", "forkserver", "spawn", "fork")
+
+_PRELOADED = ["finestflow.executor.process.worker"]
+_environment_guard = threading.Lock()
+
+
+class Launcher:
+    """Starts processes in one way.
+
+    Args:
+        method: One of ``START_METHODS``; ``auto`` is a fork server on Linux and spawn elsewhere. A fork of the runner itself starts at once, but
+            hangs where a library of the runner has threads, and takes over its hash seed.
+        variables: What the environment of the new processes has besides the runner's own.
+    """
+
+    def __init__(self, method: str, variables: Mapping[str, str]) -> None:
+        if method not in START_METHODS:
+            raise UsageError(f"there is no start method {method!r}", f"one of {', '.join(START_METHODS)}")
+        self.method = method if method != "auto" else "forkserver" if sys.platform == "linux" else "spawn"
+        self._variables = variables
+        self._server: Any = None
+        self._pid = os.getpid()
+
+    def start(self, target: Callable[..., None], args: tuple[Any, ...]) -> Any:
+        """Start a process and return it, as ``multiprocess`` describes it."""
+        made = _Process(target=target, args=args, daemon=False)
+        made.launch = self._launch
+        made.start()
+        process._children.discard(made)  # noqa: SLF001 - else it would be waited for when the interpreter ends
+        return made
+
+    def _launch(self, made: Any) -> Any:
+        if self.method == "fork":
+            return popen_fork.Popen(made)
+        with _environment(self._variables):
+            if self.method == "spawn":
+                return _SpawnPopen(made)
+            if self._server is None:
+                self._server = forkserver.ForkServer()
+                self._server.set_forkserver_preload(_PRELOADED)
+            self._server.ensure_running()
+        return _ForkServerPopen(made, self._server)
+
+    def close(self) -> None:
+        """End the fork server; its children are on their own."""
+        server, self._server = self._server, None
+        pid = getattr(server, "_forkserver_pid", None)
+        if pid is None or self._pid != os.getpid():
+            return
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)  # it would wait for all that its children have started
+            os.waitpid(pid, 0)
+        with contextlib.suppress(OSError):
+            os.close(server._forkserver_alive_fd)  # noqa: SLF001 - ForkServer has no method that does not wait
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Have variables in the environment while an interpreter starts; ``multiprocess`` has no argument for them."""
+    with _environment_guard:
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def _preparation(name: str) -> dict[str, Any]:
+    """Return what a new interpreter is told about this one, without its main module."""
+    data: dict[str, Any] = spawn.get_preparation_data(name)
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in {"init_main_from_name", "init_main_from_path", "start_method"}
+    }
+
+
+class _Process(process.BaseProcess):  # type: ignore[misc]
+    """A process that a launcher starts."""
+
+    _start_method = None
+    launch: Callable[[Any], Any]
+
+    @staticmethod
+    def _Popen(made: Any) -> Any:  # noqa: N802 - the name that multiprocess calls
+        return made.__dict__.pop("launch")(made)  # before the process is pickled: a launcher cannot be
+
+
+class _SpawnPopen(popen_spawn_posix.Popen):  # type: ignore[misc]
+    """A new interpreter that does not run the main module."""
+
+    def _launch(self, made: Any) -> None:
+        self._fds.append(resource_tracker.getfd())
+        data = _dump(self, made)
+        parent_r, child_w = os.pipe()
+        child_r, parent_w = os.pipe()
+        command = spawn.get_command_line(tracker_fd=resource_tracker.getfd(), pipe_handle=child_r)
+        try:
+            self._fds.extend([child_r, child_w])
+            self.pid = util.spawnv_passfds(spawn.get_executable(), command, self._fds)
+        finally:
+            os.close(child_r)
+            os.close(child_w)
+        self.sentinel = parent_r
+        self.finalizer = util.Finalize(self, util.close_fds, (parent_r, parent_w))
+        with open(parent_w, "wb", closefd=False) as pipe:
+            pipe.write(data)
+
+
+class _ForkServerPopen(popen_forkserver.Popen):  # type: ignore[misc]
+    """A child of our own fork server."""
+
+    def __init__(self, made: Any, server: Any) -> None:
+        self._server = server
+        super().__init__(made)
+
+    def _launch(self, made: Any) -> None:
+        data = _dump(self, made)
+        self.sentinel, pipe = self._server.connect_to_new_process(self._fds)
+        parent = os.dup(pipe)  # while it is open, the child knows that the runner lives
+        self.finalizer = util.Finalize(self, util.close_fds, (parent, self.sentinel))
+        with open(pipe, "wb") as file:
+            file.write(data)
+        self.pid = forkserver.read_signed(self.sentinel)
+
+
+def _dump(popen: Any, made: Any) -> bytes:
+    stream = io.BytesIO()
+    set_spawning_popen(popen)
+    try:
+        reduction.dump(_preparation(made.name), stream)
+        reduction.dump(made, stream)
+    finally:
+        set_spawning_popen(None)
+    return stream.getvalue()

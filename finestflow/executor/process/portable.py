@@ -1,0 +1,472 @@
+"""How code and values travel to a worker and back.
+
+What a module has under its name goes by that name. What ``__main__`` defines (a script, a notebook, a prompt, stdin), and what is defined
+inside functions, cannot be imported: it travels as a ``Definition``, once a worker. Functions are sent as their code, with what they name;
+classes as their parts, so that nothing of the user's module runs again. Invariant: within a process each class and named function is one
+object, whichever message brought it. Called by ``executor`` (sends) and ``worker`` (receives, and sends back).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import importlib
+import io
+import linecache
+import marshal
+import os
+import pickle
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from finestflow.cache.names import find_named
+from finestflow.executor.protocol import NotPortableError, Reference
+
+__all__ = ["Definition", "Portable", "define", "load"]
+
+_MAIN = "__main__"
+_LOCAL = "<locals>"
+_EMPTY = "empty cell"
+_DERIVED = frozenset(
+    {
+        "__dict__",
+        "__weakref__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__doc__",
+        "__module__",
+        "__qualname__",
+        "__slots__",
+    }
+)
+_MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+_by_token: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+"""Classes and functions that have travelled, in the process that defined them and in those that received them."""
+_namespaces: dict[str, dict[str, Any]] = {}
+"""Globals of functions that belong to no module."""
+_kept: dict[str, Any] = {}
+"""What this process was sent, so that it stays."""
+
+
+class Definition(NamedTuple):
+    """Something that has to be in a worker before what uses it is unpickled.
+
+    Attributes:
+        token: Its name between the processes.
+        head: What makes the class, still empty; nothing for other things.
+        body: The members of the class; the function; the value.
+        needs: Tokens of what its head and body refer to.
+    """
+
+    token: str
+    head: bytes
+    body: bytes
+    needs: frozenset[str]
+
+
+class Portable:
+    """Pickles for another process."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[str, Definition] = {}
+        self._broken: dict[str, NotPortableError] = {}
+        self._tokens: dict[int, str] = {}
+        self._alive: list[Any] = []
+
+    def dump(self, value: Any, *, has_references: bool = False) -> tuple[bytes, frozenset[str]]:
+        """Return the pickle of a value, and the tokens of what has to be defined before.
+
+        Args:
+            value: Any value.
+            has_references: Whether there are references in it, each of which is to be loaded on its own.
+
+        Raises:
+            NotPortableError: Something in it cannot travel.
+        """
+        stream = io.BytesIO()
+        pickler = (_ReferencePickler if has_references else _Pickler)(stream, self)
+        try:
+            pickler.dump(value)
+        except NotPortableError:
+            raise
+        except RecursionError:
+            raise NotPortableError("it is nested too deeply") from None
+        except Exception as error:
+            raise NotPortableError(f"{type(error).__name__}: {error}") from error
+        return stream.getvalue(), frozenset(pickler.needs)
+
+    def definitions(self, needs: Iterable[str]) -> list[Definition]:
+        """Return what has to be defined for some tokens, in an order in which it can be."""
+        found: dict[str, Definition] = {}
+        seen: set[str] = set()
+
+        def visit(token: str) -> None:
+            if token not in seen:
+                seen.add(token)
+                if token in self._broken:
+                    raise self._broken[token]
+                definition = self._definitions[token]
+                for need in sorted(definition.needs):
+                    visit(need)
+                found[token] = definition
+
+        for need in sorted(needs):
+            visit(need)
+        return list(found.values())
+
+    def name_class(self, name: str) -> str | None:
+        """Return the token of a class that is stored as ``module:qualname``; None where a worker finds it by itself."""
+        found = find_named(name)
+        if isinstance(found, type) and found.__module__ == _MAIN:
+            return self.token_of(found)
+        return None
+
+    # -- called while pickling ---------------------------------------------------------------------------------------------------------
+
+    def token_of(self, thing: Any) -> str:
+        """Return the token of a class or function, defining it first."""
+        token = self._tokens.get(id(thing))
+        if token is None:
+            token = f"{thing.__module__}:{thing.__qualname__}"
+            if _LOCAL in token:
+                token += f"@{id(thing)}"
+            self._tokens[id(thing)] = token
+            self._alive.append(thing)
+            _by_token[token] = thing
+            if isinstance(thing, type):
+                self._define(token, _head_of, _members_of, thing)
+            else:
+                self._define(token, None, _ByCode, thing)
+        return token
+
+    def token_of_global(self, name: str, value: Any) -> str:
+        """Return the token of a name in ``__main__``, defining it first."""
+        token = f"{_MAIN}::{name}"
+        if token not in self._definitions:
+            self._define(token, None, lambda found: (name, found), value)
+        return token
+
+    def _define(
+        self, token: str, head_of: Callable[[Any], Any] | None, body_of: Callable[[Any], Any], thing: Any
+    ) -> None:
+        self._definitions[token] = Definition(token, b"", b"", frozenset())  # it may refer to itself
+        head, needs = b"", frozenset[str]()
+        try:
+            if head_of is not None:
+                head, needs = self.dump(head_of(thing))
+            body, more = self.dump(body_of(thing))
+        except NotPortableError as error:
+            self._broken[token] = error
+            raise
+        self._definitions[token] = Definition(token, head, body, (needs | more) - {token})
+
+
+class _ByCode:
+    """A function that is to be pickled itself, not by its name."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles by name what has one, and notes what has to be defined for the rest."""
+
+    def __init__(self, stream: io.BytesIO, portable: Portable) -> None:
+        super().__init__(stream, 5)
+        self._portable = portable
+        self.needs: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        reduce = _REDUCERS.get(kind)
+        if reduce is not None:
+            return reduce(self, obj)
+        if isinstance(obj, type):
+            return self.reduce_class(obj)
+        return NotImplemented
+
+    def reduce_function(self, function: Any) -> Any:
+        if function.__module__ != _MAIN:
+            if _is_importable(function):
+                return NotImplemented
+        elif _LOCAL not in function.__qualname__ and find_named(f"{_MAIN}:{function.__qualname__}") is function:
+            return self._refer(function)
+        return self.reduce_code(function)
+
+    def reduce_cached(self, function: Any) -> Any:
+        """Reduce a function of ``functools.cache``, whose memory stays here."""
+        if function.__module__ != _MAIN and _is_importable(function):
+            return NotImplemented
+        return _make_cached, (function.__wrapped__, function.cache_parameters())
+
+    def reduce_class(self, cls: type) -> Any:
+        if cls.__module__ == "builtins" or (cls.__module__ != _MAIN and _is_importable(cls)):
+            return NotImplemented
+        return self._refer(cls)
+
+    def _refer(self, thing: Any) -> Any:
+        token = self._portable.token_of(thing)
+        self.needs.add(token)
+        return _find, (token,)
+
+    def reduce_code(self, function: Any) -> Any:
+        """Reduce a function to its code and what the code names."""
+        code, home = function.__code__, function.__globals__
+        module, modules, named = self._globals(code, home)
+        cells = tuple([_content(cell) for cell in function.__closure__ or ()])
+        state = (
+            function.__defaults__,
+            function.__kwdefaults__,
+            function.__annotations__,
+            function.__dict__,
+            (function.__name__, function.__qualname__, function.__module__, function.__doc__),
+            cells,
+            named,
+        )
+        source = _source_of(code)
+        return (
+            _make_function,
+            (marshal.dumps(code), module, modules, len(cells), source),
+            state,
+            None,
+            None,
+            _fill_function,
+        )
+
+    def _globals(self, code: types.CodeType, home: dict[str, Any]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        """Return the module whose name space a function has, which modules it wants loaded, and what else it names in a space of no module."""
+        name = home.get("__name__", "")
+        owner = sys.modules.get(name)
+        names = set(_names_in(code))
+        modules = tuple(sorted(_modules_named(names, home)))
+        if name != _MAIN and owner is not None and getattr(owner, "__dict__", None) is home and _has_source(owner):
+            return name, (), {}
+        chosen = {key: home[key] for key in names if key in home and key not in {"__name__", "__file__"}}
+        if name == _MAIN and owner is not None and owner.__dict__ is home:
+            for key, value in chosen.items():
+                self.needs.add(self._portable.token_of_global(key, value))
+            return _MAIN, modules, {}
+        return f"{name}@{id(home)}", modules, chosen
+
+
+class _ReferencePickler(_Pickler):
+    """Pickles references so that two of the same value become two copies."""
+
+    def persistent_id(self, obj: Any) -> Any:
+        """Return what a reference is made of."""
+        return (tuple(obj.value), obj.part, obj.store) if type(obj) is Reference else None
+
+
+def _reduce_module(_: _Pickler, module: types.ModuleType) -> Any:
+    if sys.modules.get(module.__name__) is not module:
+        raise NotPortableError(f"the module {module.__name__!r} cannot be imported")
+    return importlib.import_module, (module.__name__,)
+
+
+def _reduce_field_kind(_: _Pickler, kind: Any) -> Any:
+    return getattr, (dataclasses, kind.name)
+
+
+_REDUCERS: Mapping[type, Callable[[_Pickler, Any], Any]] = {
+    types.FunctionType: _Pickler.reduce_function,
+    _ByCode: lambda pickler, wrapped: pickler.reduce_code(wrapped.function),
+    type(functools.cache(len)): _Pickler.reduce_cached,
+    types.ModuleType: _reduce_module,
+    types.MappingProxyType: lambda _, proxy: (types.MappingProxyType, (dict(proxy),)),
+    staticmethod: lambda _, method: (staticmethod, (method.__func__,)),
+    classmethod: lambda _, method: (classmethod, (method.__func__,)),
+    property: lambda _, found: (property, (found.fget, found.fset, found.fdel, found.__doc__)),
+    type(dataclasses.MISSING): lambda *_: (getattr, (dataclasses, "MISSING")),
+    type(dataclasses.KW_ONLY): lambda *_: (getattr, (dataclasses, "KW_ONLY")),
+    type(dataclasses._FIELD): _reduce_field_kind,  # type: ignore[attr-defined]  # noqa: SLF001 - compared by identity, so it must stay itself
+}
+
+
+def _is_importable(thing: Any) -> bool:
+    """Return whether a worker finds a class or function by its name."""
+    module = sys.modules.get(thing.__module__)
+    if module is None or not _has_source(module):
+        return False
+    return _LOCAL not in thing.__qualname__ and find_named(f"{thing.__module__}:{thing.__qualname__}") is thing
+
+
+def _has_source(module: Any) -> bool:
+    return getattr(module, "__spec__", None) is not None or getattr(module, "__file__", None) is not None
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_in(constant)
+
+
+def _modules_named(names: set[str], home: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the sub-modules that code reaches through the packages it names: they are loaded here, and must be there."""
+    queue = [home[name] for name in names if isinstance(home.get(name), types.ModuleType)]
+    for module in queue:
+        for name in names:
+            inner = sys.modules.get(f"{module.__name__}.{name}")
+            if inner is not None and inner not in queue:
+                queue.append(inner)
+                yield inner.__name__
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return _EMPTY
+
+
+def _source_of(code: types.CodeType) -> tuple[str, str]:
+    """Return name and text of a source that is in no file: tracebacks, fingerprints and ``inspect`` ask for it."""
+    name = code.co_filename
+    if os.path.exists(name):
+        return "", ""
+    return name, "".join(linecache.getlines(name))
+
+
+# -- classes ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _head_of(cls: type) -> tuple[Any, ...]:
+    """Return what is needed to make an empty class."""
+    own = vars(cls)
+    bases = own.get("__orig_bases__", cls.__bases__)
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    if "__slots__" in own:
+        names["__slots__"] = own["__slots__"]
+    kind = type(cls)
+    if issubclass(kind, enum.EnumMeta):
+        members: Any = {name: member._value_ for name, member in cls.__members__.items()}  # type: ignore[attr-defined]
+        return "enum", kind, cls.__name__, cls.__bases__, names, members
+    if kind.__module__ not in {"builtins", "abc", "typing"}:
+        raise NotPortableError(
+            f"the class {cls.__qualname__!r} is made by {kind.__qualname__!r}, and cannot be imported by a worker"
+        )
+    return "class", kind, cls.__name__, tuple(bases), names, {}
+
+
+def _members_of(cls: type) -> dict[str, Any]:
+    """Return what is in a class besides what comes with making it."""
+    own = dict(vars(cls))
+    if isinstance(cls, enum.EnumMeta):
+        made = {
+            "_member_map_",
+            "_member_names_",
+            "_value2member_map_",
+            "_member_type_",
+            "_new_member_",
+            "_use_args_",
+            "_unhashable_values_",
+        }
+        own = {
+            name: value
+            for name, value in own.items()
+            if isinstance(value, _METHODS) and not name.startswith("__") and name not in made
+        }
+    return {name: value for name, value in own.items() if name not in _DERIVED and not isinstance(value, _MEMBERS)}
+
+
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+
+
+def define(token: str, head: bytes, body: bytes | None) -> None:
+    """Take a definition: first all heads, then all bodies."""
+    if body is None:
+        if head:
+            kind, metaclass, name, bases, names, members = pickle.loads(head)
+            made = (
+                _make_enum(metaclass, name, bases, names, members)
+                if kind == "enum"
+                else types.new_class(name, bases, {"metaclass": metaclass}, lambda space: space.update(names))
+            )
+            _take(token, made)
+        return
+    value = pickle.loads(body)
+    if head:
+        made = _kept[token]
+        for name, member in value.items():
+            type.__setattr__(made, name, member)
+        if hasattr(type(made), "register"):
+            _update_abstract(made)
+    elif token.startswith(f"{_MAIN}::"):
+        setattr(sys.modules[_MAIN], *value)
+    else:
+        _take(token, value)
+
+
+def _make_enum(
+    metaclass: Any, name: str, bases: tuple[type, ...], names: Mapping[str, Any], members: Mapping[str, Any]
+) -> type:
+    space = metaclass.__prepare__(name, bases)
+    for key, value in {**names, **members}.items():
+        space[key] = value
+    made: type = metaclass.__new__(metaclass, name, bases, space)
+    return made
+
+
+def _update_abstract(cls: Any) -> None:
+    import abc
+
+    abc.update_abstractmethods(cls)
+
+
+def _take(token: str, thing: Any) -> None:
+    _kept[token] = _by_token[token] = thing
+    if (
+        thing.__module__ == _MAIN
+        and "." not in thing.__qualname__
+        and not hasattr(sys.modules[_MAIN], thing.__qualname__)
+    ):
+        setattr(sys.modules[_MAIN], thing.__qualname__, thing)
+
+
+# -- called by pickle ------------------------------------------------------------------------------------------------------------------
+
+
+def _find(token: str) -> Any:
+    return _by_token[token]
+
+
+def _make_function(
+    code: bytes, module: str, modules: tuple[str, ...], cells: int, source: tuple[str, str]
+) -> types.FunctionType:
+    """Make a function; what it knows follows, as that may hold the function itself."""
+    for name in modules:
+        importlib.import_module(name)
+    if source[0]:
+        lines = source[1].splitlines(keepends=True)
+        linecache.cache[source[0]] = (len(source[1]), None, lines, source[0])
+    if module == _MAIN:
+        home = sys.modules[_MAIN].__dict__
+    elif "@" in module:
+        home = _namespaces.setdefault(module, {"__name__": module.partition("@")[0], "__builtins__": __builtins__})
+    else:
+        home = importlib.import_module(module).__dict__
+    empty = tuple([types.CellType() for _ in range(cells)])
+    return types.FunctionType(marshal.loads(code), home, closure=empty or None)  # noqa: S302 - as trusted as a pickle
+
+
+def _make_cached(function: Any, parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(function)
+
+
+def _fill_function(function: types.FunctionType, state: tuple[Any, ...]) -> None:
+    function.__defaults__, function.__kwdefaults__, function.__annotations__, attributes, names, cells, named = state
+    function.__name__, function.__qualname__, function.__module__, function.__doc__ = names
+    function.__dict__.update(attributes)
+    for cell, content in zip(function.__closure__ or (), cells, strict=True):
+        if content != _EMPTY:
+            cell.cell_contents = content[0]
+    function.__globals__.update(named)
+
+
+def load(data: Any) -> Any:
+    """Return what a pickle from another process holds."""
+    return pickle.loads(data)
