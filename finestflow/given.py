@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import enum
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ BLANK = "***"
 _SCALARS = (str, int, float, bool, type(None))
 _LONGEST = 200
 _SECRET = frozenset({"password", "passwd", "secret", "token", "apikey", "credential", "credentials"})
+_NUMBER = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z_][\w.-]*)(?:=(?P<value>.*))?", re.DOTALL)
 _SETTING = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./-]*)=(?P<value>.*)", re.DOTALL)
 
@@ -156,21 +156,16 @@ def _is_value(word: str) -> bool:
 
 
 def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+    return _NUMBER.fullmatch(word) is not None
 
 
 def _value(text: str) -> Any:
+    """Return a number or a truth where a word is written as one, else the word: ``007`` is a name."""
     if text in {"true", "True", "false", "False"}:
         return text in {"true", "True"}
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return float(text) if _is_number(text) else text
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else text
+    if not _is_number(text):
+        return text
+    return int(text) if text.lstrip("-").isdecimal() else float(text)
 
 
 def command_of_process(original: Sequence[str], main: ModuleType | None, root: Path, folder: Path) -> Command:

@@ -298,13 +298,14 @@ def _pump(child: subprocess.Popen[bytes], request: ScriptRequest, telling: Telli
             if not ready and child.poll() is not None:
                 return
             for key, _ in ready:
-                data = os.read(key.fd, _KEPT_BYTES)
+                data, index = os.read(key.fd, _KEPT_BYTES), key.data
+                text = decode[index](data, not data)  # at the end what is no whole character comes out too
+                if text:
+                    telling.emit({"e": "text", "node": request.node, "text": text})
                 if not data:
                     selector.unregister(key.fileobj)
                     continue
-                index = key.data
                 streams[index] = _show(streams[index], data)
-                telling.emit({"e": "text", "node": request.node, "text": decode[index](data)})
                 if index == 1:
                     end.error_text += data
                     del end.error_text[:-_KEPT_BYTES]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import itertools
 import os
 import sys
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StartedRun", "start"]
 
+_NEEDED_AT_THE_END = ("finestflow.git.maintenance", "finestflow.journal.annotations", "finestflow.journal.index_update")
 Item = TypeVar("Item")
 _turns = itertools.count()
 
@@ -154,6 +156,9 @@ class StartedRun:
             raise
         if left_out:
             workspace.warn(left_out)
+        # What the end needs is loaded now: an interpreter that goes away cannot import, nor does it remember then how it was interrupted.
+        for module in _NEEDED_AT_THE_END:
+            importlib.import_module(module)
         telling.emit({"e": "start", "path": node, "task": node, "t": workspace.clock.time()})
 
     # -- what the program says -------------------------------------------------------------------------------------------------------
