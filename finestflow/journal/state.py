@@ -2,27 +2,26 @@
 
 Owns the meaning of the events (docs/reference/journal-format.md lists them). Invariant: the same events give the same run,
 whoever folds them: the runner in memory, the recovery of a killed run, a follower. Unknown events and fields are ignored.
-``apply`` only files an event; records are built when ``run`` is asked for, and only those that changed.
+``apply`` only files an event; records are built when ``run`` is asked for, and only those that changed. What the runner knows of a node as a
+record it need not tell as an event: ``add_node`` takes it as it is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from finestflow.journal.message import own_first
+from finestflow.journal.node_events import STATUSES, load_node
 from finestflow.model import (
-    WHY_HIT,
     Attempt,
-    InputRecord,
     Metric,
     NodeRecord,
     NodeStatus,
     Omitted,
-    OutputRecord,
     Resource,
     Run,
     RunId,
@@ -34,8 +33,6 @@ from finestflow.model import (
 __all__ = ["RunState"]
 
 Event = Mapping[str, Any]
-_STATUSES = {status.value: status for status in NodeStatus}
-"""A third of the time of ``NodeStatus(word)``."""
 
 
 class RunState:
@@ -54,7 +51,7 @@ class RunState:
         self._snapshot: Event | None = None
         self._end: Event | None = None
         self._starts: dict[str, list[Event]] = {}
-        self._ends: dict[str, Event] = {}
+        self._ends: dict[str, Event | _Ended] = {}
         self._node_notes: dict[str, list[str]] = {}
         self._notes: list[str] = []
         self._series: dict[str, _Series] = {}
@@ -106,6 +103,15 @@ class RunState:
         time = event.get("t")
         if isinstance(time, int | float) and time > self.last_time:
             self.last_time = time
+
+    def add_node(self, node: NodeRecord, time: float) -> None:
+        """Take in that a node has ended, as the event does that ``dump_node`` writes of it."""
+        path = node.path
+        self._ends[path] = _Ended(node, time)
+        self._touch(path)
+        self.progress.pop(path, None)
+        self.version += 1
+        self.last_time = max(self.last_time, time)
 
     @property
     def run(self) -> Run:
@@ -184,7 +190,7 @@ class RunState:
 
     def _on_node(self, event: Event) -> None:
         path = event["path"]
-        _STATUSES[event["status"]]
+        STATUSES[event["status"]]  # refuses another word
         self._ends[path] = event
         self._touch(path)
         self.progress.pop(path, None)
@@ -268,9 +274,9 @@ class RunState:
         )
 
     def _build_node(self, path: str) -> NodeRecord:
-        starts, event = self._starts.get(path, ()), self._ends.get(path)
+        starts, end = self._starts.get(path, ()), self._ends.get(path)
         notes = self._node_notes.get(path, ())
-        if event is None:
+        if end is None:
             first = starts[0] if starts else {}
             return NodeRecord(
                 path=path,
@@ -279,35 +285,27 @@ class RunState:
                 status=NodeStatus.RUNNING if starts else NodeStatus.PENDING,
                 key=first.get("key"),
                 started=first.get("t"),
-                attempts=_attempts_of(starts, None),
+                attempts=_attempts_of(starts),
                 notes=tuple(notes),
             )
-        get = event.get
-        status = _STATUSES[event["status"]]
-        seconds, time, output = get("seconds") or 0.0, get("t"), get("output")
+        if not isinstance(end, _Ended):
+            static = self._statics.get(end.get("static") or "", end)
+            end = _Ended(load_node(end, static), end.get("t"))
+        node, time = end
         started = starts[0].get("t") if starts else None
         if started is None and time is not None:
-            started = time - seconds
-        static = self._statics.get(get("static") or "", event)
-        return NodeRecord(  # by position: 0.3 us instead of 0.8 by keywords
-            path,
-            get("task") or "",
-            get("kind") or "task",
-            status,
-            get("key"),
-            get("why") or (WHY_HIT if status is NodeStatus.HIT else ""),
-            get("hit_of"),
-            static.get("params") or {},
-            static.get("code") or {},
-            {name: _build_input(each) for name, each in (get("inputs") or {}).items()},
-            None if output is None else _build_output(output),
-            started,
-            seconds,
-            _attempts_of(starts, event),
-            get("error") or "",
-            (*(get("notes") or ()), *notes),
-            get("seed"),
-        )
+            started = time - node.seconds
+        attempts = node.attempts or _attempts_of(starts, node)
+        if started == node.started and not notes and len(attempts) == len(node.attempts):
+            return node
+        return node._replace(started=started, attempts=attempts, notes=(*node.notes, *notes))
+
+
+class _Ended(NamedTuple):
+    """A node that has ended, and when."""
+
+    node: NodeRecord
+    time: float | None
 
 
 class _Series:
@@ -368,40 +366,11 @@ def _build_snapshot(event: Event) -> Snapshot:
     )
 
 
-def _build_input(fields: Event) -> InputRecord:
-    get = fields.get
-    return InputRecord(get("digest"), get("from"), get("preview") or "")
-
-
-def _build_output(fields: Event) -> OutputRecord:
-    get = fields.get
-    return OutputRecord(
-        get("digest"),
-        get("size"),
-        get("object"),
-        get("type") or "",
-        get("preview") or "",
-        get("parts") or {},
-        get("note") or "",
-    )
-
-
-def _attempts_of(starts: list[Event] | tuple[()], end: Event | None) -> tuple[Attempt, ...]:
-    """Take the attempts that the end tells, or else those that were seen to start: each but the last one has failed.
+def _attempts_of(starts: Sequence[Event], end: NodeRecord | None = None) -> tuple[Attempt, ...]:
+    """Take the attempts of a node that were seen to start: each but the last one has failed.
 
     A single try says nothing that the node does not say, and is left out.
     """
-    told = end.get("attempts") if end is not None else None
-    if told:
-        return tuple(
-            Attempt(
-                started=each["started"],
-                seconds=each["seconds"],
-                status=NodeStatus(each["status"]),
-                error=each.get("error") or "",
-            )
-            for each in told
-        )
     if len(starts) < 2 or starts[0].get("t") is None:
         return ()
     times = [each.get("t") or 0.0 for each in starts]
@@ -410,8 +379,7 @@ def _attempts_of(starts: list[Event] | tuple[()], end: Event | None) -> tuple[At
         for time, following in pairwise(times)
     ]
     if end is not None:
-        status = NodeStatus(end["status"])
-        attempts.append(Attempt(started=times[-1], seconds=end.get("seconds") or 0.0, status=status))
+        attempts.append(Attempt(started=times[-1], seconds=end.seconds, status=end.status))
     return tuple(attempts)
 
 
