@@ -75,8 +75,6 @@ class _Leaving:
         pipe: Where the parent waits.
     """
 
-    echoes = False
-
     def __init__(self, session: Session, pipe: int) -> None:
         self._session = session
         self._pipe = pipe

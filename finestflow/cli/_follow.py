@@ -1,38 +1,42 @@
 """What ``run`` and ``reproduce`` show while a run goes: a live display, plain lines, or JSON lines.
 
-A follower is given every event of the run, from whichever thread it comes, and folds it with the same ``RunState`` as everybody else.
-Invariant: what a follower cannot show never disturbs the run. rich is imported only for the display on a terminal.
+A follower is given every event of the run, what tasks print among them, from whichever thread it comes. Invariant: what a follower cannot show
+never disturbs the run, and no line of a task is torn by another one or by the display.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
+from finestflow.cli._board import Board, group_of
+from finestflow.cli._frame import Drawing, Line, draw_frame
+from finestflow.cli._lines import NodeLines, label_of
 from finestflow.cli._output import SCHEMA, STATUS_STYLE, Output, dump_json, paint
+from finestflow.cli._screen import Screen
 from finestflow.cli._text import duration, headline, many_lines, one_line, plural
-from finestflow.journal.state import RunState
 
 if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.text import Text
-
-    from finestflow.model import NodeRecord, RunSummary
+    from finestflow.model import RunSummary
 
 __all__ = ["Follower", "JsonFollower", "LiveFollower", "PlainFollower", "make_follower", "summary_line"]
 
 Event = Mapping[str, Any]
 _PATH_ROOM = 16
+_FRAME_SECONDS = 0.1
+_TURN_SECONDS = 0.25
+_MOST_WAITING = 1000
+"""Lines of tasks that wait for the next frame at most; a task that prints more waits for the terminal."""
+_ITEMS_TOLD = 10
+"""Items of a fan-out that get a line each where the display is plain; the others are counted at the end."""
 
 
 class Follower(AbstractContextManager["Follower"], Protocol):
     """Takes the events of a run."""
-
-    echoes: bool
-    """Whether what tasks print may go to the terminal meanwhile."""
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
@@ -42,20 +46,22 @@ def make_follower(out: Output, *, as_json: bool) -> Follower:
     """Return the follower that suits where the output goes."""
     if as_json:
         return JsonFollower(out)
-    if out.err.isatty() and out.verbosity >= 0 and out.color_err:
+    if out.can_redraw and out.verbosity >= 0:
         return LiveFollower(out)
     return PlainFollower(out)
 
 
-class _Fold:
-    """Folds events under a lock; a subclass shows them."""
+def _is_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") in {"utf8", "utf16", "utf32"}
 
-    echoes = True
+
+class _Listening:
+    """Takes events under a lock, one at a time; a subclass shows them."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
-        self._state = RunState()
-        self._lock = threading.Lock()
+        self._board = Board()
+        self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -66,8 +72,8 @@ class _Fold:
     def __call__(self, event: Event) -> None:
         with self._lock:
             try:
-                self._state.apply(event)
-            except (KeyError, TypeError, ValueError):
+                self._board.apply(event)
+            except (KeyError, TypeError, ValueError, AttributeError):
                 return
             self._show(event)
 
@@ -75,10 +81,8 @@ class _Fold:
         raise NotImplementedError
 
 
-class JsonFollower(_Fold):
-    """One JSON object a line on stdout for each event; what tasks print stays in their logs."""
-
-    echoes = False
+class JsonFollower(_Listening):
+    """One JSON object a line on stdout for each event; what tasks print is among them."""
 
     def _show(self, event: Event) -> None:
         fields = {key: value for key, value in event.items() if key != "e"}
@@ -86,18 +90,63 @@ class JsonFollower(_Fold):
         self._out.out.flush()
 
 
-class PlainFollower(_Fold):
-    """One line on stderr when a node ends; the form does not depend on a terminal."""
+class PlainFollower(_Listening):
+    """One line on stderr when a node ends, and what tasks print on stdout; the form does not depend on a terminal.
+
+    Args:
+        out: The streams.
+        shows_text: Whether what tasks print is shown.
+    """
+
+    def __init__(self, out: Output, *, shows_text: bool = True) -> None:
+        super().__init__(out)
+        self._texts = NodeLines() if shows_text and out.verbosity >= 0 else None
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._write(list(self._texts.flush()) if self._texts is not None else [])
 
     def _show(self, event: Event) -> None:
-        if event["e"] == "run":
+        kind = event["e"]
+        if kind == "run":
             self._out.note(f"run {one_line(event['name'])} ({event['id']}) of {one_line(event['pipeline'])}")
-        elif event["e"] == "start":
+        elif kind == "start":
             self._out.detail(f"  started  {one_line(event['path'])}")
-        elif event["e"] == "node":
-            self._out.note(_node_line(event, color=self._out.color_err))
-        elif event["e"] == "note":
+        elif kind == "node":
+            self._show_node(event)
+        elif kind == "note":
             self._out.note(f"note: {one_line(event['text'])}")
+        elif kind == "text" and self._texts is not None:
+            self._write([(event["node"], line) for line in self._texts.feed(event["node"], event["text"])])
+        elif kind == "end":
+            self._show_rest()
+
+    def _show_node(self, event: Event) -> None:
+        if self._texts is not None:
+            self._write(list(self._texts.flush(event["path"])))
+        row = self._board.rows.get(group_of(event["path"]))
+        is_good = event["status"] in {"ok", "hit"}
+        if row is None or not is_good or row.done <= _ITEMS_TOLD:
+            self._out.note(_node_line(event, color=self._out.color_err))
+        elif row.done == _ITEMS_TOLD + 1:
+            self._out.note(f"  more of {one_line(row.group)} are counted at the end")
+
+    def _show_rest(self) -> None:
+        for row in self._board.rows.values():
+            if row.done > _ITEMS_TOLD:
+                counts = ", ".join(f"{count:,} {status}" for status, count in row.counts.items())
+                self._out.note(f"  {row.label}: {counts}")
+
+    def _write(self, lines: list[tuple[str, str]]) -> None:
+        """Write whole lines of nodes, with the node before them when more than one is running."""
+        if not lines:
+            return
+        out = self._out
+        labels = self._board.running > 1
+        out.out.writelines(
+            f"{label_of(node, color=out.color) if labels and node else ''}{line}\n" for node, line in lines
+        )
+        out.out.flush()
 
 
 def _node_line(event: Event, *, color: bool) -> str:
@@ -117,91 +166,113 @@ def summary_line(summary: RunSummary, *, color: bool) -> str:
     return text.rstrip()
 
 
-class LiveFollower(_Fold):
-    """Nodes that ended, above; those that run with their progress, and how the whole stands, below; on the terminal's stderr."""
+class LiveFollower(_Listening):
+    """A display at the bottom of the terminal that shows how the nodes stand; what tasks print goes by above it.
+
+    Drawn ten times a second at most, and only when something has changed, by a thread of its own.
+    """
 
     def __init__(self, out: Output) -> None:
         super().__init__(out)
-        self._live: Any = nullcontext()
+        self._screen = Screen(out.err)
+        self._texts = NodeLines()
+        self._above: list[str] = []
         self._began = time.monotonic()
+        self._is_stale = False
+        self._is_aside = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="finestflow-display", daemon=True)
+        self._hook: Callable[..., Any] = sys.breakpointhook
 
     def __enter__(self) -> Self:
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(file=self._out.err, highlight=False, markup=False, emoji=False)
-        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=8, transient=True)
-        self._live.__enter__()
+        self._hook, sys.breakpointhook = sys.breakpointhook, self._break
+        self._thread.start()
         return self
 
-    def __exit__(self, *problem: object) -> None:
-        self._live.__exit__(*problem)
+    def __exit__(self, *_: object) -> None:
+        sys.breakpointhook = self._hook
+        self._ended.set()
+        self._thread.join()
+        with self._lock:
+            if not self._is_aside:
+                self._take_lines(list(self._texts.flush()))
+                self._draw(is_last=True)
 
     def _show(self, event: Event) -> None:
-        if event["e"] == "run":
+        kind = event["e"]
+        self._is_stale = True
+        if kind == "text":
+            self._take_text(event["node"], event["text"])
+        elif kind == "node":
+            self._take_lines(list(self._texts.flush(event["path"])))
+            if self._is_aside:
+                self._out.note(_node_line(event, color=self._out.color_err))
+        elif kind == "note":
+            self._above += self._paint(f"note: {many_lines(str(event['text']))}".split("\n"), "dim")
+        elif kind == "run":
             self._began = time.monotonic()
-            self._print(f"run {one_line(event['name'])} ({event['id']}) of {one_line(event['pipeline'])}", "bold")
-        elif event["e"] == "node":
-            self._print_node(event)
-        elif event["e"] == "note":
-            self._print(f"note: {many_lines(str(event['text']))}", "dim")
+            title = f"run {one_line(event['name'])} ({event['id']}) of {one_line(event['pipeline'])}"
+            self._above += self._paint([title], "bold")
 
-    def _print(self, text: str, style: str) -> None:
-        from rich.text import Text
+    def _take_text(self, node: str, text: str) -> None:
+        if self._is_aside:
+            self._out.out.write(text)
+            self._out.out.flush()
+        else:
+            self._take_lines([(node, line) for line in self._texts.feed(node, text)])
 
-        self._live.console.print(Text(text, style=style))
+    def _take_lines(self, lines: list[tuple[str, str]]) -> None:
+        """Take whole lines of nodes, with the node before them when more than one is running."""
+        labels = self._board.running > 1
+        shown = [
+            f"{label_of(node, color=self._out.color_err) if labels and node else ''}{line}" for node, line in lines
+        ]
+        if self._out.is_terminal:
+            self._above += shown
+        elif shown:
+            self._out.lines(shown)
+            self._out.out.flush()
+        if len(self._above) > _MOST_WAITING:
+            self._draw()
 
-    def _print_node(self, event: Event) -> None:
-        from rich.text import Text
+    def _paint(self, lines: list[str], style: str) -> list[str]:
+        return [paint(line, style) if self._out.color_err else line for line in lines]
 
-        status = str(event["status"])
-        line = Text("  ")
-        line.append(f"{status:<7}", style=STATUS_STYLE.get(status, ""))
-        line.append(f"  {duration(event.get('seconds')):>6}  {one_line(event['path']):<{_PATH_ROOM}}  ")
-        line.append(one_line(event.get("error") or event.get("why") or ""), style="dim")
-        line.no_wrap = True
-        line.overflow = "ellipsis"
-        self._live.console.print(line)
+    def _work(self) -> None:
+        turned = 0.0
+        while not self._ended.wait(_FRAME_SECONDS):
+            with self._lock:
+                if self._is_aside or self._screen.is_gone:
+                    return
+                now = time.monotonic()
+                if self._is_stale or now - turned >= _TURN_SECONDS:
+                    turned = now
+                    self._draw()
 
-    def _draw(self) -> Group:
-        from rich.console import Group
-        from rich.text import Text
+    def _draw(self, *, is_last: bool = False) -> None:
+        """Show the frame as it is now; the last one stays."""
+        self._is_stale = False
+        columns, lines = self._screen.size()
+        drawing = Drawing(columns - 1, lines - 1, color=self._out.color_err, unicode=_is_unicode(self._out.err))
+        elapsed = time.monotonic() - self._began
+        frame: list[Line] = []
+        if self._board.name:
+            turn = int(elapsed / _TURN_SECONDS)
+            frame = draw_frame(self._board, drawing, elapsed=elapsed, now=time.time(), turn=turn)
+        if is_last:
+            frame = frame[:-1]  # the summary says what the last line does
+        self._screen.draw(frame, self._above)
+        self._above.clear()
 
+    def _break(self, *args: Any, **kwargs: Any) -> Any:
+        """Step aside for a debugger: from here on lines are plain, and prompts and answers have the terminal."""
         with self._lock:
-            if not self._state.has_begun:
-                return Group()
-            run = self._state.run
-            progress = dict(self._state.progress)
-        running = [node for node in run.nodes.values() if node.status.value == "running" and node.kind == "task"]
-        counts: dict[str, int] = {}
-        for node in run.nodes.values():
-            if node.kind == "task":
-                counts[node.status.value] = counts.get(node.status.value, 0) + 1
-        lines = [self._running_line(node, progress.get(node.path)) for node in running[:12]]
-        foot = Text(f"  {duration(time.monotonic() - self._began)}", style="bold")
-        for status, count in counts.items():
-            foot.append(f"  {count} {status}", style=STATUS_STYLE.get(status, ""))
-        foot.append(f"  {headline(run.summary.metrics)}")
-        return Group(*lines, foot)
+            self._take_lines(list(self._texts.flush()))
+            self._draw()
+            self._is_aside = True
+        if self._hook is not sys.__breakpointhook__ or self._out.has_debugger:
+            return self._hook(*args, **kwargs)
+        import pdb  # noqa: T100 - it was asked for
 
-    def _running_line(self, node: NodeRecord, progress: tuple[float, float | None] | None) -> Text:
-        from rich.text import Text
-
-        line = Text("  ")
-        line.append("running", style="blue")
-        since = time.time() - node.started if node.started is not None else 0.0
-        line.append(f"  {duration(max(0.0, since)):>6}  {one_line(node.path):<{_PATH_ROOM}}  ")
-        if progress is not None:
-            line.append(_bar(*progress, since), style="cyan")
-        line.no_wrap = True
-        line.overflow = "ellipsis"
-        return line
-
-
-def _bar(done: float, total: float | None, since: float) -> str:
-    """Return ``#####.....  50%  3.0s left``, or only the count where the total is not known."""
-    if not total:
-        return f"{done:g}"
-    share = min(1.0, max(0.0, done / total))
-    left = f"  {duration(since * (1 - share) / share)} left" if share > 0 else ""
-    return f"{'━' * round(share * 20):╌<20}  {share:4.0%}{left}"
+        pdb.Pdb().set_trace(sys._getframe().f_back)  # noqa: SLF001 - so that it stops where breakpoint() stands
+        return None

@@ -235,6 +235,10 @@ class Output:
         self.is_terminal = _is_terminal(self.out)
         self.color = _wants_color(color, self.out, self._environ)
         self.color_err = _wants_color(color, self.err, self._environ)
+        self.can_redraw = _is_terminal(self.err) and _can_redraw(self._environ)
+        """Whether stderr is a terminal on which lines can change."""
+        self.has_debugger = "PYTHONBREAKPOINT" in self._environ
+        """Whether a person has chosen what ``breakpoint()`` opens."""
 
     # -- stdout
 
@@ -347,6 +351,10 @@ def _is_terminal(stream: TextIO) -> bool:
         return stream.isatty()
     except (AttributeError, ValueError):
         return False
+
+
+def _can_redraw(environ: Mapping[str, str]) -> bool:
+    return environ.get("TERM", "dumb") not in {"", "dumb", "unknown"} and not environ.get("CI")
 
 
 def _wants_color(choice: str, stream: TextIO, environ: Mapping[str, str]) -> bool:

@@ -110,8 +110,8 @@ def run_program(session: Session, words: Sequence[str], given: Mapping[str, Any]
 
 def _run_once(session: Session, words: Sequence[str], given: Mapping[str, Any], *, as_json: bool) -> int:
     out, workspace = session.out, session.workspace
-    follower = session.follower or (JsonFollower(out) if as_json else PlainFollower(out))
-    echoes = follower.echoes and out.verbosity >= 0
+    follower = session.follower or (JsonFollower(out) if as_json else PlainFollower(out, shows_text=False))
+    echoes = isinstance(follower, PlainFollower) and out.verbosity >= 0
     streams = (sys.stdout.buffer, sys.stderr.buffer) if echoes else ()
     finished = workspace.run_script(
         words,

@@ -132,10 +132,10 @@ def _run_once(
     pipeline = pipeline.copy()
     inputs = workspace.configure(pipeline, values.items(), inputs)
     if given["code"]:
-        options = _options(given, turn, echo=False)
+        options = _options(given, turn)
         return _show_ended(session, workspace.run_code_of(given["code"], pipeline, inputs, options), as_json=as_json)
     with session.follower or make_follower(out, as_json=as_json) as follower:
-        options = _options(given, turn, echo=follower.echoes and out.verbosity >= 0)
+        options = _options(given, turn)
         finished = workspace.run(pipeline, (), inputs, options=options, argv=tuple(sys.argv), listener=follower)
     if not as_json:
         for path, text in _notes(finished):
@@ -168,7 +168,7 @@ def _notes(finished: Finished) -> list[tuple[str, str]]:
     return [(path, text) for text, path in itertools.islice(found.items(), _NOTES_SHOWN)]
 
 
-def _options(given: Mapping[str, Any], turn: int, *, echo: bool) -> RunOptions:
+def _options(given: Mapping[str, Any], turn: int) -> RunOptions:
     from finestflow.runner import RunOptions
 
     jobs = given["jobs"]
@@ -186,7 +186,7 @@ def _options(given: Mapping[str, Any], turn: int, *, echo: bool) -> RunOptions:
         tags=tuple(given["tags"]),
         keep_going=given["keep_going"],
         seed=seed,
-        echo=echo,
+        echo=False,  # the follower shows what tasks print
     )
 
 

@@ -1,0 +1,172 @@
+"""What a live display knows of a run: a row a node, one row for all items of a fan-out, and counts.
+
+Folded from the events, each in constant time, so that 10,000 items cost no more than their events. Invariant: rows stand in the order in
+which their first node began. ``_follow`` feeds it, ``_frame`` draws it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from finestflow.cli._text import one_line
+
+__all__ = ["Board", "Row", "group_of"]
+
+Event = Mapping[str, Any]
+_GOOD = frozenset({"ok", "hit"})
+_index = re.compile(r"\[\d+\]")
+
+
+def group_of(path: str) -> str:
+    """Return what the items of a fan-out have in common: their path without numbers."""
+    return _index.sub("", path) if "[" in path else path
+
+
+class Row:
+    """A node, or the items of a fan-out."""
+
+    def __init__(self, group: str, path: str) -> None:
+        self.group = group
+        self.path = path
+        self.members: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        """How many of its nodes ended how."""
+        self.running: dict[str, float] = {}
+        """When its running nodes began."""
+        self.expected = 0
+        self.progress: tuple[float, float | None] | None = None
+        self.metric: tuple[str, float] | None = None
+        self.began: float | None = None
+        self.ended: float | None = None
+        self.seconds = 0.0
+        self.remark = ""
+        """Why the node ran, or the error that came last."""
+        self.order = 0
+        """The later it ended, the higher."""
+
+    @property
+    def size(self) -> int:
+        """How many nodes it stands for."""
+        return max(len(self.members), self.expected)
+
+    @property
+    def done(self) -> int:
+        """How many of them have ended."""
+        return self.counts.total()
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        return f"{one_line(self.group)} \N{MULTIPLICATION SIGN}{self.size:,}" if self.size > 1 else one_line(self.path)
+
+    @property
+    def status(self) -> str:
+        """How it stands: of many nodes, what wants most attention."""
+        if self.running:
+            return "running"
+        if self.done < self.size:
+            return "pending"
+        return max(self.counts, key=_WEIGHTS.index) if self.counts else "pending"
+
+
+_WEIGHTS = ("hit", "ok", "skipped", "cancelled", "killed", "failed")
+
+
+class Board:
+    """A run as its display shows it."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.id = ""
+        self.pipeline = ""
+        self.rows: dict[str, Row] = {}
+        self.counts: Counter[str] = Counter()
+        self.expected = 0
+        """How many tasks the run before had."""
+        self.metric: tuple[str, float] | None = None
+        self.running = 0
+        self.status = "running"
+        self._ended = 0
+
+    @property
+    def known(self) -> int:
+        """How many tasks there are, as far as is known."""
+        return max(self.expected, sum(row.size for row in self.rows.values()))
+
+    def apply(self, event: Event) -> None:
+        """Take an event in; what it does not know it leaves alone.
+
+        Raises:
+            KeyError, TypeError, ValueError: The event lacks what its kind needs.
+        """
+        kind = event["e"]
+        if kind == "node":
+            self._end_node(event)
+        elif kind == "start":
+            self._begin_node(event)
+        elif kind == "metrics":
+            for name, value, *_ in event["rows"][-1:]:
+                self._take_metric(event.get("node"), str(name), float(value))
+        elif kind == "metric":
+            self._take_metric(event.get("node"), str(event["name"]), float(event["value"]))
+        elif kind == "progress":
+            row = self.rows.get(group_of(event["node"]))
+            if row is not None:
+                row.progress = event["done"], event.get("total")
+        elif kind == "run":
+            self.name, self.id, self.pipeline = str(event["name"]), str(event["id"]), str(event["pipeline"])
+        elif kind == "expect":
+            self.expected = int(event["nodes"])
+        elif kind == "end":
+            self.status = str(event["status"])
+
+    def _row_of(self, path: str) -> Row:
+        group = group_of(path)
+        row = self.rows.get(group)
+        if row is None:
+            row = self.rows[group] = Row(group, path)
+        row.members.add(path)
+        return row
+
+    def _begin_node(self, event: Event) -> None:
+        if event.get("kind", "task") != "task":
+            return
+        row, began = self._row_of(event["path"]), float(event["t"])
+        if event["path"] not in row.running:
+            self.running += 1
+        row.running[event["path"]] = began
+        row.began = began if row.began is None else row.began
+
+    def _end_node(self, event: Event) -> None:
+        kind, path, status = event.get("kind", "task"), event["path"], str(event["status"])
+        if kind == "map":
+            self._row_of_map(path, event)
+        if kind != "task" or status == "pending":
+            return
+        row = self._row_of(path)
+        if row.running.pop(path, None) is not None:
+            self.running -= 1
+        row.counts[status] += 1
+        self.counts[status] += 1
+        row.seconds += event.get("seconds") or 0.0
+        row.ended = event.get("t")
+        row.progress = None
+        self._ended += 1
+        row.order = self._ended
+        error = event.get("error")
+        if error or status in _GOOD or not row.remark:
+            row.remark = one_line(error or event.get("why") or "")
+
+    def _row_of_map(self, path: str, event: Event) -> None:
+        row = self.rows.get(group_of(path))
+        if row is not None and isinstance(event.get("items"), int):
+            row.expected = event["items"]
+
+    def _take_metric(self, node: str | None, name: str, value: float) -> None:
+        self.metric = name, value
+        row = self.rows.get(group_of(node)) if node else None
+        if row is not None:
+            row.metric = name, value
