@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from finestflow.errors import FinestflowError
 from finestflow.lookup import Lookup
+from finestflow.model import InputRecord
 from finestflow.node import BlockedError, Call, Node
 from finestflow.pipeline.output import Output, handle_of, holds_output, part_of, part_text
 
@@ -56,9 +57,9 @@ def read_inputs(node: Node, call: Call, lookup: Lookup) -> Inputs:
     return Inputs(tokens, problem)
 
 
-def tokens_of(node: Node) -> dict[str, str]:
+def tokens_of(node: Node) -> dict[str, str | None]:
     """Return the digest of each input and, where there are any, the code of the project's classes inside it."""
-    return {**{name: entry["digest"] for name, entry in node.inputs.items()}, **node.tokens}
+    return {**{name: each.digest for name, each in node.inputs.items()}, **node.tokens}
 
 
 def _named(call: Call) -> list[tuple[str, Any]]:
@@ -89,7 +90,7 @@ def _token(node: Node, name: str, value: Any, lookup: Lookup) -> str:
             if origin.kind != "task":
                 return _token(node, name, origin.take(part), lookup)  # type: ignore[attr-defined]
         digest, token = origin.token(part)
-        node.inputs[name] = {"digest": digest, "from": origin.path + part_text(part) if part else origin.path}
+        node.inputs[name] = InputRecord(digest, origin.path + part_text(part) if part else origin.path)
         if token != digest:
             node.tokens = {**node.tokens, name: token}
         if digest is None:
@@ -98,7 +99,7 @@ def _token(node: Node, name: str, value: Any, lookup: Lookup) -> str:
     if holds_output(value):
         return _container_token(node, name, value, lookup)
     digest, token = lookup.value_token(value)
-    node.inputs[name] = {"digest": digest, "preview": repr(value)[:80]} if type(value) in _SHOWN else {"digest": digest}
+    node.inputs[name] = InputRecord(digest, None, repr(value)[:80] if type(value) in _SHOWN else "")
     if token != digest:
         node.tokens = {**node.tokens, name: token}
     return token

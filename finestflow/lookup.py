@@ -270,7 +270,7 @@ class Lookup:
 
     # -- why ---------------------------------------------------------------------------------------------------------------------------
 
-    def explain_miss(self, path: str, static: Static, inputs: Mapping[str, str]) -> str:
+    def explain_miss(self, path: str, static: Static, inputs: Mapping[str, str | None]) -> str:
         """Say what changed since the last run of the pipeline at this node."""
         earlier = self.earlier.get(path)
         entries = static.store.find_entries(earlier) if earlier else []

@@ -15,7 +15,7 @@ from finestflow.cache.codec import MissingValueError
 from finestflow.cache.fingerprint import task_identity
 from finestflow.errors import TaskFailedError
 from finestflow.executor.protocol import NotPortableError, Reference
-from finestflow.model import Digest, Fingerprint, NodeStatus, RunId
+from finestflow.model import Attempt, Digest, Fingerprint, InputRecord, NodeRecord, NodeStatus, OutputRecord, RunId
 from finestflow.pipeline.output import Output, Part, handle_of, iter_outputs, part_of, part_text, resolve, take_part
 from finestflow.pipeline.task import signature_of
 
@@ -90,13 +90,12 @@ class Node:
     key: Fingerprint | None = None
     why = ""
     hit_of: RunId | None = None
-    saved = 0.0
     seconds = 0.0
     started: float | None = None
     seed: int | None = None
     tokens: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
-    attempts: tuple[dict[str, Any], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     error: BaseException | None = None
     info: Encoded | None = None
     store: Store | None = None
@@ -111,7 +110,7 @@ class Node:
         self.identity = identity
         self.session = session
         self.task = task
-        self.inputs: dict[str, dict[str, Any]] = {}
+        self.inputs: dict[str, InputRecord] = {}
 
     # -- what the session tells --------------------------------------------------------------------------------------------------------
 
@@ -259,47 +258,38 @@ class Node:
             return f"<{type(self.shared).__qualname__}>"
         return self.info.preview if self.info is not None and self.info.preview else self.status.value
 
-    def event(self, now: float) -> dict[str, Any]:
-        """Return the event that tells what became of this node."""
-        event: dict[str, Any] = {
-            "e": "node",
-            "path": self.path,
-            "task": self.identity,
-            "status": self.status.value,
-            "key": self.key,
-            "why": self.why,
-            "t": now,
-        }
-        if self.inputs:
-            event["inputs"] = self.inputs
-        if self.after:
-            event["after"] = self.after
-        if self.seconds:
-            event["seconds"] = self.seconds
-        if self.hit_of is not None:
-            event["hit_of"] = self.hit_of
-            event["saved"] = self.saved
+    def record(self, static: Static | None, now: float) -> NodeRecord:
+        """Return how it stands, for the record of the run.
+
+        Args:
+            static: What all calls of its task share; None where that is not told.
+            now: The time.
+        """
         info = self.info
+        output = None
         if info is not None:
-            output = event["output"] = {
-                "digest": info.digest,
-                "size": info.size,
-                "type": info.type,
-                "preview": info.preview,
-            }
-            if info.object:
-                output["object"] = info.object
-            if info.parts:
-                output["parts"] = info.parts
+            output = OutputRecord(info.digest, info.size, info.object, info.type, info.preview, info.parts or {})  # type: ignore[arg-type]
         elif self.shared is not _NOTHING:
-            event["output"] = {"digest": None, "type": type(self.shared).__qualname__, "note": self.problem}
-        if self.error is not None:
-            event["error"] = f"{type(self.error).__name__}: {self.error}"
-        for name in ("notes", "attempts", "seed"):
-            value = getattr(self, name)
-            if value:
-                event[name] = value
-        return event
+            output = OutputRecord(None, type=type(self.shared).__qualname__, note=self.problem)
+        return NodeRecord(  # by position: 0.3 us instead of 0.8 by keywords
+            self.path,
+            self.identity,
+            self.kind,
+            self.status,
+            self.key,
+            self.why,
+            self.hit_of,
+            static.params if static is not None else {},
+            static.code if static is not None else {},
+            self.inputs,
+            output,
+            self.started if self.started is not None else now - self.seconds,
+            self.seconds,
+            self.attempts,
+            f"{type(self.error).__name__}: {self.error}" if self.error is not None else "",
+            self.notes,
+            self.seed,
+        )
 
 
 class Structure(Node):
@@ -385,10 +375,6 @@ class Structure(Node):
     def describe(self) -> str:
         """Return a few words on how it stands."""
         return self.status.value
-
-    def event(self, now: float) -> dict[str, Any]:
-        """Return the event, marked as a pipeline's."""
-        return {**super().event(now), "kind": "pipeline"}
 
 
 def open_nodes(values: Iterable[Any], found: dict[Node, None] | None = None) -> dict[Node, None]:

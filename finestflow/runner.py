@@ -20,6 +20,7 @@ from finestflow.body import BodyFrame, running
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Clock
+from finestflow.journal.standing import count_groups
 from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
 from finestflow.node import Node, Structure, UnknownValue
@@ -279,6 +280,7 @@ class Runner:
             lookup=lookup,
             executor=executor,
             emit=telling.emit,
+            emit_node=telling.emit_node,
             clock=self._clock,
             context=Context(dict(options.context)),
             claims=None if is_plan else self._store.claims(),
@@ -291,6 +293,8 @@ class Runner:
             blank=telling.blank,
         )
         _look_at_code(pipeline, lookup)
+        if earlier:
+            telling.emit({"e": "expect", "nodes": count_groups(earlier)}, lazy=True)
         finished = Finished(run=None, nodes=session.nodes)  # type: ignore[arg-type]
         with Capture(lambda path, text: telling.emit({"e": "text", "node": path, "text": text}), echo=options.echo):
             self._run_body(request, session, finished)

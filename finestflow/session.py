@@ -18,7 +18,7 @@ from finestflow.cache.codec import MissingValueError
 from finestflow.executor.protocol import Executor, Job, Outcome
 from finestflow.inputs import read_inputs, tokens_of
 from finestflow.lookup import Lookup, Static, compose_key, seed_of
-from finestflow.model import NodeStatus, RunId
+from finestflow.model import WHY_HIT, Attempt, NodeStatus, RunId
 from finestflow.node import Call, LostError, Node, Stopped, Structure, UnknownValue, open_nodes
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.output import Output, handle_of, iter_outputs, part_of
@@ -53,6 +53,7 @@ class Session:
         lookup: Keys and entries.
         executor: Runs what is no hit; None plans only.
         emit: Takes events from any thread; ``lazy`` ones may be written later.
+        emit_node: Takes, likewise, how a node stands.
         clock: Where the time comes from.
         context: The run's shared context.
         claims: Which keys other runs are computing; None when nobody else can be.
@@ -72,6 +73,7 @@ class Session:
         lookup: Lookup,
         executor: Executor | None,
         emit: Callable[..., None],
+        emit_node: Callable[..., None],
         clock: Clock,
         context: Context,
         claims: Claims | None = None,
@@ -88,6 +90,7 @@ class Session:
         self.store = lookup.store
         self.executor = executor
         self.emit = emit
+        self.emit_node = emit_node
         self.clock = clock
         self.context = context
         self.nodes: dict[str, Node] = {}
@@ -264,8 +267,7 @@ class Session:
         node.status = NodeStatus.HIT
         node.info = static.store.info(entry.value)
         node.hit_of = RunId(entry.run)
-        node.why = "same code, params and inputs"
-        node.saved = entry.seconds
+        node.why = WHY_HIT
         if entry.observed:
             self._results.note_files(entry.observed)
         node.notes = static.notes
@@ -340,7 +342,10 @@ class Session:
                 self._schedule.end_work()
                 return False
             node.status = NodeStatus.RUNNING
-            self.emit({"e": "start", "path": node.path, "task": node.identity, "key": node.key, "t": self.clock.time()})
+            now = self.clock.time()
+            if node.started is None:
+                node.started = now
+            self.emit({"e": "start", "path": node.path, "task": node.identity, "key": node.key, "t": now})
             return True
 
     def _finish(self, node: Node, context: Context, outcome: Outcome) -> None:
@@ -391,7 +396,6 @@ class Session:
         call = node.call
         assert call is not None
         node.seconds = outcome.seconds
-        node.started = outcome.started
         node.notes += (*call.static.notes, *outcome.notes)
         if node.attempts:
             node.attempts = (*node.attempts, _attempt(outcome))
@@ -437,10 +441,8 @@ class Session:
                 node.parent.open_calls += 1
             self.nodes[node.path] = node
             node.began = self.clock.monotonic()
-            self.emit(
-                {"e": "start", "path": node.path, "task": node.identity, "kind": node.kind, "t": self.clock.time()},
-                lazy=True,
-            )
+            node.started = now = self.clock.time()
+            self.emit({"e": "start", "path": node.path, "task": node.identity, "kind": node.kind, "t": now}, lazy=True)
             has_thread = self.is_parallel and self._threads < _MAX_THREADS
             if has_thread:
                 self._threads += 1
@@ -615,7 +617,7 @@ class Session:
             for node in self.nodes.values():
                 if node.status in {NodeStatus.PENDING, NodeStatus.RUNNING}:
                     node.status = NodeStatus.CANCELLED
-                    self.emit(node.event(self.clock.time()), lazy=True)
+                    self._tell(node, None)
             self._schedule.wake()
 
     # -- values ------------------------------------------------------------------------------------------------------------------------
@@ -636,17 +638,14 @@ class Session:
 
     def _tell(self, node: Node, static: Static | None, log: str | None = None) -> None:
         """Emit what became of a node; what all calls of its task share is told once."""
-        event = node.event(self.clock.time())
+        now, name = self.clock.time(), ""
         if static is not None:
-            event["static"] = static.hash
-            if static.hash not in self._described:
-                self._described.add(static.hash)
-                self.emit(
-                    {"e": "static", "id": static.hash, "params": static.params, "code": dict(static.code)}, lazy=True
-                )
-        if log is not None:
-            event["log"] = log
-        self.emit(event, lazy=node.status not in _TOLD_AT_ONCE)
+            name = static.hash
+            if name not in self._described:
+                self._described.add(name)
+                self.emit({"e": "static", "id": name, "params": static.params, "code": dict(static.code)}, lazy=True)
+        is_lazy = node.status not in _TOLD_AT_ONCE
+        self.emit_node(node.record(static, now), now, static=name, after=node.after, log=log, lazy=is_lazy)
 
     def metrics(self, path: str, rows: list[Row]) -> None:
         """Emit numbers of a call."""
@@ -674,11 +673,11 @@ def _pause_before(attempt: int, seed: int) -> float:
     return min(_FIRST_PAUSE * 2.0 ** (attempt - 1), _LONGEST_PAUSE) * (0.5 + jitter)
 
 
-def _attempt(outcome: Outcome) -> dict[str, Any]:
+def _attempt(outcome: Outcome) -> Attempt:
     error = outcome.error
-    return {
-        "started": outcome.started,
-        "seconds": outcome.seconds,
-        "status": "ok" if error is None else "failed",
-        "error": "" if error is None else f"{type(error).__name__}: {error}",
-    }
+    return Attempt(
+        started=outcome.started,
+        seconds=outcome.seconds,
+        status=NodeStatus.OK if error is None else NodeStatus.FAILED,
+        error="" if error is None else f"{type(error).__name__}: {error}",
+    )

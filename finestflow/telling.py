@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.preview import preview
 from finestflow.errors import FinestflowError
+from finestflow.journal.node_events import dump_node
 from finestflow.journal.state import RunState
 from finestflow.node import Node, Structure
 from finestflow.pipeline.output import Output, handle_of, part_of, part_text
@@ -23,7 +25,7 @@ from finestflow.pipeline.output import Output, handle_of, part_of, part_text
 if TYPE_CHECKING:
     from finestflow.cache.store import Store
     from finestflow.journal.live import LiveFolder
-    from finestflow.model import Snapshot
+    from finestflow.model import NodeRecord, Snapshot
 
 __all__ = ["Telling", "format_traceback", "named_outputs", "one_line", "shown_result"]
 
@@ -65,6 +67,33 @@ class Telling:
             self.state.apply(event)
             if self._live is not None:
                 self._live.emit(event, lazy=lazy)
+        self._show(event)
+
+    def emit_node(
+        self,
+        node: NodeRecord,
+        time: float,
+        *,
+        static: str = "",
+        after: tuple[str, ...] = (),
+        log: str | None = None,
+        lazy: bool = False,
+    ) -> None:
+        """Take in that a node has ended, from any thread: the event ``node``, without the way over a dict; see ``dump_node``."""
+        line = dump_node(node, time, static=static, after=after, log=log)
+        if self._secrets:
+            self.emit(json.loads(line), lazy=lazy)
+            return
+        with self._lock:
+            if log is not None:
+                self._replayed[node.path] = log
+            self.state.add_node(node, time)
+            if self._live is not None:
+                self._live.append(line, lazy=lazy)
+            if self._listener is not None:
+                self._show(json.loads(line))
+
+    def _show(self, event: Mapping[str, Any]) -> None:
         if self._listener is not None:
             try:
                 self._listener(event)

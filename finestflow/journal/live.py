@@ -99,7 +99,10 @@ class LiveFolder:
             event: JSON data; what JSON cannot hold is written as its ``repr``.
             lazy: Write it together with the next event that is not lazy, at ``flush``, or after 50 ms by a thread of its own.
         """
-        line = dump_event(event)
+        self.append(dump_event(event), lazy=lazy)
+
+    def append(self, line: str, *, lazy: bool = False) -> None:
+        """Append an event that is a line already."""
         with self._lock:
             if lazy:
                 self._write_soon(line)
