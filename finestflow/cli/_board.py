@@ -6,23 +6,17 @@ which their first node began. ``_follow`` feeds it, ``_frame`` draws it.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from finestflow.cli._text import one_line
+from finestflow.journal.standing import group_of
 
-__all__ = ["Board", "Row", "group_of"]
+__all__ = ["Board", "Row"]
 
 Event = Mapping[str, Any]
 _GOOD = frozenset({"ok", "hit"})
-_index = re.compile(r"\[\d+\]")
-
-
-def group_of(path: str) -> str:
-    """Return what the items of a fan-out have in common: their path without numbers."""
-    return _index.sub("", path) if "[" in path else path
 
 
 class Row:
@@ -37,6 +31,7 @@ class Row:
         self.running: dict[str, float] = {}
         """When its running nodes began."""
         self.expected = 0
+        """How many nodes the run before had here; this one may have fewer or more."""
         self.progress: tuple[float, float | None] | None = None
         self.metric: tuple[str, float] | None = None
         self.began: float | None = None
@@ -50,7 +45,12 @@ class Row:
     @property
     def size(self) -> int:
         """How many nodes it stands for."""
-        return max(len(self.members), self.expected)
+        return len(self.members)
+
+    @property
+    def total(self) -> int | None:
+        """How many nodes there will be, as far as can be said."""
+        return max(self.size, self.expected) if self.expected else None
 
     @property
     def done(self) -> int:
@@ -67,9 +67,9 @@ class Row:
         """How it stands: of many nodes, what wants most attention."""
         if self.running:
             return "running"
-        if self.done < self.size:
+        if self.done < self.size or not self.counts:
             return "pending"
-        return max(self.counts, key=_WEIGHTS.index) if self.counts else "pending"
+        return max(self.counts, key=_WEIGHTS.index)
 
 
 _WEIGHTS = ("hit", "ok", "skipped", "cancelled", "killed", "failed")
@@ -84,8 +84,7 @@ class Board:
         self.pipeline = ""
         self.rows: dict[str, Row] = {}
         self.counts: Counter[str] = Counter()
-        self.expected = 0
-        """How many tasks the run before had."""
+        self.expected: dict[str, int] = {}
         self.metric: tuple[str, float] | None = None
         self.running = 0
         self.status = "running"
@@ -94,7 +93,8 @@ class Board:
     @property
     def known(self) -> int:
         """How many tasks there are, as far as is known."""
-        return max(self.expected, sum(row.size for row in self.rows.values()))
+        sizes = {group: row.size for group, row in self.rows.items()}
+        return sum(max(sizes.get(group, 0), self.expected.get(group, 0)) for group in {**sizes, **self.expected})
 
     def apply(self, event: Event) -> None:
         """Take an event in; what it does not know it leaves alone.
@@ -119,7 +119,7 @@ class Board:
         elif kind == "run":
             self.name, self.id, self.pipeline = str(event["name"]), str(event["id"]), str(event["pipeline"])
         elif kind == "expect":
-            self.expected = int(event["nodes"])
+            self.expected = {str(group): int(count) for group, count in event["nodes"].items()}
         elif kind == "end":
             self.status = str(event["status"])
 
@@ -128,6 +128,7 @@ class Board:
         row = self.rows.get(group)
         if row is None:
             row = self.rows[group] = Row(group, path)
+            row.expected = self.expected.get(group, 0)
         row.members.add(path)
         return row
 
@@ -142,8 +143,6 @@ class Board:
 
     def _end_node(self, event: Event) -> None:
         kind, path, status = event.get("kind", "task"), event["path"], str(event["status"])
-        if kind == "map":
-            self._row_of_map(path, event)
         if kind != "task" or status == "pending":
             return
         row = self._row_of(path)
@@ -159,11 +158,6 @@ class Board:
         error = event.get("error")
         if error or status in _GOOD or not row.remark:
             row.remark = one_line(error or event.get("why") or "")
-
-    def _row_of_map(self, path: str, event: Event) -> None:
-        row = self.rows.get(group_of(path))
-        if row is not None and isinstance(event.get("items"), int):
-            row.expected = event["items"]
 
     def _take_metric(self, node: str | None, name: str, value: float) -> None:
         self.metric = name, value

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
-from finestflow.cli._board import Board, group_of
+from finestflow.cli._board import Board
 from finestflow.cli._frame import Drawing, Line, draw_frame
 from finestflow.cli._lines import NodeLines, label_of
 from finestflow.cli._output import SCHEMA, STATUS_STYLE, Output, dump_json, paint
 from finestflow.cli._screen import Screen
 from finestflow.cli._text import duration, headline, many_lines, one_line, plural
+from finestflow.journal.standing import group_of
 
 if TYPE_CHECKING:
     from finestflow.model import RunSummary

@@ -157,9 +157,9 @@ def _items(row: Row, drawing: Drawing, left: int, seconds: float | None) -> list
         return [*counts, ("  " + row.remark if row.counts["failed"] else "", "dim")]
     taken = sum(width(text) for text, _ in counts) + 14
     bar: list[Segment] = []
-    if row.done and left - taken >= 6:
-        bar = [(drawing.bar(row.done / row.size, min(_BAR, left - taken)) + "  ", "cyan")]
-    rest = remaining(seconds or 0.0, row.done, row.size)
+    if row.done and row.total and left - taken >= 6:
+        bar = [(drawing.bar(row.done / row.total, min(_BAR, left - taken)) + "  ", "cyan")]
+    rest = remaining(seconds or 0.0, row.done, row.total)
     return [*bar, *(counts or [(f"{len(row.running)} running", "blue")]), (_left(rest), "")]
 
 

@@ -7,16 +7,17 @@ node here that has come so far. The list of runs and screens show it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from finestflow.journal.state import RunState
 from finestflow.model import NodeRecord, NodeStatus
 
-__all__ = ["RunningNode", "Standing", "remaining", "standing_of"]
+__all__ = ["RunningNode", "Standing", "count_groups", "group_of", "remaining", "standing_of"]
 
 _OPEN = frozenset({NodeStatus.PENDING, NodeStatus.RUNNING})
-_item = re.compile(r"(.+)\[\d+\]", re.DOTALL)
+_index = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,22 @@ class RunningNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How far a run has come: tasks that have ended, of those that are known so far."""
+    """How far a run has come: tasks that have ended, of those that are known so far or that the run before had."""
 
     done: int
     known: int
     running: tuple[RunningNode, ...] = ()
     metric: tuple[str, float] | None = None
+
+
+def group_of(path: str) -> str:
+    """Return what the items of a fan-out have in common: their path without numbers."""
+    return _index.sub("", path) if "[" in path else path
+
+
+def count_groups(paths: Iterable[str]) -> dict[str, int]:
+    """Return how many nodes each group has."""
+    return dict(Counter(map(group_of, paths)))
 
 
 def remaining(seconds: float, done: float | None, total: float | None) -> float | None:
@@ -60,14 +71,14 @@ def standing_of(state: RunState, now: float) -> Standing:
     nodes = [node for node in state.run.nodes.values() if node.kind == "task"]
     groups: dict[str, list[NodeRecord]] = {}
     for node in nodes:
-        match = _item.fullmatch(node.path)
-        groups.setdefault(match[1] if match else node.path, []).append(node)
+        groups.setdefault(group_of(node.path), []).append(node)
     running = [
         _running(path, group, state, now)
         for path, group in groups.items()
         if any(node.status is NodeStatus.RUNNING for node in group)
     ]
-    return Standing(done=_count_done(nodes), known=len(nodes), running=tuple(running), metric=state.last_metric)
+    known = sum(max(len(groups.get(path, ())), state.expected.get(path, 0)) for path in {**groups, **state.expected})
+    return Standing(done=_count_done(nodes), known=known, running=tuple(running), metric=state.last_metric)
 
 
 def _count_done(nodes: Iterable[NodeRecord]) -> int:
@@ -77,10 +88,11 @@ def _count_done(nodes: Iterable[NodeRecord]) -> int:
 def _running(path: str, group: list[NodeRecord], state: RunState, now: float) -> RunningNode:
     started = min((node.started for node in group if node.started is not None), default=now)
     seconds = max(0.0, now - started)
+    size = max(len(group), state.expected.get(path, 0))
     done: float | None
     total: float | None
-    if len(group) > 1:
-        done, total = _count_done(group), len(group)
+    if size > 1:
+        done, total = _count_done(group), size
     else:
         path = group[0].path
         done, total = state.progress.get(path, (None, None))

@@ -41,6 +41,8 @@ class RunState:
     def __init__(self) -> None:
         self.progress: dict[str, tuple[int, int | None]] = {}
         """How far a node has come: (done, total)."""
+        self.expected: dict[str, int] = {}
+        """How many nodes the run before had, by what the items of a fan-out have in common."""
         self.last_metric: tuple[str, float] | None = None
         """The number that was reported last: (``node/name``, value)."""
         self.version = 0
@@ -64,6 +66,7 @@ class RunState:
             "about": self._on_about,
             "snapshot": self._on_snapshot,
             "static": self._on_static,
+            "expect": self._on_expect,
             "start": self._on_start,
             "node": self._on_node,
             "metric": self._on_metric,
@@ -182,6 +185,9 @@ class RunState:
 
     def _on_static(self, event: Event) -> None:
         self._statics[event["id"]] = event
+
+    def _on_expect(self, event: Event) -> None:
+        self.expected = {str(path): int(count) for path, count in event["nodes"].items()}
 
     def _on_start(self, event: Event) -> None:
         path = event["path"]
