@@ -35,6 +35,7 @@ __all__ = [
     "delta",
     "duration",
     "fields",
+    "fit",
     "headline",
     "iso",
     "many_lines",
@@ -122,6 +123,22 @@ def columns_of(
             spans += [(shown, role)] if is_last else [(shown, role), ("  ", "")]
         rows.append(Row(tuple(spans), key))
     return rows
+
+
+def fit(spans: Iterable[Span], columns: int) -> tuple[Span, ...]:
+    """Cut and fill spans to so many columns; the fill has the role of the last span."""
+    kept: list[Span] = []
+    room, role = columns, ""
+    for text, role in spans:
+        wide = width(text)
+        if wide > room:
+            shown = cut(text, room)
+            kept.append((shown, role))
+            room -= width(shown)
+            break
+        kept.append((text, role))
+        room -= wide
+    return (*kept, (" " * room, role)) if room > 0 else tuple(kept)
 
 
 def delta(before: float, after: float) -> str:

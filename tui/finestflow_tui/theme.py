@@ -121,7 +121,16 @@ _ANSI = _Colors(
 _NONE = _Colors(False, *[""] * 17)
 _MARKS = ("accent", "warm", "tag", "good", "cool", "bad")
 
-Palette = Mapping[str, Style]
+
+class Palette(dict[str, Style]):
+    """The style of each role; of several that are joined by ``+`` the later lies over the earlier, and an unknown one is plain."""
+
+    def __missing__(self, role: str) -> Style:
+        style = Style()
+        for part in role.split("+") if "+" in role else ():
+            style += self[part]
+        self[role] = style
+        return style
 
 
 def make_palette(name: str, *, colored: bool = True) -> Palette:
@@ -140,53 +149,55 @@ def make_palette(name: str, *, colored: bool = True) -> Palette:
         """Give attributes only where there is no background to tell by."""
         return {} if colors.cursor else attributes
 
-    palette = {
-        "": Style(),
-        "dim": style(colors.dim, dim=not colors.dim),
-        "bold": style(bold=True),
-        "title": style(colors.accent, bold=True),
-        "head": style(colors.dim, bold=True, dim=False),
-        "column": style(colors.accent, bold=True, underline=True),
-        "bar": style(colors.text, colors.surface, **plain(reverse=True)),
-        "key": style(colors.accent, bold=True),
-        "cursor": style("", colors.cursor, **plain(reverse=True)),
-        "cell": style(bold=True, underline=True),
-        "best": style(colors.metric, bold=True),
-        "ok": style(colors.good),
-        "hit": style(colors.cool),
-        "running": style(colors.accent, bold=True),
-        "failed": style(colors.bad, bold=True),
-        "killed": style(colors.bad, bold=True),
-        "cancelled": style(colors.warm),
-        "skipped": style(colors.dim, dim=not colors.dim),
-        "pending": style(colors.dim, dim=not colors.dim),
-        "error": style(colors.bad),
-        "warning": style(colors.warm),
-        "good": style(colors.good),
-        "bad": style(colors.bad),
-        "id": style(colors.dim, dim=not colors.dim),
-        "name": style(colors.text, bold=True),
-        "metric": style(colors.metric),
-        "param": style(colors.param),
-        "tag": style(colors.tag),
-        "star": style(colors.metric, bold=True),
-        "note": style(colors.text, italic=True),
-        "hunk": style(colors.accent, dim=not colors.dim),
-        "added": style("" if colors.added else colors.good, colors.added),
-        "removed": style("" if colors.removed else colors.bad, colors.removed),
-        "added-word": style(
-            "" if colors.added_word else colors.good, colors.added_word, bold=True, **plain(underline=True)
-        ),
-        "removed-word": style(
-            "" if colors.removed_word else colors.bad, colors.removed_word, bold=True, **plain(underline=True)
-        ),
-        "match": style("", "", reverse=True),
-        "keyword": style(colors.tag),
-        "string": style(colors.good),
-        "number": style(colors.warm),
-        "comment": style(colors.dim, italic=True, dim=not colors.dim),
-        "definition": style(colors.accent, bold=True),
-    }
+    palette = Palette(
+        {
+            "": Style(),
+            "dim": style(colors.dim, dim=not colors.dim),
+            "bold": style(bold=True),
+            "title": style(colors.accent, bold=True),
+            "head": style(colors.dim, bold=True, dim=False),
+            "column": style(colors.accent, bold=True, underline=True),
+            "bar": style(colors.text, colors.surface, **plain(reverse=True)),
+            "key": style(colors.accent, bold=True),
+            "cursor": style("", colors.cursor, **plain(reverse=True)),
+            "cell": style(bold=True, underline=True),
+            "best": style(colors.metric, bold=True),
+            "ok": style(colors.good),
+            "hit": style(colors.cool),
+            "running": style(colors.accent, bold=True),
+            "failed": style(colors.bad, bold=True),
+            "killed": style(colors.bad, bold=True),
+            "cancelled": style(colors.warm),
+            "skipped": style(colors.dim, dim=not colors.dim),
+            "pending": style(colors.dim, dim=not colors.dim),
+            "error": style(colors.bad),
+            "warning": style(colors.warm),
+            "good": style(colors.good),
+            "bad": style(colors.bad),
+            "id": style(colors.dim, dim=not colors.dim),
+            "name": style(colors.text, bold=True),
+            "metric": style(colors.metric),
+            "param": style(colors.param),
+            "tag": style(colors.tag),
+            "star": style(colors.metric, bold=True),
+            "note": style(colors.text, italic=True),
+            "hunk": style(colors.accent, dim=not colors.dim),
+            "added": style("" if colors.added else colors.good, colors.added),
+            "removed": style("" if colors.removed else colors.bad, colors.removed),
+            "added-word": style(
+                "" if colors.added_word else colors.good, colors.added_word, bold=True, **plain(underline=True)
+            ),
+            "removed-word": style(
+                "" if colors.removed_word else colors.bad, colors.removed_word, bold=True, **plain(underline=True)
+            ),
+            "match": style("", "", reverse=True),
+            "keyword": style(colors.tag),
+            "string": style(colors.good),
+            "number": style(colors.warm),
+            "comment": style(colors.dim, italic=True, dim=not colors.dim),
+            "definition": style(colors.accent, bold=True),
+        }
+    )
     palette |= {f"mark{at}": style(getattr(colors, color), bold=True) for at, color in enumerate(_MARKS)}
     return palette
 

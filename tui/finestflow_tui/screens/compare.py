@@ -1,0 +1,198 @@
+"""Two runs or more side by side: what differs between them, the best value of each metric, and how metrics went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from finestflow.compare import Lined
+from finestflow.model import Metric, Run, RunSummary
+from finestflow_tui.actions import RunScreenActions
+from finestflow_tui.bindings import bindings
+from finestflow_tui.glyphs import LETTERS
+from finestflow_tui.text import Row, one_line, plural, row
+from finestflow_tui.views.compare import compare_rows, line_up
+from finestflow_tui.views.plot import series_of, smallest_multiples
+from finestflow_tui.widgets.line import Lines, spread
+from finestflow_tui.widgets.rows import RowsView
+
+if TYPE_CHECKING:
+    from finestflow_tui.widgets.plot import Plot
+
+__all__ = ["CompareScreen"]
+
+
+class CompareScreen(RunScreenActions):
+    """Runs side by side.
+
+    Args:
+        runs: The runs, the base first.
+    """
+
+    NAME = "compare"
+    BINDINGS = bindings("compare")
+
+    def __init__(self, runs: list[RunSummary]) -> None:
+        super().__init__()
+        self.summaries = runs
+        self.runs: list[Run] = []
+        self.head = Lines(self._head_rows, over="bar", id="head")
+        self.list = RowsView(id="list", classes="main")
+        self.plot: Plot | None = None
+        self._lines: list[Lined] = []
+        self._everything = False
+        self._at = 1
+
+    def compose(self) -> ComposeResult:
+        """Lay out the screen."""
+        yield self.head
+        with Horizontal(classes="body"):
+            yield self.list
+        yield self.foot
+
+    def on_mount(self) -> None:
+        """Load the records."""
+        history, runs = self.ff.history, self.summaries
+        self.list.show([row(("reading ...", "dim"))])
+        self.slow(
+            lambda: [history.load(run) for run in runs],
+            self._loaded,
+            group="load",
+            failed=lambda text: self.list.show([row((text, "error"))]),
+        )
+
+    def _loaded(self, runs: list[Run]) -> None:
+        self.runs = runs
+        self._lines = line_up(runs)
+        if smallest_multiples(self._metrics()):
+            from finestflow_tui.widgets.plot import Plot
+
+            self.plot = Plot(id="plot", classes="aside")
+            self.query_one(".body").mount(self.plot)
+        self.call_after_refresh(self._show)
+
+    def _metrics(self) -> dict[str, Mapping[str, Metric]]:
+        return {run.summary.id: run.metrics for run in self.runs}
+
+    def _show(self, *, keep: bool = False) -> None:
+        rows = compare_rows(
+            self.runs, self._lines, self.ff.state.marks, self.list.size.width, everything=self._everything
+        )
+        self.list.show(rows, keep=keep)
+        self.head.update()
+        self._show_plot()
+
+    def _show_plot(self) -> None:
+        if self.plot is None:
+            return
+        kind, name = self.list.key or ("", "")
+        candidates = smallest_multiples(self._metrics())
+        shown = name if kind == "metric" and name in candidates else candidates[0]
+        series = [
+            series_of(self.ff.state.marks.get(run.summary.id, LETTERS[at % 26]), run.metrics[shown])
+            for at, run in enumerate(self.runs)
+            if shown in run.metrics
+        ]
+        self.plot.show(shown, series)
+
+    def _head_rows(self, columns: int) -> Sequence[Row]:
+        names = " · ".join(one_line(run.name) for run in self.summaries)
+        return [
+            row(
+                *spread(
+                    [(f" {plural(len(self.summaries), 'run')} side by side ", "name"), (f" {names}", "dim")],
+                    [],
+                    columns,
+                )
+            )
+        ]
+
+    def current_run(self) -> RunSummary | None:
+        """Return the base."""
+        return self.summaries[0]
+
+    def chosen_runs(self) -> list[RunSummary]:
+        """Return the runs of the table."""
+        return self.summaries
+
+    def on_rows_view_moved(self) -> None:
+        """Plot the metric under the cursor."""
+        self._show_plot()
+
+    def on_resize(self) -> None:
+        """Lay the table out anew."""
+        if self.runs:
+            self.call_after_refresh(lambda: self._show(keep=True))
+
+    # -- actions -----------------------------------------------------------------------------------------------------------------------
+
+    def action_differing(self) -> None:
+        """Show only what differs, or everything."""
+        self._everything = not self._everything
+        self._show(keep=True)
+
+    def _put(self, runs: list[Run]) -> None:
+        self.runs = runs
+        self.summaries = [run.summary for run in runs]
+        self._lines = line_up(runs)
+        self._show(keep=True)
+
+    def action_sort(self) -> None:
+        """Sort the runs by the row under the cursor, the best or greatest first."""
+        kind, name = self.list.key or ("", "")
+        line = next((each for each in self._lines if (each.kind, each.name) == (kind, name)), None)
+        if line is None:
+            return
+        numbers = [value if isinstance(value, (int, float)) else None for value in line.values]
+        order = sorted(range(len(self.runs)), key=lambda at: (numbers[at] is None, -(numbers[at] or 0.0)))
+        if order == list(range(len(self.runs))):
+            order.reverse()
+        self._put([self.runs[at] for at in order])
+
+    def action_shift_column(self, step: int) -> None:
+        """Turn the runs round, so that another one is the base."""
+        self._put([*self.runs[step:], *self.runs[:step]] if step > 0 else [self.runs[-1], *self.runs[:-1]])
+
+    def action_view(self) -> None:
+        """Linear or logarithmic."""
+        if self.plot is None:
+            self.say("no metric of these runs has a course to plot", "warning")
+            return
+        self.plot.is_log = not self.plot.is_log
+        self.plot.refresh()
+
+    def action_plot(self) -> None:
+        """Show or hide the plot."""
+        self.action_preview()
+
+    def action_diff(self) -> None:
+        """Show what differs between the base and the next run."""
+        if len(self.summaries) >= 2:
+            self.ff.open_diff(self.summaries[0], self.summaries[1])
+
+    def action_open(self) -> None:
+        """Open the difference in code; else the base."""
+        kind, _ = self.list.key or ("", "")
+        if kind == "code":
+            self.action_diff()
+        else:
+            self.ff.open_run(self.summaries[0])
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.ff.set_marks({})
+        self.say("the marks are gone · u brings them back")
+
+    def action_save(self) -> None:
+        """Write the table to a file."""
+
+        def write(name: str | None) -> None:
+            if name:
+                text = "\n".join("".join(part for part, _ in line.spans).rstrip() for line in self.list.rows)
+                (self.ff.workspace.folder / name).write_text(text + "\n", encoding="utf-8")
+                self.say(f"wrote {name}", "good")
+
+        self.ask("save this table as text", "a file", "compare.txt", write)

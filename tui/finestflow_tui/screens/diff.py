@@ -1,0 +1,317 @@
+"""Two runs: their code side by side, params, metrics, environment, outputs, graph, logs, and why tasks ran again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from finestflow.compare import RunDiff
+from finestflow.model import RunSummary
+from finestflow_tui.actions import RunScreenActions
+from finestflow_tui.bindings import bindings
+from finestflow_tui.keys import Choice
+from finestflow_tui.text import Row, Span, row
+from finestflow_tui.views import diff as view
+from finestflow_tui.views.tasks import Shape
+from finestflow_tui.widgets.dagview import DagView
+from finestflow_tui.widgets.line import Lines, spread
+from finestflow_tui.widgets.rows import RowsView
+
+__all__ = ["TABS", "DiffScreen"]
+
+TABS = ("code", "params", "metrics", "env", "outputs", "graph", "logs")
+
+
+class DiffScreen(RunScreenActions):
+    """What differs.
+
+    Args:
+        before: The run to compare with.
+        after: The run that is asked about.
+    """
+
+    NAME = "diff"
+    BINDINGS = bindings("diff")
+
+    def __init__(self, before: RunSummary, after: RunSummary) -> None:
+        super().__init__()
+        self.before, self.after = before, after
+        self.diff: RunDiff | None = None
+        self.tab = "code"
+        self.head = Lines(self._head_rows, over="bar", id="head")
+        self.tabs = Lines(self._tab_rows, id="tabs")
+        self.list = RowsView(id="list", classes="side")
+        self.pane = RowsView(id="pane", classes="main")
+        self.graph = DagView(id="graph", classes="main hidden")
+        self._split: bool | None = None
+        self._turned = False
+        self._hunks: dict[str, list[view.Hunk]] = {}
+        self._pattern = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the screen."""
+        yield self.head
+        yield self.tabs
+        with Horizontal(classes="body"):
+            yield self.list
+            yield self.pane
+            yield self.graph
+        yield self.foot
+
+    def on_mount(self) -> None:
+        """Compare."""
+        history = self.ff.history
+        self.pane.show([row(("comparing ...", "dim"))])
+        self.slow(
+            lambda: history.diff(self.before, self.after),
+            self._loaded,
+            group="load",
+            failed=lambda text: self.pane.show([row((text, "error"))]),
+        )
+
+    def _loaded(self, diff: RunDiff) -> None:
+        self.diff = diff
+        if not diff.files:
+            self.tab = (
+                "params"
+                if diff.params or diff.inputs
+                else "metrics"
+                if diff.metrics
+                else "outputs"
+                if diff.outputs
+                else "code"
+            )
+        self.show_tab()
+
+    def current_run(self) -> RunSummary | None:
+        """Return the later run."""
+        return self.after
+
+    def chosen_runs(self) -> list[RunSummary]:
+        """Return the later run."""
+        return [self.after]
+
+    # -- lines -------------------------------------------------------------------------------------------------------------------------
+
+    def _head_rows(self, columns: int) -> Sequence[Row]:
+        return [row(*spread(view.head_spans(self.before, self.after, self.ff.state.marks), [], columns))]
+
+    def _counts(self) -> dict[str, int]:
+        diff = self.diff
+        if diff is None:
+            return {}
+        return {
+            "code": len(diff.files),
+            "params": len(diff.params) + len(diff.inputs),
+            "metrics": len(diff.metrics),
+            "env": len(diff.environment),
+            "outputs": len(diff.outputs),
+        }
+
+    def _tab_texts(self) -> list[str]:
+        counts = self._counts()
+        return [f"{name.capitalize()} {counts[name]}" if counts.get(name) else name.capitalize() for name in TABS]
+
+    def _tab_rows(self, columns: int) -> Sequence[Row]:
+        spans: list[Span] = [(" ", "")]
+        for at, (name, text) in enumerate(zip(TABS, self._tab_texts(), strict=True), 1):
+            has_none = self.diff is not None and name in self._counts() and not self._counts()[name]
+            spans += [
+                (f" {at} ", "match" if name == self.tab else "key"),
+                (f"{text} ", "match" if name == self.tab else "dim" if has_none else ""),
+                (" ", ""),
+            ]
+        return [row(*spans), row("")]
+
+    def on_lines_clicked(self, event: Lines.Clicked) -> None:
+        """Open the tab that was clicked."""
+        if event.lines is not self.tabs:
+            return
+        x = 1
+        for at, text in enumerate(self._tab_texts(), 1):
+            wide = len(f" {at} {text} ") + 1
+            if x <= event.x < x + wide:
+                self.action_tab(at)
+                return
+            x += wide
+
+    # -- tabs --------------------------------------------------------------------------------------------------------------------------
+
+    def action_tab(self, at: int) -> None:
+        """Open a tab by its number."""
+        if at <= len(TABS):
+            self.tab = TABS[at - 1]
+            self.show_tab()
+
+    def show_tab(self) -> None:
+        """Show the tab that is open."""
+        diff = self.diff
+        if diff is None:
+            return
+        self.tabs.update()
+        is_graph, is_code = self.tab == "graph", self.tab == "code"
+        self.list.set_class(not is_code, "hidden")
+        self.pane.set_class(is_graph, "hidden")
+        self.graph.set_class(not is_graph, "hidden")
+        self.pane.has_cursor = not is_code
+        if is_code:
+            self.list.show([*view.file_rows(diff.files), *view.why_rows(diff)], keep=True)
+            self._show_file()
+        elif is_graph:
+            self._show_graph(diff)
+        elif self.tab == "logs":
+            self._show_logs()
+        else:
+            rows: dict[str, Callable[[], list[Row]]] = {
+                "params": lambda: view.value_rows([("params", diff.params), ("inputs", diff.inputs)]),
+                "metrics": lambda: view.metric_rows(diff.metrics),
+                "env": lambda: view.value_rows([("environment", diff.environment)]),
+                "outputs": lambda: view.output_rows(diff),
+            }
+            self.pane.show(rows[self.tab]())
+        (self.graph if is_graph else self.list if is_code else self.pane).focus()
+
+    def _show_graph(self, diff: RunDiff) -> None:
+        merged = view.graph_of(diff.before, diff.after, turned=self._turned)
+        self.graph.show(merged.drawing, Shape((), merged.edges), merged.roles)
+
+    def _show_logs(self) -> None:
+        workspace, columns = self.ff.history.workspace, self.size.width
+
+        def work() -> list[Row]:
+            return view.log_rows(workspace.read_log(self.before), workspace.read_log(self.after), columns)
+
+        self.slow(work, lambda rows: self.pane.show(rows) if self.tab == "logs" else None, group="tab")
+
+    @property
+    def is_split(self) -> bool:
+        """Whether both sides stand beside each other: where they fit, unless v was pressed."""
+        return self.pane.size.width >= view.SPLIT_AT if self._split is None else self._split
+
+    def _show_file(self) -> None:
+        path = self.list.key
+        if path is None:
+            self.pane.show(
+                [row(("the code of both runs is the same", "dim"))]
+                if self.diff is not None and not self.diff.files
+                else []
+            )
+            return
+        known = self._hunks.get(path)
+        if known is not None:
+            self.pane.show(view.diff_rows(path, known, self.pane.size.width, split=self.is_split))
+            return
+        repository = self.ff.history.workspace.require_repository()
+        diff = self.diff
+        assert diff is not None
+        old, new = diff.before.snapshot, diff.after.snapshot
+
+        def work() -> list[view.Hunk]:
+            from finestflow.git.patch import read_patch
+
+            return view.parse_patch(read_patch(repository, old.tree, new.tree, [path])) if old and new else []
+
+        def show(hunks: list[view.Hunk]) -> None:
+            self._hunks[path] = hunks
+            if self.list.key == path and self.tab == "code":
+                self._show_file()
+
+        self.slow(work, show, group="file")
+
+    def on_rows_view_moved(self, event: RowsView.Moved) -> None:
+        """Show the file under the cursor."""
+        if event.view is self.list:
+            self._show_file()
+
+    def on_resize(self) -> None:
+        """Lay the sides out anew."""
+        if self.diff is not None and self.tab in {"code", "logs"}:
+            self.call_after_refresh(self.show_tab)
+
+    # -- actions -----------------------------------------------------------------------------------------------------------------------
+
+    def action_view(self) -> None:
+        """Beside each other or one under the other; the graph top down or from left to right."""
+        if self.tab == "graph" and self.diff is not None:
+            self._turned = not self._turned
+            self._show_graph(self.diff)
+        elif self.tab == "code":
+            self._split = not self.is_split
+            self._show_file()
+        else:
+            self.say("this tab has one view", "warning")
+
+    def action_match(self, step: int) -> None:
+        """Go to the next hunk, or the next match."""
+        if self.tab != "code" or self._pattern:
+            if not self.pane.search(self._pattern or "→", step):
+                self.say("/ searches", "warning")
+            return
+        heads = [at for at, line in enumerate(self.pane.rows) if line.key is not None]
+        top = self.pane.scroll_offset.y
+        beyond = [at for at in heads if at > top] if step > 0 else [at for at in reversed(heads) if at < top]
+        if not beyond or (self.pane.max_scroll_y <= top and step > 0):
+            self.action_sibling(step)
+            return
+        self.pane.scroll_to(y=beyond[0], animate=False, immediate=True)
+
+    def action_sibling(self, step: int) -> None:
+        """Go to the next file."""
+        before = self.list.key
+        self.list.action_move(step)
+        if self.list.key == before:
+            self.say("there is no further file", "warning")
+
+    def action_filter(self) -> None:
+        """Search."""
+
+        def search(text: str | None) -> None:
+            self._pattern = text or ""
+            if self._pattern and not self.pane.search(self._pattern, 1):
+                self.say(f"{self._pattern!r} is not here", "warning")
+
+        self.ask("search", "n and N go on", self._pattern, search)
+
+    def action_open(self) -> None:
+        """Go into the file."""
+        if self.tab == "code":
+            self.pane.focus()
+
+    def action_why(self) -> None:
+        """Show why tasks ran again."""
+        self.action_tab(5)
+
+    def _patch(self) -> str:
+        assert self.diff is not None
+        return self.ff.history.workspace.code_patch(self.diff)
+
+    def action_edit(self) -> None:
+        """Show the whole patch in the editor."""
+        if self.diff is not None:
+            self.ff.edit_text(f"{self.before.name}-{self.after.name}.patch", self._patch())
+
+    def action_save(self) -> None:
+        """Write the patch to a file."""
+
+        def write(name: str | None) -> None:
+            if name:
+                (self.ff.workspace.folder / name).write_text(self._patch(), encoding="utf-8")
+                self.say(f"wrote {name}", "good")
+
+        if self.diff is not None:
+            self.ask("save the patch", "a file", f"{self.before.name}-{self.after.name}.patch", write)
+
+    def text_of(self, run: RunSummary, what: str) -> str:
+        """Return the difference of these two runs as a git command."""
+        return f"git diff {self.before.commit} {self.after.commit}" if what == "diff" else super().text_of(run, what)
+
+    def options(self) -> list[Choice]:
+        """Return what else a diff can do."""
+        return [Choice("s", "swap A and B", "swap"), Choice("v", "split or unified", "view"), *super().options()]
+
+    def action_swap(self) -> None:
+        """Look at it the other way round."""
+        self.app.pop_screen()
+        self.ff.open_diff(self.after, self.before)

@@ -1,0 +1,419 @@
+"""What differs between two runs, as rows: files side by side or one under the other, values, outputs, graphs, logs, and why tasks ran.
+
+Invariant: a line that was removed is on the left or begins with a minus, one that was added is on the right or begins with a plus, with or
+without colours; words that differ within a pair of lines stand out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from itertools import zip_longest
+from typing import NamedTuple
+
+from finestflow.cli.graph import iter_edges
+from finestflow.compare import Change, RunDiff
+from finestflow.git.objects import FileChange
+from finestflow.model import NodeStatus, Run, RunSummary
+from finestflow_tui.layout.dag import Drawing, draw_dag
+from finestflow_tui.text import (
+    Row,
+    Span,
+    columns_of,
+    cut,
+    delta,
+    fit,
+    many_lines,
+    number,
+    one_line,
+    pad,
+    plural,
+    row,
+    title,
+    value_text,
+)
+from finestflow_tui.views.code import highlight
+from finestflow_tui.views.runs import better
+
+__all__ = [
+    "Hunk",
+    "diff_rows",
+    "file_rows",
+    "graph_of",
+    "head_spans",
+    "log_rows",
+    "metric_rows",
+    "output_rows",
+    "parse_patch",
+    "value_rows",
+    "why_rows",
+]
+
+SPLIT_AT = 110
+"""Columns from which two sides fit beside each other."""
+_HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+_WORD = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\w+|\s+|.")
+_SIGNS = {"added": ("A", "good"), "removed": ("D", "bad"), "changed": ("M", "warning")}
+_SIMILAR = 0.4
+
+
+class Hunk(NamedTuple):
+    """A piece of a patch: where it begins on both sides, what encloses it, lines with their sign."""
+
+    old: int
+    new: int
+    heading: str
+    lines: tuple[tuple[str, str], ...]
+
+
+def parse_patch(text: str) -> list[Hunk]:
+    """Return the hunks of the patch of one file."""
+    hunks: list[Hunk] = []
+    lines: list[tuple[str, str]] = []
+    for line in text.split("\n"):
+        head = _HEAD.match(line)
+        if head is not None:
+            lines = []
+            hunks.append(Hunk(int(head[1]), int(head[2]), one_line(head[3]), ()))
+        elif hunks and line[:1] in {" ", "+", "-"}:
+            lines.append((line[0], many_lines(line[1:]).expandtabs(4)[:2000]))
+            hunks[-1] = hunks[-1]._replace(lines=tuple(lines))
+    return hunks
+
+
+def diff_rows(name: str, hunks: Sequence[Hunk], columns: int, *, split: bool) -> list[Row]:
+    """Return a file's hunks; the head of each has its position as key.
+
+    Args:
+        name: The file: its suffix says how it is coloured.
+        hunks: Its hunks.
+        columns: Room.
+        split: Both sides beside each other.
+    """
+    if not hunks:
+        return [row(("no lines differ: the file is binary, renamed, or has another mode", "dim"))]
+    rows: list[Row] = []
+    for at, hunk in enumerate(hunks):
+        where = f"{one_line(name)}:{hunk.new}"
+        rows.append(row(("⋯ ", "hunk"), (where, "hunk"), (f"  {hunk.heading}" if hunk.heading else "", "dim"), key=at))
+        rows += _split_rows(name, hunk, columns) if split else _unified_rows(name, hunk)
+        rows.append(row(""))
+    return rows
+
+
+class _Side(NamedTuple):
+    number: int
+    spans: tuple[Span, ...]
+
+
+def _sides(name: str, hunk: Hunk) -> list[tuple[_Side | None, _Side | None]]:
+    """Return pairs of lines: equal ones, changed ones, and those that have no partner."""
+    old = [text for sign, text in hunk.lines if sign != "+"]
+    new = [text for sign, text in hunk.lines if sign != "-"]
+    old_spans, new_spans = highlight(name, "\n".join(old)), highlight(name, "\n".join(new))
+    pairs: list[tuple[_Side | None, _Side | None]] = []
+    left, right, at = 0, 0, 0
+    while at < len(hunk.lines):
+        if hunk.lines[at][0] == " ":
+            pairs.append((_Side(hunk.old + left, old_spans[left]), _Side(hunk.new + right, new_spans[right])))
+            left, right, at = left + 1, right + 1, at + 1
+            continue
+        removed, added = [], []
+        while at < len(hunk.lines) and hunk.lines[at][0] == "-":
+            removed.append((hunk.old + left, old[left], old_spans[left]))
+            left, at = left + 1, at + 1
+        while at < len(hunk.lines) and hunk.lines[at][0] == "+":
+            added.append((hunk.new + right, new[right], new_spans[right]))
+            right, at = right + 1, at + 1
+        for before, after in zip_longest(removed, added):
+            if before is None or after is None:
+                pairs.append(
+                    (
+                        None if before is None else _Side(before[0], _over(before[2], "removed")),
+                        None if after is None else _Side(after[0], _over(after[2], "added")),
+                    )
+                )
+                continue
+            less, more = _words(before[1], after[1])
+            pairs.append(
+                (_Side(before[0], _over(before[2], "removed", less)), _Side(after[0], _over(after[2], "added", more)))
+            )
+    return pairs
+
+
+def _words(before: str, after: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return the ranges of characters that differ; none where the lines have little in common."""
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    if matcher.ratio() < _SIMILAR:
+        return [], []
+    starts_old, starts_new = _starts(old), _starts(new)
+    less, more = [], []
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind != "equal":
+            less.append((starts_old[a], starts_old[b]))
+            more.append((starts_new[c], starts_new[d]))
+    return less, more
+
+
+def _starts(words: Sequence[str]) -> list[int]:
+    starts = [0]
+    for word in words:
+        starts.append(starts[-1] + len(word))
+    return starts
+
+
+def _over(spans: Iterable[Span], role: str, words: Sequence[tuple[int, int]] = ()) -> tuple[Span, ...]:
+    """Lay a role below spans, and that of changed words below some characters."""
+    made: list[Span] = []
+    at = 0
+    cuts = sorted({edge for pair in words for edge in pair})
+    for text, its in spans:
+        start = at
+        at += len(text)
+        for left, right in zip(
+            [start, *(each for each in cuts if start < each < at)],
+            [*(each for each in cuts if start < each < at), at],
+            strict=True,
+        ):
+            is_word = any(low <= left < high for low, high in words)
+            below = f"{role}-word" if is_word else role
+            made.append((text[left - start : right - start], f"{below}+{its}" if its and not is_word else below))
+    return tuple(made) or (("", role),)
+
+
+def _unified_rows(name: str, hunk: Hunk) -> list[Row]:
+    rows: list[Row] = []
+    removed: list[Row] = []
+    added: list[Row] = []
+    for left, right in _sides(name, hunk):
+        is_equal = left is not None and right is not None and not any("removed" in role for _, role in left.spans)
+        if is_equal and left is not None and right is not None:
+            rows += [*removed, *added]
+            removed, added = [], []
+            rows.append(Row(((f"{left.number:>5} {right.number:>5}   ", "dim"), *right.spans)))
+            continue
+        if left is not None:
+            removed.append(Row(((f"{left.number:>5}       ", "dim"), ("− ", "removed"), *left.spans)))
+        if right is not None:
+            added.append(Row(((f"      {right.number:>5} ", "dim"), ("+ ", "added"), *right.spans)))
+    return [*rows, *removed, *added]
+
+
+def _split_rows(name: str, hunk: Hunk, columns: int) -> list[Row]:
+    room = max(20, (columns - 3) // 2 - 7)
+    return [
+        Row((*_half(left, room, "−"), (" │ ", "dim"), *_half(right, room, "+"))) for left, right in _sides(name, hunk)
+    ]
+
+
+def _half(side: _Side | None, room: int, sign: str) -> tuple[Span, ...]:
+    if side is None:
+        return (("╱" * (room + 7), "pending"),)
+    role = next(
+        (
+            role.partition("+")[0].removesuffix("-word")
+            for _, role in side.spans
+            if role.startswith(("removed", "added"))
+        ),
+        "",
+    )
+    return ((f"{side.number:>5}", "dim"), (f"{sign} " if role else "  ", role), *fit((*side.spans, ("", role)), room))
+
+
+def file_rows(files: Sequence[FileChange]) -> list[Row]:
+    """Return the files that differ; their key is their path."""
+    if not files:
+        return [row(("the code is the same", "dim"))]
+    return [
+        row((_SIGNS.get(change.kind, ("M", "warning"))), " ", (one_line(change.path), "bold"), key=change.path)
+        for change in files
+    ]
+
+
+def why_rows(diff: RunDiff) -> list[Row]:
+    """Return why the later run computed what it did not find: the differences between the runs, node by node."""
+    reasons = {change.path: change.why for change in diff.outputs}
+    rows: list[Row] = [row(""), title("why it ran again")]
+    for path, node in diff.after.nodes.items():
+        if node.kind == "pipeline":
+            continue
+        why = list(reasons.get(path, ())) or ([node.why] if node.status is not NodeStatus.HIT and node.why else [])
+        if not why:
+            continue
+        rows.append(row((f"{one_line(path)}  ", "bold"), (node.status.value, node.status.value)))
+        rows += [row(("  " + one_line(each), "dim")) for each in why[:6]]
+    return rows if len(rows) > 2 else [row(""), row(("every task was a hit", "dim"))]
+
+
+def value_rows(sections: Sequence[tuple[str, Sequence[Change]]]) -> list[Row]:
+    """Return values that differ, with the difference of numbers."""
+    rows: list[Row] = []
+    for name, changes in sections:
+        if not changes:
+            continue
+        cells = []
+        for change in changes:
+            both = change.delta is not None
+            cells.append(
+                [
+                    ("  " + one_line(change.name), "bold"),
+                    (_value(change.before), "bad" if change.before is not None else "dim"),
+                    ("→", "dim"),
+                    (_value(change.after), "good" if change.after is not None else "dim"),
+                    (delta(change.before, change.after) if both else "", "dim"),
+                ]
+            )
+        rows += [
+            title(name, str(len(changes))),
+            *columns_of(cells, keys=[change.name for change in changes], room=36),
+            row(""),
+        ]
+    return rows or [row(("nothing differs", "dim"))]
+
+
+def _value(value: object) -> str:
+    return "(absent)" if value is None else cut(value_text(value), 80)
+
+
+def metric_rows(changes: Sequence[Change]) -> list[Row]:
+    """Return metrics that differ, with the direction that is better."""
+    cells: list[list[Span]] = []
+    for change in changes:
+        has_both = change.delta is not None
+        cells.append(
+            [
+                ("  " + one_line(change.name), "bold"),
+                (number(change.before) or "·", "metric"),
+                ("→", "dim"),
+                (number(change.after) or "·", "metric"),
+                better(change.name, change.before, change.after) if has_both else ("", ""),
+            ]
+        )
+    return (
+        columns_of(cells, right=frozenset({1, 3}), keys=[change.name for change in changes])
+        if cells
+        else [row(("all metrics are equal", "dim"))]
+    )
+
+
+def output_rows(diff: RunDiff) -> list[Row]:
+    """Return outputs that differ, what they were, and why; how many are equal."""
+    rows: list[Row] = []
+    for change in diff.outputs:
+        rows.append(row((one_line(change.path), "bold"), key=change.path))
+        rows.append(
+            row(
+                ("  A  ", "dim"),
+                (cut(one_line(change.before), 120) if change.before is not None else "(absent)", "bad"),
+            )
+        )
+        rows.append(
+            row(
+                ("  B  ", "dim"), (cut(one_line(change.after), 120) if change.after is not None else "(absent)", "good")
+            )
+        )
+        rows += [row(("     " + one_line(why), "dim")) for why in change.why]
+        rows.append(row(""))
+    different = {change.path for change in diff.outputs}
+    same = [
+        path
+        for path, node in diff.after.nodes.items()
+        if path in diff.before.nodes and path not in different and node.kind != "pipeline"
+    ]
+    return [
+        *rows,
+        row(
+            (
+                f"{plural(len(same), 'output')} the same: {', '.join(map(one_line, same[:12]))}"
+                if same
+                else "no output is the same",
+                "dim",
+            )
+        ),
+    ]
+
+
+class Merged(NamedTuple):
+    """Both graphs in one drawing."""
+
+    drawing: Drawing
+    roles: Mapping[str, str]
+    edges: tuple[tuple[str, str], ...]
+
+
+def graph_of(before: Run, after: Run, *, turned: bool) -> Merged:
+    """Draw both graphs as one: a plus or a minus before what is in one run only, a tilde where the output differs."""
+    labels: dict[str, str] = {}
+    roles: dict[str, str] = {}
+    for path in dict.fromkeys([*before.nodes, *after.nodes]):
+        old, new = before.nodes.get(path), after.nodes.get(path)
+        if old is None or new is None:
+            sign, role = ("+", "good") if old is None else ("−", "bad")
+        else:
+            is_same = (old.output and old.output.digest) == (
+                new.output and new.output.digest
+            ) and old.status != NodeStatus.FAILED
+            sign, role = ("=", "dim") if is_same else ("~", "warning")
+        labels[path], roles[path] = f"{sign} {cut(one_line(path), 24)}", role
+    edges = dict.fromkeys((edge.source, edge.target) for run in (before, after) for edge in iter_edges(run.nodes))
+    return Merged(draw_dag(list(labels), edges, labels, turned=turned), roles, tuple(edges))
+
+
+_CLOCK = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*Z?|\d\d:\d\d:\d\d[.,\d]*|\b\d+(?:\.\d+)? ?(?:ms|s|sec|seconds)\b|\[replayed from run \w+\]"
+)
+
+
+def log_rows(before: bytes, after: bytes, columns: int) -> list[Row]:
+    """Return both logs beside each other from some lines before the first one that differs when times are left out."""
+    old, new = (many_lines(text.decode("utf-8", "replace")).expandtabs(4).split("\n") for text in (before, after))
+    old, new = ([line for line in lines if not line.startswith("[replayed from run ")] for lines in (old, new))
+    first = next(
+        (
+            at
+            for at, (a, b) in enumerate(zip_longest(old, new))
+            if _CLOCK.sub("", a or "\0") != _CLOCK.sub("", b or "\0")
+        ),
+        None,
+    )
+    if first is None:
+        return [row(("the logs are the same, but for times", "dim"))]
+    room = max(20, (columns - 3) // 2)
+    rows = [row((f"the first line that differs is line {first + 1}", "warning")), row("")]
+    for at in range(max(0, first - 5), min(max(len(old), len(new)), first + 500)):
+        left, right = old[at] if at < len(old) else "", new[at] if at < len(new) else ""
+        differs = _CLOCK.sub("", left) != _CLOCK.sub("", right)
+        rows.append(
+            row(
+                (pad(cut(left, room), room), "removed" if differs and left else ""),
+                (" │ " if not differs else " ≠ ", "dim"),
+                (cut(right, room), "added" if differs and right else ""),
+            )
+        )
+    return rows
+
+
+def head_spans(before: RunSummary, after: RunSummary, letters: Mapping[str, str]) -> list[Span]:
+    """Return both runs in one line, with how the metric that says most changed."""
+    spans: list[Span] = []
+    for name, run, role in (("A", before, "bad"), ("B", after, "good")):
+        spans += [
+            (f" {letters.get(run.id, name)} ", "bold"),
+            (one_line(run.name), "name"),
+            (f" {run.id[:6]}", "id"),
+            (f" {run.status.value}", run.status.value),
+        ]
+        spans.append((" → " if role == "bad" else "  ", "dim"))
+    shared = [
+        name
+        for name in reversed(list(after.metrics))
+        if name in before.metrics and before.metrics[name] != after.metrics[name]
+    ]
+    for name in shared[:2]:
+        spans += [
+            (f" {one_line(name.rpartition('/')[2])} ", "dim"),
+            better(name, before.metrics[name], after.metrics[name]),
+        ]
+    return spans
