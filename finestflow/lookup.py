@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from finestflow.executor.protocol import Outcome
     from finestflow.pipeline.context import Context
 
-__all__ = ["Lookup", "Static", "Verdict", "compose_key", "seed_of"]
+__all__ = ["Lookup", "Static", "Verdict", "code_of", "compose_key", "seed_of"]
 
 _SCALARS = frozenset({int, float, str, bool, bytes, type(None)})
 
@@ -50,6 +50,7 @@ class Static:
         is_volatile: Whether a param may be changed in place.
         store: Where entries and outputs go.
         digests: Digest of each param, with the code of classes inside.
+        fingerprint: Of its code alone; empty where ``Meta.version`` stands for it.
         about: Digest of the stored description that ``why`` compares with.
     """
 
@@ -66,6 +67,7 @@ class Static:
     is_volatile: bool
     store: Store
     digests: Mapping[str, str]
+    fingerprint: str = ""
     about: str = ""
 
 
@@ -116,13 +118,14 @@ class Lookup:
         problem = ""
         notes: tuple[str, ...] = ()
         code: Mapping[str, str] = {}
-        code_hash = ""
+        code_hash = fingerprint_hash = ""
         if meta.version is not None:
             code, code_hash = {"Meta.version": meta.version}, f"version:{meta.version}"
         else:
             try:
                 fingerprint = self.fingerprinter.of_task(task)
                 code, code_hash, notes = fingerprint.components, fingerprint.hash, fingerprint.notes
+                fingerprint_hash = fingerprint.hash
             except FinestflowError as error:
                 problem = f"its code cannot be fingerprinted: {error}"
         tokens, all_tokens, shown, volatile = [], [], {}, False
@@ -161,6 +164,7 @@ class Lookup:
             volatile,
             self.open_store(meta.cache) if isinstance(meta.cache, str) else self.store,
             digests,
+            fingerprint_hash,
         )
 
     def _param_token(self, name: str, value: Any) -> str:
@@ -288,6 +292,12 @@ class Lookup:
             if name in self._classes and self.store.has(digest):
                 reasons += explain(json.loads(self.store.load(digest)), self._classes[name].components)
         return "; ".join(reasons) or "the format of keys changed"
+
+
+def code_of(task: Task) -> str:
+    """Return the fingerprint of the code of a task that has been called in this run; empty where nobody made one."""
+    kept = task.__dict__.get("_static")
+    return kept[1].fingerprint if kept is not None else ""
 
 
 def _folder_token(place: str) -> str:

@@ -15,6 +15,9 @@ from finestflow.node import Node
 
 __all__ = ["Schedule"]
 
+_PATIENCE = 0.5
+"""Seconds after which who waits looks again: a signal that comes in the instant before a thread sleeps does not wake it."""
+
 
 class Schedule:
     """The queues of one run.
@@ -131,7 +134,7 @@ class Schedule:
             while node.is_open:
                 check(node)
                 node.is_awaited = True
-                self._changed.wait()
+                self._changed.wait(_PATIENCE)
 
     def join(self) -> None:
         """Return when nothing goes on any more: what is open then is held, or waits for what is held."""
@@ -142,4 +145,4 @@ class Schedule:
                     return
                 if self._active:
                     self._is_joined = True
-                    self._changed.wait()
+                    self._changed.wait(_PATIENCE)

@@ -25,6 +25,8 @@ from finestflow.git.repository import Repository, find_repository
 if TYPE_CHECKING:
     from finestflow.cache.store import Store, Usage
     from finestflow.compare import RunDiff
+    from finestflow.executor.perform import Performer
+    from finestflow.executor.process.pool import Pool
     from finestflow.executor.protocol import Executor
     from finestflow.gc import GcPlan
     from finestflow.journal.annotations import Annotations
@@ -82,6 +84,7 @@ class Workspace:
         self.repository = repository
         self.config = config
         self.clock = SystemClock()
+        self._pool: Pool | None = None
         self._warned: set[str] = set()
         self._stores: dict[Path, Store] = {}
         self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
@@ -724,17 +727,49 @@ class Workspace:
 
     def open_executor(self, name: str, jobs: int) -> Executor:
         """Return the executor of that name for one run."""
-        if name == "sequential":
-            return self._sequential
-        raise UsageError(f"there is no executor {name!r}", "this version has: sequential")
-
-    @cached_property
-    def _sequential(self) -> Executor:
-        """The executor of this very thread; what it has initialised stays for the next run."""
         from finestflow.executor.perform import Performer
         from finestflow.executor.sequential import SequentialExecutor
 
-        return SequentialExecutor(Performer(self.clock, str(self.root)))
+        if name == "sequential":
+            return SequentialExecutor(self._performer)
+        from finestflow.executor.process.executor import ProcessExecutor
+        from finestflow.lookup import code_of
+
+        return ProcessExecutor(
+            self._open_pool(jobs), Performer(self.clock, str(self.root)), self.clock, code_of=code_of
+        )
+
+    @cached_property
+    def _performer(self) -> Performer:
+        """Performs calls in this very thread; what it has initialised stays for the next run."""
+        from finestflow.executor.perform import Performer
+
+        return Performer(self.clock, str(self.root))
+
+    def _open_pool(self, jobs: int) -> Pool:
+        """Return the workers, kept between the runs of a process."""
+        from finestflow import STARTED
+        from finestflow.executor.process.messages import Equipment
+        from finestflow.executor.process.pool import Pool
+
+        if self._pool is not None and self._pool.jobs != jobs:
+            self._close_pool()
+        if self._pool is None:
+            equipment = Equipment(
+                root=self.root,
+                objects=self.objects_dir,
+                definitions=self.state_dir / "definitions",
+                scratch=self.scratch,
+                started=STARTED,
+                verify_always=self.config.store.verify == "always",
+            )
+            self._pool = Pool(equipment, jobs=jobs, start_method=self.config.run.start_method)
+        return self._pool
+
+    def _close_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
     def _settle(self, options: RunOptions) -> RunOptions:
         """Return options with what they leave open taken from the settings, and with the executor that they amount to."""
@@ -896,7 +931,8 @@ class Workspace:
         )
 
     def close(self) -> None:
-        """Write what is pending, close files, and remove private copies of artifacts."""
+        """Write what is pending, close files, end the workers, and remove private copies of artifacts."""
+        self._close_pool()
         if "store" in self.__dict__:
             self.store.close()
         for store in self._stores.values():

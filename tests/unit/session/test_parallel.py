@@ -1,0 +1,201 @@
+"""Calls of a run that go on at the same time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from finestflow import Pipeline, Task
+from tests.unit.session.threads import Lab
+
+MEETINGS: dict[str, threading.Barrier] = {}
+COUNTS: dict[str, int] = {}
+
+
+class Meet(Task):
+    """Returns when so many others have come."""
+
+    def run(self, name, x=0):
+        MEETINGS[name].wait(timeout=30)
+        return x
+
+
+class Add(Task):
+    def run(self, *numbers):
+        return sum(numbers)
+
+
+class Pair(Task):
+    def run(self, x) -> tuple[int, int]:
+        return x, x + 1
+
+
+class Count(Task):
+    def run(self, name):
+        COUNTS[name] = COUNTS.get(name, 0) + 1
+        return name
+
+
+def statuses(finished):
+    return {path: node.status.value for path, node in finished.run.nodes.items()}
+
+
+def test_branches_overlap(free_lab: Lab) -> None:
+    class Branches(Pipeline):
+        meet: Meet
+        add: Add
+
+        def __call__(self):
+            return self.add(self.meet("branches", 1), self.meet("branches", 2))
+
+    MEETINGS["branches"] = threading.Barrier(2)
+    finished = free_lab.make(Branches(), jobs=2)
+
+    assert (finished.error, finished.value) == (None, 3)
+    assert statuses(finished) == {"meet": "ok", "meet[1]": "ok", "add": "ok"}
+    assert finished.run.settings["executor"] == "process"
+    assert finished.run.settings["jobs"] == 2
+
+
+def test_nested_bodies_that_look_at_values_overlap(free_lab: Lab) -> None:
+    class Inner(Pipeline):
+        meet: Meet
+        add: Add
+
+        def __call__(self, x):
+            if self.meet("bodies", x) > 0:  # a look: this body waits, the other one goes on
+                return self.add(x, 10)
+            return None
+
+    class Outer(Pipeline):
+        left: Inner
+        right: Inner
+        add: Add
+
+        def __call__(self):
+            return self.add(self.left(1), self.right(2))
+
+    MEETINGS["bodies"] = threading.Barrier(2)
+    finished = free_lab.make(Outer(), jobs=2)
+
+    assert (finished.error, finished.value) == (None, 23)
+    assert set(statuses(finished)) == {
+        "left", "left/meet", "left/add", "right", "right/meet", "right/add", "add",
+    }  # fmt: skip
+    assert set(statuses(finished).values()) == {"ok"}
+
+
+def test_parts_of_a_declared_length_are_passed_on_before_they_are_there(free_lab: Lab) -> None:
+    class Parts(Pipeline):
+        meet: Meet
+        pair: Pair
+        add: Add
+
+        def __call__(self):
+            low, high = self.pair(self.meet("parts", 5))  # nobody waits here, so that the other one can come
+            other = self.meet("parts", 1)
+            return self.add(low, high, other)
+
+    MEETINGS["parts"] = threading.Barrier(2)
+    finished = free_lab.make(Parts(), jobs=2)
+
+    assert (finished.error, finished.value) == (None, 12)
+    assert finished.run.nodes["add"].inputs["numbers[1]"].source == "pair[1]"
+
+
+def test_the_same_call_twice_is_computed_once(free_lab: Lab) -> None:
+    class Twice(Pipeline):
+        count: Count
+        meet: Meet
+
+        def __call__(self):
+            return [self.count("twice"), self.count("twice")]
+
+    finished = free_lab.make(Twice(), jobs=2)
+
+    assert finished.value == ["twice", "twice"]
+    assert COUNTS["twice"] == 1
+    assert sorted(statuses(finished).values()) == ["hit", "ok"]
+
+
+def test_a_long_chain_of_calls_that_wait_is_no_recursion(lab: Lab) -> None:
+    class Chain(Pipeline):
+        add: Add
+
+        def __call__(self, length):
+            x = 1
+            for _ in range(length):
+                x = self.add(x, 1)
+            return x
+
+    assert lab.make(Chain(), 1500, jobs=2).value == 1501
+    again = lab.make(Chain(), 1500, jobs=2)
+    assert again.value == 1501
+    assert again.run.summary.hits == 1500
+
+
+def test_waiting_can_be_interrupted(free_lab: Lab) -> None:
+    class Wait(Task):
+        def run(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(30)
+
+    class Waits(Pipeline):
+        wait: Wait
+        add: Add
+
+        def __call__(self):
+            return self.add(self.wait(), 1) + 1
+
+    with pytest.raises(KeyboardInterrupt):
+        free_lab.make(Waits(), jobs=2)
+    (run,) = free_lab.select("")
+    assert run.status.value == "cancelled"
+    nodes = free_lab.load_run(run).nodes
+    assert {path: node.status.value for path, node in nodes.items()} == {"wait": "cancelled", "add": "cancelled"}
+
+
+def test_a_lost_value_is_computed_again(free_lab: Lab) -> None:
+    class Big(Task):
+        def run(self):
+            return b"x" * 100_000
+
+    class Length(Task):
+        def run(self, data, extra):
+            return len(data) + extra
+
+    class Lengths(Pipeline):
+        big: Big
+        length: Length
+
+        def __call__(self, extra):
+            return self.length(self.big(), extra)
+
+    assert free_lab.make(Lengths(), 1, jobs=2).value == 100_001
+    for file in free_lab.objects_dir.glob("*/*"):
+        file.chmod(0o644)
+        file.write_bytes(b"y" * file.stat().st_size)
+    finished = free_lab.make(Lengths(), 2, jobs=2)
+
+    assert finished.value == 100_002
+    assert finished.run.nodes["big"].why == "its stored output was damaged or removed"
+
+
+def test_a_body_may_have_more_nested_pipelines_than_threads(lab: Lab) -> None:
+    class Inner(Pipeline):
+        add: Add
+
+        def __call__(self, x):
+            return self.add(x, 0) + 0
+
+    class Outer(Pipeline):
+        inner: Inner
+        add: Add
+
+        def __call__(self):
+            return self.add(*[self.inner(x) for x in range(100)])
+
+    assert lab.make(Outer(), jobs=2).value == sum(range(100))
