@@ -80,14 +80,13 @@ class Board:
 
     def __init__(self) -> None:
         self.name = ""
-        self.id = ""
-        self.pipeline = ""
         self.rows: dict[str, Row] = {}
         self.counts: Counter[str] = Counter()
         self.expected: dict[str, int] = {}
         self.metric: tuple[str, float] | None = None
         self.running = 0
-        self.status = "running"
+        self.is_parallel = False
+        """Whether several nodes may run at a time, so that it must be said which one printed a line."""
         self._ended = 0
 
     @property
@@ -117,11 +116,10 @@ class Board:
             if row is not None:
                 row.progress = event["done"], event.get("total")
         elif kind == "run":
-            self.name, self.id, self.pipeline = str(event["name"]), str(event["id"]), str(event["pipeline"])
+            self.name = str(event["name"])
+            self.is_parallel = (event.get("settings") or {}).get("jobs", 1) not in {1, None}
         elif kind == "expect":
             self.expected = {str(group): int(count) for group, count in event["nodes"].items()}
-        elif kind == "end":
-            self.status = str(event["status"])
 
     def _row_of(self, path: str) -> Row:
         group = group_of(path)

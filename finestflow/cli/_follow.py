@@ -52,6 +52,11 @@ def make_follower(out: Output, *, as_json: bool) -> Follower:
     return PlainFollower(out)
 
 
+def _labelled(lines: list[tuple[str, str]], board: Board, *, color: bool) -> list[str]:
+    """Return lines of nodes, with the node before them where several run at a time."""
+    return [f"{label_of(node, color=color)}{line}" if board.is_parallel and node else line for node, line in lines]
+
+
 def _is_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("-", "") in {"utf8", "utf16", "utf32"}
 
@@ -139,15 +144,11 @@ class PlainFollower(_Listening):
                 self._out.note(f"  {row.label}: {counts}")
 
     def _write(self, lines: list[tuple[str, str]]) -> None:
-        """Write whole lines of nodes, with the node before them when more than one is running."""
+        """Write whole lines of nodes."""
         if not lines:
             return
-        out = self._out
-        labels = self._board.running > 1
-        out.out.writelines(
-            f"{label_of(node, color=out.color) if labels and node else ''}{line}\n" for node, line in lines
-        )
-        out.out.flush()
+        self._out.lines(_labelled(lines, self._board, color=self._out.color))
+        self._out.out.flush()
 
 
 def _node_line(event: Event, *, color: bool) -> str:

@@ -29,7 +29,7 @@ _PAUSE = 0.1
 @click.option("--raw", is_flag=True, help="Bytes as they were written, escape sequences included.")
 @pass_session
 def command(session: Session, run: str, follow: bool, raw: bool) -> int:
-    """Print what a run or a node wrote.
+    """Print what a run or a node wrote, also while it goes.
 
     With -f a run that is going on is followed until it ends; Ctrl-C stops following, not the run.
     """
