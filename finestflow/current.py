@@ -23,6 +23,7 @@ __all__ = [
     "Reporter",
     "close_run",
     "find_open_run",
+    "find_reporter",
     "iter_open_runs",
     "log",
     "open_run",
@@ -137,17 +138,20 @@ def track(items: Iterable[Item], total: float | None = None) -> Iterator[Item]:
     return iter(items) if reporter is None else iter_tracked(items, total, reporter.progress)
 
 
-def _find_reporter(what: str) -> Reporter | None:
+def find_reporter() -> Reporter | None:
+    """Return what takes what is reported here; None where no run is going on."""
     found: Any = SCOPE.get() or FRAME.get()
     if hasattr(found, "save"):
         return found  # type: ignore[no-any-return]
     run = find_open_run()
-    if run is not None:
-        return run.reporter
-    outer = _outer_run(os.getpid())
-    if outer is None:
+    return run.reporter if run is not None else _outer_run(os.getpid())
+
+
+def _find_reporter(what: str) -> Reporter | None:
+    found = find_reporter()
+    if found is None:
         warn_once(f"finestflow.{what}() does nothing here: no run is going on (start one with finestflow.start())")
-    return outer
+    return found
 
 
 @cache

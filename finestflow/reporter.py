@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finestflow.errors import FinestflowError
+from finestflow.given import flat_values
 from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
 
 if TYPE_CHECKING:
@@ -93,6 +94,13 @@ class RunReporter:
             self._show(number, of)
         except Exception as error:  # noqa: BLE001 - see above
             self.warn("progress", f"progress is lost: {type(error).__name__}: {error}")
+
+    def add_params(self, values: Mapping[str, Any]) -> None:
+        """Take params that are only known now."""
+        try:
+            self._emit({"e": "about", "params": flat_values(values)})
+        except Exception as error:  # noqa: BLE001 - see above
+            self.warn("params", f"params are not recorded: {type(error).__name__}: {error}")
 
     def warn(self, kind: str, text: str) -> None:
         """Say what went wrong, once for each kind."""
