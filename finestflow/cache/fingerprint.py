@@ -70,6 +70,7 @@ class Fingerprinter:
         started: When this process began, in seconds since the epoch. Where only the source of a module can
             tell, a file that was changed later is not trusted.
         hash_: Digest of bytes, as 64 hexadecimal digits; blake3 unless given.
+        salt: The salt of another process, whose code this one has; see ``values.SALT``.
     """
 
     def __init__(
@@ -80,12 +81,13 @@ class Fingerprinter:
         definitions: DefinitionCache | None = None,
         started: float | None = None,
         hash_: Hash | None = None,
+        salt: str = "",
     ) -> None:
         self._hash = hash_ if hash_ is not None else _blake3()
         self._origins = Origins(roots)
         self._definitions = Definitions(self._hash, definitions)
         self._distributions = Distributions(self._hash, definitions)
-        self._constants = Constants(digest, roots, self._hash)
+        self._constants = Constants(digest, roots, self._hash, salt)
         self._started = started
         self._generation = 1
         self._walk = self._new_walk()

@@ -31,7 +31,7 @@ from finestflow.cache.names import find_named
 if TYPE_CHECKING:
     from finestflow.cache.code.reach import Walk
 
-__all__ = ["SCALARS", "Constants", "expand", "is_harmless", "static_attribute"]
+__all__ = ["SALT", "SCALARS", "Constants", "expand", "is_harmless", "static_attribute"]
 
 SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented)})
 _SHOWN = frozenset({type(None), bool, int, float, complex})
@@ -57,6 +57,9 @@ _HARMLESS = (
 )
 _Namespace = Mapping[str, Any]
 
+SALT = os.urandom(16).hex()
+"""Different in each process; its workers, which have the same code, are told it."""
+
 
 class Constants:
     """Digests values, with the guard that a digest which comes back to itself needs.
@@ -66,9 +69,10 @@ class Constants:
             ``module:Class`` of the project's classes inside); raises when the value has none.
         roots: Folders of the project, to which paths in constants are relative.
         hash_: Digest of bytes, as text.
+        salt: Counts for what nobody can tell apart in another process; this process's own when not given.
     """
 
-    def __init__(self, digest: Callable[[Any], Any], roots: Sequence[Path], hash_: Hash) -> None:
+    def __init__(self, digest: Callable[[Any], Any], roots: Sequence[Path], hash_: Hash, salt: str = "") -> None:
         self._digest = digest
         self._roots = tuple(roots)
         self._hash = hash_
@@ -76,7 +80,7 @@ class Constants:
         self._scalars: dict[tuple[type, str], str] = {}
         self._files: dict[str, tuple[tuple[int, ...], str]] = {}
         self._active: set[int] = set()
-        self.salt = os.urandom(16).hex()
+        self.salt = salt or SALT
 
     @property
     def is_active(self) -> bool:

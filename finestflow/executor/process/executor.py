@@ -56,7 +56,7 @@ class ProcessExecutor:
         self._pool = pool
         self._clock = clock
         self._code_of = code_of
-        self._portable = Portable()
+        self._portable = Portable(pool.definitions)
         self._home = _Home(performer)
         self._at_home: dict[str, str] = {}
         self._tasks: dict[str, tuple[bytes, frozenset[str], str]] = {}
@@ -149,6 +149,7 @@ class ProcessExecutor:
     def _make_setup(self) -> Setup:
         pool = self._pool
         sources = pool.sources
+        pool.definitions.refresh()
         texts = f"{pool.open()}/sources"
         loaded = sources.look()
         sources.write(texts)

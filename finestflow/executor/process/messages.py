@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from finestflow.cache.code.values import SALT
 from finestflow.executor.process.imports import Loaded
 
 __all__ = ["Begin", "Done", "Equipment", "Live", "Refused", "Setup"]
@@ -26,6 +27,7 @@ class Equipment:
         scratch: Where the pool makes a folder of its own.
         started: When the runner's process began, in seconds since the epoch.
         verify_always: Whether each object that is read is hashed.
+        salt: The runner's own, for the fingerprints of code.
     """
 
     root: Path
@@ -34,6 +36,7 @@ class Equipment:
     scratch: Path
     started: float
     verify_always: bool = False
+    salt: str = SALT
 
 
 class Setup(NamedTuple):

@@ -26,6 +26,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from blake3 import blake3
+
+from finestflow.cache.code.definitions import Definitions, FolderDefinitionCache
 from finestflow.executor.process.channel import ChannelClosedError
 from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.handle import Item, Owner, Worker
@@ -67,6 +70,9 @@ class Pool:
         self.variables.update({name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ})
         self.folder = ""
         self.sources = Sources(equipment.root)
+        self.definitions = Definitions(
+            lambda data: blake3(data).hexdigest(), FolderDefinitionCache(equipment.definitions)
+        )
         self._launcher = Launcher(start_method, self.variables)
         self._lock = threading.RLock()
         self._gone = threading.Condition(self._lock)

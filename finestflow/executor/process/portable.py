@@ -8,6 +8,8 @@ object, whichever message brought it. Called by ``executor`` (sends) and ``worke
 
 from __future__ import annotations
 
+import abc
+import builtins
 import dataclasses
 import enum
 import functools
@@ -19,10 +21,12 @@ import os
 import pickle
 import sys
 import types
+import typing
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from finestflow.cache.code.definitions import Definitions
 from finestflow.cache.names import find_named
 from finestflow.executor.protocol import NotPortableError, Reference
 
@@ -69,9 +73,14 @@ class Definition(NamedTuple):
 
 
 class Portable:
-    """Pickles for another process."""
+    """Pickles for another process.
 
-    def __init__(self) -> None:
+    Args:
+        sources: Knows what stands in the source of a main module besides its code: the names of decorators, which fingerprints follow.
+    """
+
+    def __init__(self, sources: Definitions | None = None) -> None:
+        self._sources = sources
         self._definitions: dict[str, Definition] = {}
         self._broken: dict[str, NotPortableError] = {}
         self._tokens: dict[int, str] = {}
@@ -162,7 +171,26 @@ class Portable:
         except NotPortableError as error:
             self._broken[token] = error
             raise
+        if head:
+            more |= set(self._tokens_in_head(thing))
         self._definitions[token] = Definition(token, head, body, (needs | more) - {token})
+
+    def names_in_source(self, code: types.CodeType, home: Mapping[str, Any]) -> list[str]:
+        """Return the names that stand in the source of a function and not in its code."""
+        return [] if self._sources is None else [chain[0] for chain in self._sources.of_code(code, home).decorators]
+
+    def _tokens_in_head(self, cls: type) -> Iterator[str]:
+        """Yield the tokens of what a class statement of the main module names besides its bases."""
+        home = vars(sys.modules[_MAIN])
+        path = home.get("__file__")
+        if self._sources is None or cls.__module__ != _MAIN or not isinstance(path, str):
+            return
+        source = self._sources.of_file(path, home)
+        statement = source.classes.get(cls.__qualname__) if source is not None else None
+        for chain in statement.head if statement is not None else ():
+            value = home.get(chain[0])
+            if isinstance(value, type | types.FunctionType | types.ModuleType):
+                yield self.token_of_global(chain[0], value)
 
 
 class _ByCode:
@@ -204,7 +232,9 @@ class _Pickler(pickle.Pickler):
         return _make_cached, (function.__wrapped__, function.cache_parameters())
 
     def reduce_class(self, cls: type) -> Any:
-        if cls.__module__ == "builtins" or (cls.__module__ != _MAIN and _is_importable(cls)):
+        if cls.__module__ == "builtins":
+            return NotImplemented if hasattr(builtins, cls.__name__) else (getattr, (types, _names_of_types()[cls]))
+        if cls.__module__ != _MAIN and _is_importable(cls):
             return NotImplemented
         return self._refer(cls)
 
@@ -241,7 +271,7 @@ class _Pickler(pickle.Pickler):
         """Return the module whose name space a function has, which modules it wants loaded, and what else it names in a space of no module."""
         name = home.get("__name__", "")
         owner = sys.modules.get(name)
-        names = set(_names_in(code))
+        names = {*_names_in(code), *(self._portable.names_in_source(code, home) if name == _MAIN else ())}
         modules = tuple(sorted(_modules_named(names, home)))
         if name != _MAIN and owner is not None and getattr(owner, "__dict__", None) is home and _has_source(owner):
             return name, (), {}
@@ -271,6 +301,12 @@ def _reduce_field_kind(_: _Pickler, kind: Any) -> Any:
     return getattr, (dataclasses, kind.name)
 
 
+def _reduce_type_var(_: _Pickler, var: Any) -> Any:
+    if var.__module__ != _MAIN:
+        return NotImplemented
+    return _make_type_var, (var.__name__, var.__constraints__, var.__bound__, var.__covariant__, var.__contravariant__)
+
+
 _REDUCERS: Mapping[type, Callable[[_Pickler, Any], Any]] = {
     types.FunctionType: _Pickler.reduce_function,
     _ByCode: lambda pickler, wrapped: pickler.reduce_code(wrapped.function),
@@ -280,6 +316,7 @@ _REDUCERS: Mapping[type, Callable[[_Pickler, Any], Any]] = {
     staticmethod: lambda _, method: (staticmethod, (method.__func__,)),
     classmethod: lambda _, method: (classmethod, (method.__func__,)),
     property: lambda _, found: (property, (found.fget, found.fset, found.fdel, found.__doc__)),
+    typing.TypeVar: _reduce_type_var,
     type(dataclasses.MISSING): lambda *_: (getattr, (dataclasses, "MISSING")),
     type(dataclasses.KW_ONLY): lambda *_: (getattr, (dataclasses, "KW_ONLY")),
     type(dataclasses._FIELD): _reduce_field_kind,  # type: ignore[attr-defined]  # noqa: SLF001 - compared by identity, so it must stay itself
@@ -296,6 +333,12 @@ def _is_importable(thing: Any) -> bool:
 
 def _has_source(module: Any) -> bool:
     return getattr(module, "__spec__", None) is not None or getattr(module, "__file__", None) is not None
+
+
+@functools.cache
+def _names_of_types() -> dict[type, str]:
+    """Return the names in ``types`` of classes that ``builtins`` says it has, and has not."""
+    return {cls: name for name, cls in vars(types).items() if isinstance(cls, type)}
 
 
 def _names_in(code: types.CodeType) -> Iterator[str]:
@@ -337,19 +380,13 @@ def _source_of(code: types.CodeType) -> tuple[str, str]:
 def _head_of(cls: type) -> tuple[Any, ...]:
     """Return what is needed to make an empty class."""
     own = vars(cls)
-    bases = own.get("__orig_bases__", cls.__bases__)
     names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
-    if "__slots__" in own:
-        names["__slots__"] = own["__slots__"]
+    names.update((name, own[name]) for name in ("__slots__", "__orig_bases__") if name in own)
     kind = type(cls)
     if issubclass(kind, enum.EnumMeta):
         members: Any = {name: member._value_ for name, member in cls.__members__.items()}  # type: ignore[attr-defined]
         return "enum", kind, cls.__name__, cls.__bases__, names, members
-    if kind.__module__ not in {"builtins", "abc", "typing"}:
-        raise NotPortableError(
-            f"the class {cls.__qualname__!r} is made by {kind.__qualname__!r}, and cannot be imported by a worker"
-        )
-    return "class", kind, cls.__name__, tuple(bases), names, {}
+    return "class", kind, cls.__name__, cls.__bases__, names, {}
 
 
 def _members_of(cls: type) -> dict[str, Any]:
@@ -381,11 +418,8 @@ def define(token: str, head: bytes, body: bytes | None) -> None:
     if body is None:
         if head:
             kind, metaclass, name, bases, names, members = pickle.loads(head)
-            made = (
-                _make_enum(metaclass, name, bases, names, members)
-                if kind == "enum"
-                else types.new_class(name, bases, {"metaclass": metaclass}, lambda space: space.update(names))
-            )
+            make = _make_enum if kind == "enum" else _make_class
+            made = make(metaclass, name, bases, names, members)
             _take(token, made)
         return
     value = pickle.loads(body)
@@ -393,28 +427,28 @@ def define(token: str, head: bytes, body: bytes | None) -> None:
         made = _kept[token]
         for name, member in value.items():
             type.__setattr__(made, name, member)
-        if hasattr(type(made), "register"):
-            _update_abstract(made)
+        abc.update_abstractmethods(made)
     elif token.startswith(f"{_MAIN}::"):
         setattr(sys.modules[_MAIN], *value)
     else:
         _take(token, value)
 
 
+def _make_class(
+    metaclass: Any, name: str, bases: tuple[type, ...], names: Mapping[str, Any], _: Mapping[str, Any]
+) -> Any:
+    """Make a class without what its metaclass does with the members: they come as it left them."""
+    plain: Any = abc.ABCMeta if issubclass(metaclass, abc.ABCMeta) else type
+    return plain.__new__(metaclass, name, bases, dict(names))
+
+
 def _make_enum(
     metaclass: Any, name: str, bases: tuple[type, ...], names: Mapping[str, Any], members: Mapping[str, Any]
-) -> type:
+) -> Any:
     space = metaclass.__prepare__(name, bases)
     for key, value in {**names, **members}.items():
         space[key] = value
-    made: type = metaclass.__new__(metaclass, name, bases, space)
-    return made
-
-
-def _update_abstract(cls: Any) -> None:
-    import abc
-
-    abc.update_abstractmethods(cls)
+    return metaclass.__new__(metaclass, name, bases, space)
 
 
 def _take(token: str, thing: Any) -> None:
@@ -451,6 +485,10 @@ def _make_function(
         home = importlib.import_module(module).__dict__
     empty = tuple([types.CellType() for _ in range(cells)])
     return types.FunctionType(marshal.loads(code), home, closure=empty or None)  # noqa: S302 - as trusted as a pickle
+
+
+def _make_type_var(name: str, constraints: tuple[Any, ...], bound: Any, covariant: bool, contravariant: bool) -> Any:
+    return typing.TypeVar(name, *constraints, bound=bound, covariant=covariant, contravariant=contravariant)  # type: ignore[misc]
 
 
 def _make_cached(function: Any, parameters: dict[str, Any]) -> Any:

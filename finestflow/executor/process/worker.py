@@ -125,6 +125,7 @@ class _Worker:
             digest=self._store.digest,
             definitions=FolderDefinitionCache(equipment.definitions),
             started=equipment.started,
+            salt=equipment.salt,
         )
         self._performer = Performer(_Clock(), str(equipment.root), lambda job: (job.args, dict(job.kwargs)))
         self._portable = portable.Portable()
