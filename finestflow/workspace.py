@@ -761,6 +761,7 @@ class Workspace:
                 definitions=self.state_dir / "definitions",
                 scratch=self.scratch,
                 started=STARTED,
+                salt=self.fingerprinter.salt,
                 verify_always=self.config.store.verify == "always",
             )
             self._pool = Pool(equipment, jobs=jobs, start_method=self.config.run.start_method)

@@ -70,7 +70,7 @@ class Fingerprinter:
         started: When this process began, in seconds since the epoch. Where only the source of a module can
             tell, a file that was changed later is not trusted.
         hash_: Digest of bytes, as 64 hexadecimal digits; blake3 unless given.
-        salt: The salt of another process, whose code this one has; see ``values.SALT``.
+        salt: The salt of another process, whose code this one has; random when not given.
     """
 
     def __init__(
@@ -93,6 +93,11 @@ class Fingerprinter:
         self._walk = self._new_walk()
         self._graphs: dict[Node, tuple[Graph, CodeFingerprint]] = {}
         self._checked: dict[Node, int] = {}
+
+    @property
+    def salt(self) -> str:
+        """What counts for code that nobody can tell apart in another process; a worker of this one is told it."""
+        return self._constants.salt
 
     def refresh(self) -> None:
         """Look again at what may have changed, at the start of a run; what is known of code stays."""

@@ -31,7 +31,7 @@ from finestflow.cache.names import find_named
 if TYPE_CHECKING:
     from finestflow.cache.code.reach import Walk
 
-__all__ = ["SALT", "SCALARS", "Constants", "expand", "is_harmless", "static_attribute"]
+__all__ = ["SCALARS", "Constants", "expand", "is_harmless", "static_attribute"]
 
 SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented)})
 _SHOWN = frozenset({type(None), bool, int, float, complex})
@@ -57,9 +57,6 @@ _HARMLESS = (
 )
 _Namespace = Mapping[str, Any]
 
-SALT = os.urandom(16).hex()
-"""Different in each process; its workers, which have the same code, are told it."""
-
 
 class Constants:
     """Digests values, with the guard that a digest which comes back to itself needs.
@@ -69,7 +66,7 @@ class Constants:
             ``module:Class`` of the project's classes inside); raises when the value has none.
         roots: Folders of the project, to which paths in constants are relative.
         hash_: Digest of bytes, as text.
-        salt: Counts for what nobody can tell apart in another process; this process's own when not given.
+        salt: Counts for what nobody can tell apart in another process; its own when not given.
     """
 
     def __init__(self, digest: Callable[[Any], Any], roots: Sequence[Path], hash_: Hash, salt: str = "") -> None:
@@ -80,7 +77,7 @@ class Constants:
         self._scalars: dict[tuple[type, str], str] = {}
         self._files: dict[str, tuple[tuple[int, ...], str]] = {}
         self._active: set[int] = set()
-        self.salt = salt or SALT
+        self.salt = salt or os.urandom(16).hex()
 
     @property
     def is_active(self) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finestflow.cache.code.values import SALT
 from finestflow.executor.process.imports import Loaded
 
 __all__ = ["Begin", "Done", "Equipment", "Live", "Refused", "Setup"]
@@ -26,8 +25,8 @@ class Equipment:
         definitions: Folder that keeps what is known of source files.
         scratch: Where the pool makes a folder of its own.
         started: When the runner's process began, in seconds since the epoch.
+        salt: That of the runner's fingerprints.
         verify_always: Whether each object that is read is hashed.
-        salt: The runner's own, for the fingerprints of code.
     """
 
     root: Path
@@ -35,8 +34,8 @@ class Equipment:
     definitions: Path
     scratch: Path
     started: float
+    salt: str
     verify_always: bool = False
-    salt: str = SALT
 
 
 class Setup(NamedTuple):
