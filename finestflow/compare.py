@@ -6,7 +6,7 @@ Owns the comparison as data; commands and screens show it. Invariant: nothing of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from finestflow.git.objects import FileChange
     from finestflow.git.repository import Repository
 
-__all__ = ["Change", "Lined", "NodeChange", "RunDiff", "diff_runs", "goal_of", "line_up", "read_code_patch"]
+__all__ = ["Change", "NodeChange", "RunDiff", "diff_runs", "flat_environment", "goal_of", "read_code_patch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +113,11 @@ def _is_equal(before: Any, after: Any) -> bool:
 
 
 def _environment_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    return _changes(_flat(before), _flat(after))
+    return _changes(flat_environment(before), flat_environment(after))
 
 
-def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:
+def flat_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an environment as names and values: packages by their name, variables with a ``$``."""
     flat = {name: value for name, value in environment.items() if not isinstance(value, Mapping)}
     for version in environment.get("packages", {}).items():
         flat[version[0]] = version[1]
@@ -221,57 +222,3 @@ def goal_of(metric: str) -> str | None:
     if words & {*_LESS_IS_BETTER}:
         return "min"
     return "max" if words & {*_MORE_IS_BETTER} else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lined:
-    """One metric, param, package or output over several runs; None where a run has none.
-
-    ``kind`` is metric, param, input, code, environment or output; ``best`` the positions of the best runs, where more or less is better.
-    """
-
-    kind: str
-    name: str
-    values: tuple[Any, ...]
-    best: tuple[int, ...] = ()
-
-    @property
-    def differs(self) -> bool:
-        """Whether it is not the same in all runs."""
-        return any(not _is_equal(self.values[0], value) for value in self.values[1:])
-
-
-def line_up(runs: Sequence[Run]) -> list[Lined]:
-    """Put runs side by side: a line for each metric, param, input, package and output that any of them has."""
-    lines = [
-        Lined(kind=kind, name=name, values=values, best=_best(name, values) if kind == "metric" else ())
-        for kind, of in _SIDES
-        for name, values in _columns([of(run) for run in runs])
-    ]
-    code = tuple(run.summary.code for run in runs)
-    at = next((at for at, line in enumerate(lines) if line.kind == "environment"), len(lines))
-    lines.insert(at, Lined(kind="code", name="code", values=code))
-    return lines
-
-
-_SIDES: tuple[tuple[str, Callable[[Run], Mapping[str, Any]]], ...] = (
-    ("metric", lambda run: run.summary.metrics),
-    ("param", lambda run: run.summary.params),
-    ("input", lambda run: run.inputs),
-    ("environment", lambda run: _flat(run.environment)),
-    ("output", lambda run: {path: _digest(node) for path, node in run.nodes.items() if node.kind != "pipeline"}),
-)
-
-
-def _columns(sides: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    for name in dict.fromkeys(name for side in sides for name in side):
-        yield name, tuple(side.get(name) for side in sides)
-
-
-def _best(name: str, values: Sequence[Any]) -> tuple[int, ...]:
-    goal = goal_of(name)
-    numbers = [value for value in values if isinstance(value, (int, float)) and value == value]  # noqa: PLR0124 - NaN is what differs from itself
-    if goal is None or len(set(numbers)) < 2:
-        return ()
-    wanted = max(numbers) if goal == "max" else min(numbers)
-    return tuple(at for at, value in enumerate(values) if value == wanted)

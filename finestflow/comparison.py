@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finestflow.cache.fingerprint import own_code
-from finestflow.compare import goal_of
+from finestflow.compare import flat_environment, goal_of
 from finestflow.model import Run, RunSummary
 
 __all__ = ["Row", "SideBySide", "compare_runs"]
@@ -23,7 +23,7 @@ class Row:
     """One thing in all runs.
 
     Attributes:
-        kind: ``param``, ``input``, ``metric`` or ``code``.
+        kind: ``param``, ``input``, ``metric`` or ``code``; ``environment`` or ``output`` where these were asked for.
         name: Its name; of code, the task, as ``Fit()``.
         values: Its value in each run; None where a run does not have it. Of code, ``v1``, ``v2`` ... by age among these runs.
         best: Places in ``values`` of the best ones; empty where no direction is known or all are equal.
@@ -55,18 +55,30 @@ class SideBySide:
         return SideBySide(runs=self.runs, rows=tuple(row for row in self.rows if not row.is_uniform))
 
 
-def compare_runs(runs: Sequence[Run]) -> SideBySide:
+def compare_runs(runs: Sequence[Run], *, is_whole: bool = False) -> SideBySide:
     """Put runs side by side.
 
     Args:
         runs: At least one; series of metrics are not needed.
+        is_whole: Compare packages and the like, and the digests of outputs, too.
     """
     summaries = tuple(run.summary for run in runs)
     rows = _rows("param", [run.params for run in summaries])
     rows += _rows("input", [run.inputs for run in runs])
     rows += _rows("code", _code_versions(runs))
     rows += [_with_best(row) for row in _rows("metric", [run.metrics for run in summaries])]
+    if is_whole:
+        rows += _rows("environment", [flat_environment(run.environment) for run in runs])
+        rows += _rows("output", [_digests(run) for run in runs])
     return SideBySide(runs=summaries, rows=tuple(rows))
+
+
+def _digests(run: Run) -> dict[str, str | None]:
+    return {
+        path: node.output.digest
+        for path, node in run.nodes.items()
+        if node.output is not None and node.kind != "pipeline"
+    }
 
 
 def _rows(kind: str, columns: Sequence[Mapping[str, Any]]) -> list[Row]:

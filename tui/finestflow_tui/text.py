@@ -15,15 +15,14 @@ from finestflow.cli._text import (
     duration,
     headline,
     iso,
-    many_lines,
     number,
-    one_line,
     pad,
     plural,
     size,
     value_text,
     width,
 )
+from finestflow.text import many_lines, one_line
 
 __all__ = [
     "Row",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from finestflow.compare import Lined
+from finestflow.comparison import SideBySide, compare_runs
 from finestflow.model import Metric, Run, RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.text import Row, one_line, plural, row
-from finestflow_tui.views.compare import compare_rows, line_up
+from finestflow_tui.views.compare import compare_rows
 from finestflow_tui.views.plot import series_of, smallest_multiples
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.rows import RowsView
@@ -42,7 +42,7 @@ class CompareScreen(RunScreenActions):
         self.head = Lines(self._head_rows, over="bar", id="head")
         self.list = RowsView(id="list", classes="main")
         self.plot: Plot | None = None
-        self._lines: list[Lined] = []
+        self._table: SideBySide | None = None
         self._everything = False
         self._at = 1
 
@@ -66,7 +66,7 @@ class CompareScreen(RunScreenActions):
 
     def _loaded(self, runs: list[Run]) -> None:
         self.runs = runs
-        self._lines = line_up(runs)
+        self._table = compare_runs(runs, is_whole=True)
         if smallest_multiples(self._metrics()):
             from finestflow_tui.widgets.plot import Plot
 
@@ -78,9 +78,9 @@ class CompareScreen(RunScreenActions):
         return {run.summary.id: run.metrics for run in self.runs}
 
     def _show(self, *, keep: bool = False) -> None:
-        rows = compare_rows(
-            self.runs, self._lines, self.ff.state.marks, self.list.size.width, everything=self._everything
-        )
+        if self._table is None:
+            return
+        rows = compare_rows(self._table, self.ff.state.marks, self.list.size.width, everything=self._everything)
         self.list.show(rows, keep=keep)
         self.head.update()
         self._show_plot()
@@ -137,13 +137,15 @@ class CompareScreen(RunScreenActions):
     def _put(self, runs: list[Run]) -> None:
         self.runs = runs
         self.summaries = [run.summary for run in runs]
-        self._lines = line_up(runs)
+        self._table = compare_runs(runs, is_whole=True)
         self._show(keep=True)
 
     def action_sort(self) -> None:
         """Sort the runs by the row under the cursor, the best or greatest first."""
         kind, name = self.list.key or ("", "")
-        line = next((each for each in self._lines if (each.kind, each.name) == (kind, name)), None)
+        line = next(
+            (each for each in (self._table.rows if self._table else ()) if (each.kind, each.name) == (kind, name)), None
+        )
         if line is None:
             return
         numbers = [value if isinstance(value, (int, float)) else None for value in line.values]

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from finestflow.compare import Lined, goal_of, line_up
-from finestflow.model import Run
+from finestflow.comparison import Row as Line
+from finestflow.comparison import SideBySide
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.text import Row, Span, cut, number, one_line, pad, plural, row, value_text, width
 
-__all__ = ["compare_rows", "line_up"]
+__all__ = ["compare_rows"]
 
 _ARROWS = {"max": "↑", "min": "↓", None: " "}
 _NAME = 26
+_KINDS = ("metric", "param", "input", "code", "environment", "output")
 
 
-def compare_rows(
-    runs: Sequence[Run], lines: Sequence[Lined], letters: Mapping[str, str], columns: int, *, everything: bool
-) -> list[Row]:
+def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *, everything: bool) -> list[Row]:
     """Return the table; the key of a row is (kind, name).
 
     Args:
-        runs: The runs, the base first.
-        lines: What ``line_up`` returned for them.
+        table: The runs, the base first, and what they have.
         letters: Marks by id.
         columns: Room.
         everything: Rows that are equal in all runs too.
     """
-    room = max(12, min(22, (columns - _NAME - 4) // max(1, len(runs)) - 2))
+    room = max(12, min(22, (columns - _NAME - 4) // max(1, len(table.runs)) - 2))
     head: list[Span] = [(" " * (_NAME + 4), "")]
-    for at, run in enumerate(runs):
-        letter = letters.get(run.summary.id, LETTERS[at % 26])
+    for at, run in enumerate(table.runs):
+        letter = letters.get(run.id, LETTERS[at % 26])
         head += [
             (f"{letter} ", f"mark{at % 6}"),
-            (pad(cut(one_line(run.summary.name), room - 2), room - 2), "name"),
+            (pad(cut(one_line(run.name), room - 2), room - 2), "name"),
             ("  ", ""),
         ]
     rows = [Row(tuple(head))]
     hidden, kind = 0, ""
-    for line in lines:
-        if not everything and not line.differs:
+    for line in sorted(table.rows, key=lambda line: _KINDS.index(line.kind)):
+        if not everything and line.is_uniform:
             hidden += 1
             continue
         if line.kind != kind:
@@ -53,8 +51,8 @@ def compare_rows(
     return rows
 
 
-def _line(line: Lined, room: int) -> Row:
-    arrow = _ARROWS[goal_of(line.name)] if line.kind == "metric" else " "
+def _line(line: Line, room: int) -> Row:
+    arrow = _ARROWS[line.goal] if line.kind == "metric" else " "
     spans: list[Span] = [(f"  {pad(cut(one_line(line.name), _NAME - 2), _NAME)}", "bold"), (f"{arrow} ", "dim")]
     base = line.values[0]
     for at, value in enumerate(line.values):
@@ -66,14 +64,14 @@ def _line(line: Lined, room: int) -> Row:
     return Row(tuple(spans), (line.kind, line.name))
 
 
-def _cell(line: Lined, value: object, base: object, *, is_base: bool) -> Span:
+def _cell(line: Line, value: object, base: object, *, is_base: bool) -> Span:
     if value is None:
         return "·", "dim"
     is_same = not is_base and type(value) is type(base) and value == base
     if line.kind == "metric" and isinstance(value, (int, float)):
         difference = f" {value - base:+.3g}" if not is_base and isinstance(base, (int, float)) and value != base else ""
         return f"{number(value)}{difference}", "metric"
-    if line.kind in {"output", "code"}:
+    if line.kind == "output":
         return (f"{str(value)[:8]}" if not is_same else "=", "dim" if is_same else "id" if is_base else "warning")
     role = "dim" if is_same else "param" if line.kind in {"param", "input"} else ""
     return value_text(value), role

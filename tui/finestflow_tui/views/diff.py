@@ -12,9 +12,9 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import NamedTuple
 
-from finestflow.cli.graph import iter_edges
 from finestflow.compare import Change, RunDiff
 from finestflow.git.objects import FileChange
+from finestflow.graph import graph_of_nodes
 from finestflow.model import NodeStatus, Run, RunSummary
 from finestflow_tui.layout.dag import Drawing, draw_dag
 from finestflow_tui.text import (
@@ -357,7 +357,9 @@ def graph_of(before: Run, after: Run, *, turned: bool) -> Merged:
             ) and old.status != NodeStatus.FAILED
             sign, role = ("=", "dim") if is_same else ("~", "warning")
         labels[path], roles[path] = f"{sign} {cut(one_line(path), 24)}", role
-    edges = dict.fromkeys((edge.source, edge.target) for run in (before, after) for edge in iter_edges(run.nodes))
+    edges = dict.fromkeys(
+        (edge.source, edge.target) for run in (before, after) for edge in graph_of_nodes(run.nodes).edges
+    )
     return Merged(draw_dag(list(labels), edges, labels, turned=turned), roles, tuple(edges))
 
 

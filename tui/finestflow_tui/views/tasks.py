@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from finestflow.cli.graph import iter_edges
+from finestflow.graph import graph_of_nodes
 from finestflow.model import NodeRecord, NodeStatus, Run
 from finestflow_tui.glyphs import node_glyph
 from finestflow_tui.layout.dag import Drawing, draw_dag
@@ -111,7 +111,7 @@ def shape_of(run: Run, unfolded: Collection[str] = ()) -> Shape:
                 lines[node.path] = (node,)
     edges = dict.fromkeys(
         (home[edge.source], home[edge.target])
-        for edge in iter_edges(run.nodes)
+        for edge in graph_of_nodes(run.nodes).edges
         if edge.source in home and edge.target in home
     )
     pairs = [(source, target) for source, target in edges if source != target]

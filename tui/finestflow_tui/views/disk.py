@@ -1,0 +1,139 @@
+"""What the store holds and what a clean-up would free; and the runs that were deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from finestflow.cache.rows import Entry
+from finestflow.cache.store import Usage, ValueInfo
+from finestflow.gc import GcPlan
+from finestflow.model import RunSummary
+from finestflow_tui.text import Row, Span, ago, columns_of, cut, duration, number, one_line, plural, row, size, title
+from finestflow_tui.views.runs import status_text
+
+__all__ = ["Held", "gc_rows", "held_values", "trash_rows", "usage_rows", "value_rows"]
+
+_SORTS = ("size", "cost", "uses")
+
+
+class Held(NamedTuple):
+    """A value of the store: what it costs to compute again, how many entries name it, which run made it."""
+
+    info: ValueInfo
+    seconds: float
+    entries: int
+    run: str
+
+
+def held_values(values: Iterable[ValueInfo], entries: Iterable[Entry]) -> list[Held]:
+    """Join values with the entries that name them."""
+    cost: dict[str, float] = {}
+    count: dict[str, int] = {}
+    made: dict[str, str] = {}
+    for entry in entries:
+        cost[entry.value] = max(cost.get(entry.value, 0.0), entry.seconds)
+        count[entry.value] = count.get(entry.value, 0) + 1
+        made.setdefault(entry.value, entry.run)
+    return [
+        Held(info, cost.get(info.digest, 0.0), count.get(info.digest, 0), made.get(info.digest, "")) for info in values
+    ]
+
+
+def usage_rows(usage: Usage, limit: int, columns: int) -> list[Row]:
+    """Return how much there is, as a bar."""
+    total = usage.database_bytes + usage.object_bytes
+    room = max(10, min(60, columns - 40))
+    files = round(room * usage.object_bytes / total) if total else 0
+    bar: list[Span] = [("█" * files, "param"), ("█" * (room - files), "metric")] if total else [("─" * room, "dim")]
+    rows = [
+        row(" ", *bar, ("  " + size(total), "bold"), (f" of {size(limit)}" if limit else "", "dim")),
+        row(
+            (" █ ", "param"),
+            f"{plural(usage.objects, 'file')} {size(usage.object_bytes)}   ",
+            ("█ ", "metric"),
+            f"database {size(usage.database_bytes)}",
+        ),
+        row((f" {plural(usage.values, 'value')}, {usage.entries} cache entries", "dim")),
+    ]
+    return [*rows, row("")]
+
+
+def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str) -> list[Row]:
+    """Return the values, the greatest first; the key of a row is its digest.
+
+    Args:
+        held: The values.
+        names: Names of runs by id.
+        sort: ``size``, ``cost`` or ``uses``.
+    """
+    by = {"size": lambda each: each.info.size, "cost": lambda each: each.seconds, "uses": lambda each: each.entries}[
+        sort
+    ]
+    ordered = sorted(held, key=by, reverse=True)[:2000]
+    marks = {name: name + ("▼" if name == sort else "") for name in _SORTS}
+    cells: list[list[Span]] = [
+        [
+            ("digest", "head"),
+            (marks["size"], "head"),
+            (marks["cost"], "head"),
+            (marks["uses"], "head"),
+            ("type", "head"),
+            ("made by", "head"),
+            ("value", "head"),
+        ]
+    ]
+    for each in ordered:
+        info = each.info
+        cells.append(
+            [
+                (info.digest[:10], "id"),
+                (size(info.size), "bold"),
+                (duration(each.seconds) if each.seconds else "", ""),
+                (str(each.entries), "dim"),
+                (cut(one_line(info.type), 22), "dim"),
+                (one_line(names.get(each.run, each.run[:6])), ""),
+                (cut(one_line(info.preview), 60), "dim"),
+            ]
+        )
+    keys = [None, *(each.info.digest for each in ordered)]
+    return (
+        columns_of(cells, right=frozenset({1, 2, 3}), keys=keys, room=24)
+        if ordered
+        else [row(("the store is empty", "dim"))]
+    )
+
+
+def gc_rows(plan: GcPlan) -> list[Row]:
+    """Return what a clean-up would drop."""
+    rows = [title("finestflow gc", "nothing has happened yet"), row("")]
+    rows.append(
+        row(
+            f"  drops {plural(len(plan.runs), 'removed run')} for good and {plural(len(plan.values), 'output')} that no kept run needs: ",
+            (size(plan.bytes), "bold"),
+        )
+    )
+    rows += [row(("    " + one_line(run.name), "")) for run in plan.runs[:50]]
+    return rows
+
+
+def trash_rows(runs: Sequence[RunSummary], now: float) -> list[Row]:
+    """Return the deleted runs; the key of a row is the id."""
+    if not runs:
+        return [row(""), row(("  nothing is deleted", "dim"))]
+    cells = []
+    for run in runs:
+        metrics = "  ".join(
+            f"{one_line(name.rpartition('/')[2])}={number(value)}" for name, value in list(run.metrics.items())[:3]
+        )
+        cells.append(
+            [
+                status_text(run),
+                (one_line(run.name), "name"),
+                (one_line(run.pipeline), "dim"),
+                (ago(run.started, now), "dim"),
+                (metrics, "metric"),
+                (one_line(run.note), "note"),
+            ]
+        )
+    return columns_of(cells, keys=[run.id for run in runs])
