@@ -19,6 +19,7 @@ from finestflow.errors import RepositoryError
 
 if TYPE_CHECKING:
     from finestflow.cli._follow import Follower
+    from finestflow.model import RunSummary
     from finestflow.workspace import Workspace
 
 __all__ = ["Session", "pass_session"]
@@ -40,6 +41,8 @@ class Session:
         self.follower: Follower | None = None
         """What is told the events of a run in place of what suits the terminal."""
         self._workspace: Workspace | None = None
+        self.last_run: RunSummary | None = None
+        """The run that this command made last."""
 
     @property
     def now(self) -> float:

@@ -57,6 +57,15 @@ def command(
         _show(shown, session.out)
 
 
+def show_runs(session: Session, runs: Sequence[RunSummary]) -> None:
+    """Print what differs between some runs."""
+    from finestflow.comparison import compare_runs
+
+    table = compare_runs([session.workspace.load_run(run) for run in runs]).differing()
+    if table.rows:
+        _show(table, session.out)
+
+
 def _choose(
     workspace: Workspace, words: Sequence[str], limit: int, sort: str | None, session: Session
 ) -> list[RunSummary]:

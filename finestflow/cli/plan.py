@@ -10,11 +10,11 @@ import click
 
 from finestflow.cli._documents import node_document
 from finestflow.cli._options import json_option, target_argument
-from finestflow.cli._params import iter_settings
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import one_line
 from finestflow.cli.show import node_table
 from finestflow.errors import UsageError
+from finestflow.sweep import iter_settings
 
 if TYPE_CHECKING:
     from finestflow.model import NodeRecord

@@ -10,10 +10,10 @@ import click
 from finestflow.cli._errors import ExitCode
 from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import Column, Output, Styled, format_table
-from finestflow.cli._params import iter_settings
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import one_line
 from finestflow.errors import UsageError
+from finestflow.sweep import iter_settings
 
 if TYPE_CHECKING:
     from finestflow.reproduce import Preflight, Verdict

@@ -14,9 +14,10 @@ from finestflow.cli._errors import ExitCode
 from finestflow.cli._follow import make_follower, summary_line
 from finestflow.cli._options import target_argument
 from finestflow.cli._output import SCHEMA, dump_json
-from finestflow.cli._params import iter_settings
+from finestflow.cli._queue import taken_from_queue
 from finestflow.cli._script import PROGRAM, ProgramCommand, run_program
 from finestflow.cli._session import Session, pass_session
+from finestflow.cli._sweep import plan_runs, sweep
 from finestflow.cli._text import many_lines, one_line
 from finestflow.config.kinds import parse_duration
 from finestflow.errors import FinestflowError, UsageError
@@ -36,7 +37,14 @@ _NOTES_SHOWN = 5
     "settings",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Set a param or an input; a list a=1,2,3 makes a run of each.",
+    help="Set a param or an input; a=1,2,3 and a=linspace:0:1:5 make a run of each, a=uniform:0:1 draws.",
+)
+@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="How often values are drawn.")
+@click.option(
+    "--sweep",
+    "table",
+    metavar="FILE.csv",
+    help="Settings from a table: its first line names params, each other one is a run.",
 )
 @click.option("-j", "--jobs", metavar="N", help='How many tasks run at a time, or "auto": one a core.')
 @click.option("--executor", type=click.Choice(["auto", "sequential", "process"]), help="How tasks run.")
@@ -66,6 +74,8 @@ _NOTES_SHOWN = 5
 @click.option("--code", metavar="RUN", help="Run the code of that run with these params, in a worktree of its own.")
 @click.option("--save", multiple=True, metavar="GLOB", help="Files of a program to keep as artifacts; may be repeated.")
 @click.option("--keep-going", is_flag=True, help="After a failure, run what does not depend on it.")
+@click.option("--queue", "is_queued", is_flag=True, help="Let the runs wait in the queue; see finestflow queue.")
+@click.option("--queued", type=int, hidden=True)
 @click.option("--detach", is_flag=True, help="Go on in the background, and return when the run has begun.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; nothing runs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line an event, the run at the end.")
@@ -75,7 +85,11 @@ def command(
     /,
     target: str | None,
     settings: Sequence[str],
+    table: str | None,
+    samples: int | None,
     repeat: int,
+    is_queued: bool,
+    queued: int | None,
     detach: bool,
     dry_run: bool,
     as_json: bool,
@@ -93,6 +107,8 @@ def command(
         if code_of_parent is not None:
             return code_of_parent
     program = click.get_current_context().meta.get(PROGRAM)
+    if program is not None and (table or samples or is_queued):
+        raise UsageError("--sweep, --samples and --queue are for pipelines", "a program takes its words as they are")
     if program is not None:
         return run_program(
             session, program, {"settings": settings, "repeat": repeat, "dry_run": dry_run, **given}, as_json=as_json
@@ -104,14 +120,13 @@ def command(
 
         show_plan(session, target, settings, config=given["config"], as_json=as_json)
         return ExitCode.DONE
-    code = ExitCode.DONE
-    for values in iter_settings(settings):
-        for turn in range(repeat):
-            if not _run_once(session, target, values, turn, given, as_json=as_json):
-                code = ExitCode.FAILED
-                if not given["keep_going"]:
-                    return code
-    return code
+    plan = plan_runs(session, settings, table, samples=samples, repeat=repeat, seed=given["seed"])
+
+    def run_once(values: Mapping[str, str], turn: int, options: Mapping[str, Any]) -> bool:
+        return _run_once(session, target, values, turn, options, as_json=as_json)
+
+    with taken_from_queue(session, queued):
+        return sweep(session, plan, run_once, target, given, is_queued=is_queued, as_json=as_json)
 
 
 def _run_once(
@@ -148,6 +163,7 @@ def _run_once(
 def _show_ended(session: Session, run: Run, *, as_json: bool) -> bool:
     """Say how a run ended; return whether it went well."""
     out, workspace, summary = session.out, session.workspace, run.summary
+    session.last_run = summary
     if as_json:
         if workspace.repository is not None:
             summary = workspace.resolve(summary.id)  # it has its commit now

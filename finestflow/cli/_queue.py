@@ -1,0 +1,138 @@
+"""Runs in processes of their own, several at a time: what ``queue run`` and a parallel sweep share."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from finestflow.cli._errors import ExitCode
+from finestflow.cli._session import Session
+from finestflow.cli._text import duration, headline, many_lines, one_line
+from finestflow.errors import LockedError
+from finestflow.processes import Process
+
+if TYPE_CHECKING:
+    from finestflow.queue import Entry, Queue
+
+__all__ = ["open_queue", "taken_from_queue", "work_off"]
+
+_LINES_SHOWN = 20
+
+
+def open_queue(session: Session) -> Queue:
+    """Return the queue of the repository.
+
+    Raises:
+        RepositoryError: There is no repository.
+    """
+    from finestflow.queue import Queue
+
+    workspace = session.workspace
+    workspace.require_repository()
+    return Queue(workspace.state_dir / "queue.sqlite", lambda: session.now)
+
+
+@contextmanager
+def taken_from_queue(session: Session, number: int | None) -> Iterator[None]:
+    """Tell the queue how the run of an entry ends that this process makes; nothing where it is no entry's.
+
+    Raises:
+        LockedError: Another process has that entry, or it has ended.
+    """
+    if number is None:
+        yield
+        return
+    queue = open_queue(session)
+    if not queue.begin(number, Process.of(os.getpid())):
+        raise LockedError(f"entry {number} of the queue is not waiting", "finestflow queue")
+    state = "failed"
+    try:
+        yield
+        if session.last_run is not None:
+            state = session.last_run.status.value
+    except (KeyboardInterrupt, SystemExit):
+        state = "cancelled"
+        raise
+    finally:
+        queue.end(number, state, "" if session.last_run is None else session.last_run.id)
+
+
+def work_off(session: Session, *, jobs: int, keep_going: bool, batch: str = "") -> int:
+    """Run what waits, so many at a time, and say how each ended; returns the exit code.
+
+    Args:
+        session: The command.
+        jobs: How many at a time.
+        keep_going: Whether the next one starts after one has failed.
+        batch: Only what was added together; all when empty.
+    """
+    from finestflow.workspace import polite_end
+
+    queue, worker = open_queue(session), Process.of(os.getpid())
+    children: set[subprocess.Popen[str]] = set()
+    has_failed = False
+
+    def work() -> None:
+        nonlocal has_failed
+        while keep_going or not has_failed:
+            entry = queue.claim(worker, batch=batch)
+            if entry is None:
+                return
+            if not _run_entry(session, entry, children):
+                has_failed = True
+
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            with polite_end():
+                for done in [pool.submit(work) for _ in range(jobs)]:
+                    done.result()
+        except BaseException:
+            has_failed, keep_going = True, False
+            for child in list(children):  # each ends its run properly, and records it
+                child.send_signal(signal.SIGINT)
+            raise
+    return ExitCode.FAILED if has_failed else ExitCode.DONE
+
+
+def _run_entry(session: Session, entry: Entry, children: set[subprocess.Popen[str]]) -> bool:
+    """Run one entry in a process of its own; return whether it went well."""
+    words = [sys.executable, "-m", "finestflow", "-C", entry.folder, "run", *entry.words]
+    words[words.index("run") + 1 : words.index("run") + 1] = ["--json", "--queued", str(entry.number)]
+    child = subprocess.Popen(  # in a group of its own: Ctrl-C is for the parent, which hands it on once
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        process_group=0,
+    )
+    children.add(child)
+    out, err = child.communicate()
+    children.discard(child)
+    ended = _last_run(out)
+    if ended is None:
+        session.out.note(f"entry {entry.number} failed:", "red")
+        session.out.note("\n".join(many_lines(err).splitlines()[-_LINES_SHOWN:]))
+        return False
+    text = headline(ended["metrics"])
+    line = f"{one_line(ended['name'])}: {ended['status']} in {duration(ended['seconds'])}{'  ' if text else ''}{text}"
+    session.out.note(line, "" if ended["status"] == "ok" else "red")
+    if ended["error"]:
+        session.out.note(f"  {one_line(ended['error'])}")
+    return bool(ended["status"] == "ok")
+
+
+def _last_run(out: str) -> dict[str, Any] | None:
+    for line in reversed(out.splitlines()):
+        if line.startswith("{") and '"run.end"' in line:
+            document: dict[str, Any] = json.loads(line)["run"]
+            return document
+    return None

@@ -1,0 +1,170 @@
+"""``finestflow run`` of more than one run: their settings, the tag they share, one after another or several at a time, the table at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from finestflow.cli._errors import ExitCode
+from finestflow.cli._queue import open_queue, work_off
+from finestflow.cli._session import Session
+from finestflow.cli._text import number, one_line, plural
+from finestflow.errors import UsageError
+from finestflow.sweep import count_settings, iter_settings, load_rows, mean_of_repeats
+
+if TYPE_CHECKING:
+    from finestflow.model import RunSummary
+
+__all__ = ["Plan", "plan_runs", "sweep"]
+
+_FLAGS = ("no_cache", "keep_going")
+_VALUES = ("executor", "timeout", "name", "note", "config", "code")
+_LISTS = (("force", "--force"), ("tags", "--tag"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The runs that were asked for.
+
+    Attributes:
+        texts: ``PATH=VALUE`` each.
+        rows: Settings that belong together, of a table.
+        samples: How many draws there are.
+        repeat: How many runs there are of each setting.
+        seed: Seed of the first repeat, and of the draws.
+    """
+
+    texts: Sequence[str]
+    rows: Sequence[Mapping[str, str]]
+    samples: int | None
+    repeat: int
+    seed: int
+
+    @property
+    def count(self) -> int:
+        """How many runs there are."""
+        return count_settings(self.texts, rows=self.rows, samples=self.samples) * self.repeat
+
+    def __iter__(self) -> Iterator[tuple[dict[str, str], int]]:
+        """Yield the settings of each run, and which repeat it is."""
+        for values in iter_settings(self.texts, rows=self.rows, samples=self.samples, seed=self.seed):
+            for turn in range(self.repeat):
+                yield values, turn
+
+
+def plan_runs(
+    session: Session, texts: Sequence[str], table: str | None, *, samples: int | None, repeat: int, seed: int | None
+) -> Plan:
+    """Return the runs that the options of a command ask for.
+
+    Raises:
+        UsageError: A table cannot be read, or settings contradict each other.
+    """
+    rows: list[dict[str, str]] = []
+    if table is not None:
+        try:
+            rows = load_rows((session.folder / table).read_text("utf-8"), table)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{table!r} cannot be read: {error}", "--sweep takes a CSV file") from None
+    plan = Plan(texts=texts, rows=rows, samples=samples, repeat=repeat, seed=seed or 0)
+    next(iter(plan), None)  # what is wrong is said before anything runs
+    return plan
+
+
+def sweep(
+    session: Session,
+    plan: Plan,
+    run_once: Callable[[Mapping[str, str], int, Mapping[str, Any]], bool],
+    target: str | None,
+    given: Mapping[str, Any],
+    *,
+    is_queued: bool,
+    as_json: bool,
+) -> int:
+    """Make several runs, or put them into the queue; returns the exit code.
+
+    Args:
+        session: The command.
+        plan: The runs.
+        run_once: Makes a run of settings, the number of the repeat, and options.
+        target: What is run.
+        given: The options of the command.
+        is_queued: Whether they wait in the queue instead.
+        as_json: Whether output is JSON lines.
+    """
+    tag = f"sweep-{os.urandom(3).hex()}"
+    given = {**given, "tags": (*given["tags"], *([tag] if plan.count > 1 else []))}
+    jobs = given["jobs"]
+    is_parallel = (
+        plan.count > 1 and jobs not in {None, "1"} and session.workspace.repository is not None and not as_json
+    )
+    if is_queued or is_parallel:
+        words = [_words(target, values, turn, plan, given) for values, turn in plan]
+        numbers = open_queue(session).add(words, folder=session.folder.absolute(), batch=tag)
+        if is_queued:
+            shown = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+            session.out.note(f'queued {plural(len(numbers), "run")} as {shown}; "finestflow queue run" works them off')
+            return ExitCode.DONE
+        at_once = (os.cpu_count() or 1) if jobs == "auto" else int(jobs)
+        code = work_off(session, jobs=at_once, keep_going=given["keep_going"], batch=tag)
+    else:
+        code = ExitCode.DONE
+        for values, turn in plan:
+            if not run_once(values, turn, given):
+                code = ExitCode.FAILED
+                if not given["keep_going"]:
+                    break
+    if not as_json and session.workspace.repository is not None:
+        _show_table(session, tag, plan)
+    return code
+
+
+def _words(target: str | None, values: Mapping[str, str], turn: int, plan: Plan, given: Mapping[str, Any]) -> list[str]:
+    """Return what stands after ``finestflow run`` for one of the runs."""
+    words = [] if target is None else [target]
+    for path, value in values.items():
+        words += ["-p", f"{path}={_quoted(value)}"]
+    if given["seed"] is not None or plan.repeat > 1:
+        words += ["--seed", str(plan.seed + turn)]
+    words += [word for name in _FLAGS if given[name] for word in (f"--{name.replace('_', '-')}",)]
+    words += [word for name in _VALUES if given[name] for word in (f"--{name}", str(given[name]))]
+    words += [word for name, flag in _LISTS for value in given[name] for word in (flag, value)]
+    return words
+
+
+def _quoted(value: str) -> str:
+    """Return a value as text that means itself alone, not a sweep."""
+    import json
+
+    is_plain = value and not set(value) & set(",:'\"[{") and value == value.strip()
+    return value if is_plain or value[:1] in {"[", "{"} else json.dumps(value)
+
+
+def _show_table(session: Session, tag: str, plan: Plan) -> None:
+    """Show what came of the runs: mean and deviation of repeats, or all of them side by side."""
+    from finestflow.cli.compare import show_runs
+
+    session.workspace.refresh()
+    runs = session.workspace.select(f"#{tag}")
+    if len(runs) < 2:
+        return
+    session.out.note("")
+    if plan.repeat > 1:
+        _show_repeats(session, runs)
+    else:
+        show_runs(session, runs)
+    session.out.note(f"finestflow compare '#{tag}'   shows them again")
+
+
+def _show_repeats(session: Session, runs: Sequence[RunSummary]) -> None:
+    groups: dict[tuple[tuple[str, str], ...], list[RunSummary]] = {}
+    for run in reversed(runs):
+        groups.setdefault(tuple((name, str(value)) for name, value in run.params.items()), []).append(run)
+    varied = {pair for group in groups for pair in group if not all(pair in other for other in groups)}
+    for group, members in groups.items():
+        means = mean_of_repeats([run.metrics for run in members])
+        shown = [f"{one_line(name)} {number(m.mean)} ± {number(m.deviation)}" for name, m in means.items()]
+        label = " ".join(f"{name}={value}" for name, value in group if (name, value) in varied)
+        session.out.line(f"{one_line(label)}{': ' if label else ''}{', '.join(shown)}  (n={len(members)})")

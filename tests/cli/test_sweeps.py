@@ -1,0 +1,76 @@
+"""More than one run a command: sweeps, repeats, the queue."""
+
+from __future__ import annotations
+
+import json
+
+
+def factors(finestflow, query=""):
+    return [run["params"]["scale.factor"] for run in finestflow("log", query, "--json").json["runs"]]
+
+
+def test_the_runs_of_a_sweep_share_a_tag_and_are_compared_at_its_end(project, finestflow):
+    answer = finestflow("run", "-p", "scale.factor=range:1:3")
+
+    tag = finestflow("log", "--json").json["runs"][0]["tags"][0]
+    assert factors(finestflow, f"#{tag}") == [3.0, 2.0, 1.0]
+    assert answer.out.splitlines()[-2].split() == ["p.scale.factor", "3.0", "2.0", "1.0"]
+    assert f"finestflow compare '#{tag}'" in answer.err
+
+
+def test_a_table_gives_the_settings_of_each_run(project, finestflow):
+    (project / "settings.csv").write_text("scale.factor,n\n5,2\n6,3\n")
+
+    finestflow("run", "--sweep", "settings.csv")
+
+    assert factors(finestflow) == [6.0, 5.0]
+    assert "cannot be read" in finestflow("run", "--sweep", "nothing.csv", code=2).err
+
+
+def test_repeats_are_told_by_mean_and_deviation(project, finestflow):
+    answer = finestflow("run", "--repeat", "2", "-p", "scale.factor=1,2")
+
+    assert answer.out.splitlines()[-2:] == [
+        "scale.factor=1.0: total/total 6 ± 0  (n=2)",
+        "scale.factor=2.0: total/total 12 ± 0  (n=2)",
+    ]
+
+
+def test_what_is_wrong_with_a_sweep_is_said_before_anything_runs(project, finestflow):
+    assert "add --samples" in finestflow("run", "-p", "scale.factor=uniform:0:1", code=2).err
+    assert factors(finestflow) == []
+
+
+def test_a_sweep_with_jobs_makes_its_runs_in_processes_of_their_own(project, finestflow):
+    answer = finestflow("run", "-p", "scale.factor=4,5", "-j", "2")
+
+    assert sorted(factors(finestflow)) == [4.0, 5.0]
+    assert answer.err.count("ok in") == 2
+
+
+def test_the_queue_is_worked_off_once_and_keeps_what_failed(project, finestflow):
+    finestflow("run", "-p", "scale.factor=8", "--queue")
+    finestflow("run", "broken", "--queue")
+    assert factors(finestflow) == []
+
+    answer = finestflow("queue", "run", "--keep-going", code=1)
+
+    entries = finestflow("queue", "list", "--json").json["entries"]
+    assert [entry["state"] for entry in entries] == ["ok", "failed"]
+    assert [run["id"] for run in finestflow("log", "--json").json["runs"]] == [
+        entry["run"] for entry in reversed(entries)
+    ]
+    assert "TypeError" in answer.err
+    assert finestflow("queue", "run").err == ""
+    assert "is not waiting" in finestflow("run", "--queued", "1", code=6).err
+    finestflow("queue", "rm", "--ended")
+    assert "the queue is empty" in finestflow("queue").err
+
+
+def test_a_value_that_looks_like_a_sweep_stays_one_value_in_the_queue(project, finestflow):
+    finestflow("run", "-p", "scale.factor=1", "-p", 'n="3"', "--queue")
+
+    words = finestflow("queue", "list", "--json").json["entries"][0]["words"]
+    assert json.dumps(words).count("sweep") == 0
+    finestflow("queue", "run")
+    assert finestflow("show", "@", "--json").json["run"]["inputs"]["n"] == 3
