@@ -112,8 +112,9 @@ class Telling:
         return f"not in the snapshot: {first.path} ({first.reason}){more}"
 
     def warn_of(self, warn: Callable[[str], None]) -> Callable[[str], None]:
-        """Return how remarks on nodes reach a person: a listener shows them itself."""
-        return (lambda _: None) if self._listener is not None else lambda text: warn(self.blank(text))
+        """Return how remarks on nodes reach a person: a listener shows them itself, unless it says that it does not."""
+        is_shown = self._listener is not None and getattr(self._listener, "shows_remarks", True)
+        return (lambda _: None) if is_shown else lambda text: warn(self.blank(text))
 
     def write_logs_of_hits(self, store: Store, nodes: Mapping[str, Node]) -> None:
         """Put into the live folder what the calls printed whose results were hits."""

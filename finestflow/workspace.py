@@ -25,6 +25,7 @@ from finestflow.git.repository import Repository, find_repository
 if TYPE_CHECKING:
     from finestflow.cache.store import Store, Usage
     from finestflow.compare import RunDiff
+    from finestflow.console import Console
     from finestflow.executor.perform import Performer
     from finestflow.executor.process.pool import Pool
     from finestflow.executor.protocol import Executor
@@ -772,7 +773,7 @@ class Workspace:
             self._pool.close()
             self._pool = None
 
-    def _settle(self, options: RunOptions) -> RunOptions:
+    def settle(self, options: RunOptions) -> RunOptions:
         """Return options with what they leave open taken from the settings, and with the executor that they amount to."""
         from dataclasses import replace
 
@@ -786,6 +787,16 @@ class Workspace:
         executor, count = choose_executor(name, jobs, _usable_cores())
         timeout = config.timeout if options.timeout is None else options.timeout
         return replace(options, executor=executor, jobs=count, timeout=timeout)
+
+    def console(self, options: RunOptions) -> Console | None:
+        """Return what shows a run that a program makes: on a terminal its tasks, and the text of workers in any case."""
+        from finestflow.console import Console
+
+        is_elsewhere = options.executor != "sequential"
+        shows = self.config.run.display == "auto" and sys.stderr is not None and sys.stderr.isatty()
+        if not shows and not is_elsewhere:
+            return None
+        return Console(sys.stdout if is_elsewhere else None, sys.stderr if shows else None)
 
     def sample(self, emit: Callable[[dict[str, Any]], None]) -> AbstractContextManager[object]:
         """Return what tells, while it is open, what this process and all that it starts use of the machine."""
@@ -910,7 +921,7 @@ class Workspace:
             pipeline=pipeline,
             args=args,
             kwargs=dict(kwargs),
-            options=self._settle(options),
+            options=self.settle(options),
             run_id=new_run_id(os.urandom(6)),
             name=new_run_name(os.urandom(4)),
             argv=tuple(argv),
@@ -995,6 +1006,8 @@ def current() -> Workspace:
 
 def launch(pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Make a run of a pipeline that was called from plain Python; returns the plain value, raises the run's error."""
+    from dataclasses import replace
+
     from finestflow.handed import read_handed
     from finestflow.runner import RunOptions
     from finestflow.view import RunView
@@ -1002,8 +1015,12 @@ def launch(pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     workspace = current()
     handed = read_handed(os.environ)
     handed.mark_runs()
-    options = RunOptions(**{"tags": handed.tags, "note": handed.note, **pipeline.run_options})
-    finished = workspace.run(pipeline, args, kwargs, options=options, argv=tuple(sys.argv))
+    options = workspace.settle(RunOptions(**{"tags": handed.tags, "note": handed.note, **pipeline.run_options}))
+    listener = None
+    if options.echo:
+        listener = workspace.console(options)
+        options = replace(options, echo=options.executor == "sequential")
+    finished = workspace.run(pipeline, args, kwargs, options=options, argv=tuple(sys.argv), listener=listener)
     pipeline.set_last_run(RunView(workspace, finished.run))
     if finished.error is not None:
         raise finished.error

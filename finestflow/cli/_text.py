@@ -6,13 +6,13 @@ Invariant: nothing that came from a run reaches a terminal without ``one_line`` 
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from finestflow.journal.headline import format_headline
 from finestflow.journal.headline import format_number as number
+from finestflow.text import duration, many_lines, one_line, plural
 
 __all__ = [
     "ago",
@@ -34,39 +34,10 @@ __all__ = [
     "width",
 ]
 
-# CSI, OSC (also DCS, SOS, PM, APC: up to their terminator), two-character escapes; and the C1 forms of the first two.
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x9b[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?"
-)
-# Other controls, and marks that turn the direction of what follows or are not seen at all.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
-
-
-def one_line(text: object) -> str:
-    """Return text that came from a run as one line without escape sequences and control characters."""
-    line = text if isinstance(text, str) else str(text)
-    if line.isprintable():
-        return line
-    return _CONTROLS.sub(
-        "", _ESCAPES.sub("", line).replace("\r\n", "\n").replace("\n", " ").replace("\t", " ").replace("\r", " ")
-    )
-
 
 def one_lines(texts: Sequence[str]) -> Sequence[str]:
     """Return many texts as ``one_line`` does, at one look where there is nothing to be done."""
     return texts if "".join(texts).isprintable() else [one_line(text) for text in texts]
-
-
-def many_lines(text: str) -> str:
-    """Return text that came from a run with its lines and tabs, without escape sequences and control characters.
-
-    What a bare carriage return has overwritten is dropped, so that a progress bar leaves its last state.
-    """
-    plain = _ESCAPES.sub("", text).replace("\r\n", "\n")
-    if "\r" in plain:
-        plain = "\n".join(_OVERWRITTEN.sub("", line.rstrip("\r")) for line in plain.split("\n"))
-    return _CONTROLS.sub("", plain)
 
 
 def width(text: str) -> int:
@@ -111,11 +82,6 @@ def headline(metrics: Mapping[str, float], count: int = 3) -> str:
     return one_line(format_headline(metrics, count))
 
 
-def plural(count: int, noun: str) -> str:
-    """Return ``1 hit``, ``3 hits``."""
-    return f"{count} {noun}{'s' * (count != 1)}"
-
-
 def size(count: int | None) -> str:
     """Return bytes as ``12 B``, ``3.4 kB``, ``20 MB``."""
     if count is None:
@@ -144,22 +110,6 @@ def sparkline(values: Sequence[float], columns: int = 20) -> str:
     if not math.isfinite(span) or span == 0:
         return "".join(_BARS[3] if math.isfinite(value) else " " for value in shown)
     return "".join(_BARS[round((value - low) / span * 7)] if math.isfinite(value) else " " for value in shown)
-
-
-def duration(seconds: float | None) -> str:
-    """Return a span as ``0.02s``, ``1.4s``, ``3m12s``, ``2h05m``, ``3d04h``."""
-    if seconds is None:
-        return ""
-    if seconds < 0.1:
-        return f"{seconds:.2f}s"
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
 
 
 def ago(then: float, now: float) -> str:

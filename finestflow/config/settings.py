@@ -92,6 +92,11 @@ class RunConfig(_Table):
     resources: bool = _setting(
         BOOL, True, "Whether CPU, memory and GPU are sampled while a run goes, from its second second on."
     )
+    display: str = _setting(
+        one_of("auto", "off"),
+        "auto",
+        "`auto` shows the tasks of a pipeline that a program calls, where stderr is a terminal; `off` never does.",
+    )
     record_env: tuple[str, ...] = _setting(
         STRINGS,
         [],
