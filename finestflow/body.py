@@ -5,17 +5,18 @@ Invariant: a path depends on the order of calls within one body alone, not on wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from finestflow.errors import GraphError
-from finestflow.executor.perform import Terminated
+from finestflow.errors import FinestflowError, GraphError
+from finestflow.executor.perform import Terminated, own_value
 from finestflow.node import Structure
 from finestflow.pipeline.call import FRAME
-from finestflow.pipeline.output import Output
+from finestflow.pipeline.output import Output, resolve
 from finestflow.pipeline.pipeline import Pipeline
+from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
 
 if TYPE_CHECKING:
     from finestflow.pipeline.context import Context
@@ -81,6 +82,33 @@ class BodyFrame:
         if shown:
             self.session.forgive(shown)
 
+    def log(self, values: Mapping[str, Any], step: float | None) -> None:
+        """Report metrics of the pipeline itself."""
+        at, now, session = as_step(step), self.session.clock.time(), self.session
+        rows = [(name, number, at, now) for name, number in iter_metrics(values, session.warn)]
+        session.metrics(self._own_path, rows)
+
+    def save(self, value: Any, name: str) -> None:
+        """Keep an artifact of the pipeline itself."""
+        session = self.session
+        try:
+            what, label = named_artifact(resolve(value), name)
+            encoded = session.store.encode(what)
+        except (FinestflowError, OSError) as error:
+            session.warn(f"{name or str(value)[:80]!r} is not saved: {error}")
+            return
+        session.store.add_value(encoded)
+        session.artifact(self._own_path, label, encoded)
+
+    def progress(self, done: float, total: float | None) -> None:
+        """Report how far the body of a nested pipeline is; of a run as a whole its nodes tell that."""
+        if self._own_path:
+            self.session.progress(self._own_path, done, total)
+
+    @property
+    def _own_path(self) -> str:
+        return self._prefix.removesuffix("/")
+
     def _path_of(self, task: Task, name: str | None) -> str:
         """Return the path of the next call: a name once, unnamed repeats with a number."""
         if name is not None:
@@ -103,7 +131,12 @@ class BodyFrame:
         session = self.session
         node = Structure(path, session, pipeline)
         node.parent, node.after = self._node, after
-        frame = BodyFrame(session, pipeline, node, self.context.view())
+        args = tuple([own_value(value, _as_it_is) for value in args])  # as a task has its own copies
+        kwargs = {name: own_value(value, _as_it_is) for name, value in kwargs.items()}
+        own = (
+            pipeline.copy() if session.is_parallel else pipeline
+        )  # this body may set other params while that one goes on
+        frame = BodyFrame(session, own, node, self.context.view())
         session.open_body(node, partial(frame.run, node, args, kwargs))
         return Output(node)
 
@@ -119,6 +152,10 @@ class BodyFrame:
             except (Exception, SystemExit) as raised:  # noqa: BLE001 - it stays in the Output
                 error = raised
         self.session.close_body(node, error, self._shown)
+
+
+def _as_it_is(output: Output) -> Output:
+    return output
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def _replayed(effects: str) -> Iterable[str]:
     for name in ("about", "log"):
         if name in told:
             yield told[name]
-    for name in ("context", "classes"):
+    for name in ("context", "classes", "saved"):
         yield from told.get(name, {}).values()
 
 

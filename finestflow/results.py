@@ -89,6 +89,8 @@ class Results:
             kept["log"] = self._put(self._blank("".join(effects.text)))
         if effects.context:
             kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
+        if effects.artifacts:
+            kept["saved"] = {name: encoded.digest for name, encoded in effects.artifacts.items()}
         kept["about"] = self._lookup.describe(static)
         if node.inputs:
             kept["in"] = tokens_of(node)

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.codec import MissingValueError
+from finestflow.executor.perform import own_value
 from finestflow.executor.protocol import Executor, Job, Outcome
 from finestflow.inputs import read_inputs, tokens_of
 from finestflow.lookup import Lookup, Static, compose_key, seed_of
@@ -22,12 +23,14 @@ from finestflow.model import WHY_HIT, Attempt, NodeStatus, RunId
 from finestflow.node import Call, LostError, Node, Stopped, Structure, UnknownValue, open_nodes
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.output import Output, handle_of, iter_outputs, part_of
+from finestflow.reporter import artifact_event
 from finestflow.results import Results
 from finestflow.schedule import Schedule
 
 if TYPE_CHECKING:
     from finestflow.cache.claims import Claims
-    from finestflow.cache.store import Entry
+    from finestflow.cache.codec import Encoded
+    from finestflow.cache.store import Entry, Store
     from finestflow.executor.perform import Clock
     from finestflow.pace import Row
     from finestflow.pipeline.context import Context
@@ -108,8 +111,8 @@ class Session:
         self._forced = tuple(forced)
         self._keep_going = keep_going
         self._timeout = timeout
-        self._warn = warn or (lambda _: None)
-        self._results = Results(run_id, lookup, blank, self._warn)
+        self.warn = warn or (lambda _: None)
+        self._results = Results(run_id, lookup, blank, self.warn)
         self._described: set[str] = set()
 
     @property
@@ -165,20 +168,41 @@ class Session:
         if self.is_parallel or self._schedule.held:
             origins = open_nodes((*call.args, *call.kwargs.values()))
             if origins:
-                self._schedule.defer(node, origins)
+                self._defer(node, origins)
                 return
         try:
             tokens, problem, obstacle = read_inputs(node, call, self.lookup)
         except LostError as lost:
             self._recompute(lost.node)
-            self._schedule.defer(node, (lost.node,))
+            self._defer(node, (lost.node,))
             return
         if obstacle is not None:
             self._block(node, obstacle)
         elif self._is_halted:
-            self._schedule.hold(node)
+            self._hold(node)
         else:
             self._serve(node, call, tokens, call.static.problem or problem)
+
+    def _defer(self, node: Node, origins: Iterable[Node]) -> None:
+        """Let a call go on when these have ended."""
+        self._make_own(node)
+        self._schedule.defer(node, origins)
+
+    def _hold(self, node: Node) -> None:
+        """Keep a call back until the body has got over the failure, or has ended."""
+        self._make_own(node)
+        self._schedule.hold(node)
+
+    def _make_own(self, node: Node) -> Call:
+        """Return what a call is computed from, copied: the body may change what it gave before the call runs."""
+        call = node.call
+        assert call is not None
+        if not call.is_own:
+            node.task = call.static.own_task(node.task)
+            args = tuple([own_value(value, _as_it_is) for value in call.args])
+            kwargs = {name: own_value(value, _as_it_is) for name, value in call.kwargs.items()}
+            call = node.call = call._replace(args=args, kwargs=kwargs, is_own=True)
+        return call
 
     def _serve(self, node: Node, call: Call, tokens: list[tuple[str, str]], problem: str) -> None:
         """Answer a call whose inputs are known: from the cache, or by running it."""
@@ -200,7 +224,7 @@ class Session:
         """Return why a call has to run; None when it was a hit and is served."""
         if problem:
             if type(node.task).__finestflow_meta__.cache is not False:
-                self._warn(f"task {node.path!r} is not cached: {problem}")
+                self.warn(f"task {node.path!r} is not cached: {problem}")
             return f"not cached: {problem}"
         if not self._use_cache:
             return "the cache is off for this run"
@@ -221,7 +245,7 @@ class Session:
         if self.is_parallel:
             other = self._computing.get(key)
             if other is not None and other is not node and other.is_open and node.why != "forced":
-                self._schedule.defer(node, (other,))
+                self._defer(node, (other,))
                 return False
             self._computing[key] = node
         if self._claims is None or self._claims.take(key):
@@ -254,7 +278,7 @@ class Session:
             if self._is_stopped or call is None:
                 return
             if self._is_halted:
-                self._schedule.hold(node)
+                self._hold(node)
             elif not self._claims.take(node.key):  # type: ignore[union-attr, arg-type]
                 self._look_later(node, pause)
             elif not self._is_computed(node, call.static):
@@ -273,15 +297,19 @@ class Session:
         node.notes = static.notes
         effects = self._results.effects_of(entry)
         if effects:
-            self._replay(node, effects)
+            self._replay(node, static.store, effects)
         self._end(node, static, log=effects.get("log"))
 
-    def _replay(self, node: Node, effects: Mapping[str, Any]) -> None:
+    def _replay(self, node: Node, store: Store, effects: Mapping[str, Any]) -> None:
         now = self.clock.time()
         if rows := [(name, value, step, now) for name, value, step in effects.get("metrics", ())]:
             self.metrics(node.path, rows)
         for name, digest in effects.get("context", {}).items():
             self.context.replay(name, self.store.load(digest))
+        for name, digest in effects.get("saved", {}).items():
+            info = store.info(digest)
+            if info is not None:
+                self.artifact(node.path, name, info, NodeStatus.HIT)
 
     def compute_again(self, node: Node) -> None:
         """Run a call whose hit turns out to have lost its value, and wait for it."""
@@ -304,9 +332,9 @@ class Session:
     def _run(self, node: Node) -> None:
         """Have a call computed."""
         assert self.executor is not None
-        call, task = node.call, node.task
+        call = self._make_own(node) if self.is_parallel else node.call
         assert call is not None
-        static = call.static
+        static, task = call.static, node.task
         node.status = NodeStatus.PENDING
         node.seed = seed_of(self.lookup.seed, node.key or "")
         context = self.context.view(call.scope)
@@ -338,7 +366,7 @@ class Session:
             if self._is_stopped:
                 return False
             if self._is_halted:
-                self._schedule.hold(node)
+                self._hold(node)
                 self._schedule.end_work()
                 return False
             node.status = NodeStatus.RUNNING
@@ -388,7 +416,7 @@ class Session:
             self._recompute(origin)
         if lost:
             node.status = NodeStatus.PENDING
-            self._schedule.defer(node, lost)
+            self._defer(node, lost)
         return bool(lost)
 
     def _take(self, node: Node, context: Context, outcome: Outcome) -> None:
@@ -397,6 +425,9 @@ class Session:
         assert call is not None
         node.seconds = outcome.seconds
         node.notes += (*call.static.notes, *outcome.notes)
+        for name, encoded in outcome.effects.artifacts.items():
+            call.static.store.add_value(encoded)
+            self.artifact(node.path, name, encoded)
         if node.attempts:
             node.attempts = (*node.attempts, _attempt(outcome))
         if outcome.error is not None:
@@ -651,6 +682,11 @@ class Session:
         """Emit numbers of a call."""
         self.emit({"e": "metrics", "node": path, "rows": rows}, lazy=True)
 
+    def artifact(self, path: str, name: str, encoded: Encoded, status: NodeStatus = NodeStatus.OK) -> None:
+        """Emit what a call has saved, or would have, as a node below its own."""
+        place = f"{path}/{name}" if path else name
+        self.emit(artifact_event(place, encoded, self.clock.time(), by=path) | {"status": status.value}, lazy=True)
+
     def progress(self, path: str, done: float, total: float | None) -> None:
         """Emit how far a call is."""
         self.emit({"e": "progress", "node": path, "done": done, "total": total, "t": self.clock.time()}, lazy=True)
@@ -665,6 +701,10 @@ class Session:
 
 
 _TOLD_AT_ONCE = frozenset({NodeStatus.FAILED, NodeStatus.CANCELLED})
+
+
+def _as_it_is(output: Output) -> Output:
+    return output
 
 
 def _pause_before(attempt: int, seed: int) -> float:

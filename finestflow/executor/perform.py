@@ -7,7 +7,6 @@ Invariant: whatever the user's code raises becomes part of the ``Outcome``; only
 from __future__ import annotations
 
 import copy
-import math
 import pickle
 import warnings
 from collections import OrderedDict
@@ -18,19 +17,20 @@ from pathlib import PurePath
 from typing import Any, Protocol, Self
 
 from finestflow.ending import NotedExit
-from finestflow.errors import TaskFailedError, ValueNotStorableError
+from finestflow.errors import FinestflowError, TaskFailedError, ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
 from finestflow.executor.watch import Watch, watching
 from finestflow.pace import Paced
 from finestflow.pipeline.call import FRAME, SCOPE
 from finestflow.pipeline.output import Output, holds_output, resolve
+from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
 from finestflow.pipeline.task import Task
 
 _IMMUTABLE = frozenset({int, float, str, bool, bytes, type(None), complex})
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
-__all__ = ["CallScope", "Clock", "Performer", "Terminated", "WarmTasks"]
+__all__ = ["CallScope", "Clock", "Performer", "Terminated", "WarmTasks", "own_value"]
 
 
 class Clock(Protocol):
@@ -68,17 +68,18 @@ class CallScope:
 
     def log(self, values: Mapping[str, Any], step: float | None) -> None:
         """Report metrics; what is no number is warned about once and left out."""
-        for name, value in values.items():
-            try:
-                number = float(value)
-                at = None if step is None else float(step)
-            except (TypeError, ValueError):
-                self._warn(f"metric {name!r} of {self._job.path!r} is no number: {value!r:.80}")
-                continue
-            if at is not None and not math.isfinite(at):
-                at = None
-            self.effects.metrics.append((str(name), number, at))
-            (self._paced or self._make_paced()).metric(str(name), number, at)
+        at = as_step(step)
+        for name, number in iter_metrics(values, self._warn_of_metric):
+            self.effects.metrics.append((name, number, at))
+            (self._paced or self._make_paced()).metric(name, number, at)
+
+    def save(self, value: Any, name: str) -> None:
+        """Keep an artifact; what cannot be kept is warned about once."""
+        try:
+            what, label = named_artifact(value, name)
+            self.effects.artifacts[label] = self._job.encode(what)
+        except (FinestflowError, OSError) as error:
+            self._warn(f"task {self._job.path!r}: {name or str(value)[:80]!r} is not saved: {error}")
 
     def progress(self, done: float, total: float | None) -> None:
         """Report how far the call is."""
@@ -99,10 +100,14 @@ class CallScope:
         self.effects.text.append(text)
         self._job.sink.text(self._job.path, text)
 
-    def _warn(self, text: str) -> None:
+    def _warn_of_metric(self, text: str) -> None:
+        self._warn(f"task {self._job.path!r}: {text}", depth=6)
+
+    def _warn(self, text: str, *, depth: int = 4) -> None:
+        """Warn once, at the line of the user's code that is so many calls up."""
         if not self._warned:
             self._warned = True
-            warnings.warn(text, stacklevel=4)
+            warnings.warn(text, stacklevel=depth)
 
 
 @dataclass(slots=True)
@@ -237,11 +242,11 @@ class Performer:
 
 def _arguments(job: Job) -> Arguments:
     load = job.load
-    args = tuple([load(value) if type(value) is Output else _private(value, load) for value in job.args])
-    return args, {name: _private(value, load) for name, value in job.kwargs.items()} if job.kwargs else {}
+    args = tuple([load(value) if type(value) is Output else own_value(value, load) for value in job.args])
+    return args, {name: own_value(value, load) for name, value in job.kwargs.items()} if job.kwargs else {}
 
 
-def _private(value: Any, load: Callable[[Output], Any]) -> Any:
+def own_value(value: Any, load: Callable[[Output], Any]) -> Any:
     """Return the task's own copy of a value that the pipeline's body gives: what is done to it, nobody else sees.
 
     What cannot be copied (a lock, an open file) is passed as it is.

@@ -63,6 +63,7 @@ class Effects:
     metrics: list[tuple[str, float, float | None]] = field(default_factory=list)
     context: dict[str, Any] = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
+    artifacts: dict[str, Encoded] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -221,9 +221,12 @@ class Task:
         return _join(other, self)
 
     def log(self, values: Mapping[str, float] | None = None, /, *, step: float | None = None, **metrics: float) -> None:
-        """Report metrics of this call, with or without a step; outside a run nothing happens."""
-        scope = SCOPE.get()
-        if scope is None:
+        """Report metrics of this call, with or without a step; outside a run nothing happens.
+
+        In the body of a pipeline they are the pipeline's own.
+        """
+        scope: Any = SCOPE.get() or FRAME.get()
+        if not hasattr(scope, "log"):
             return
         if values is not None and not isinstance(values, Mapping):
             warnings.warn(f"log() of {self.task_name!r} takes names and numbers, not {values!r:.80}", stacklevel=2)

@@ -9,19 +9,21 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import pickle
 import queue
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.codec import Encoded
 from finestflow.executor.perform import Clock, Performer
 from finestflow.executor.process.failure import revive
 from finestflow.executor.process.handle import Item
-from finestflow.executor.process.messages import Begin, Done, Setup
+from finestflow.executor.process.messages import Begin, Done, Large, Setup
 from finestflow.executor.process.portable import Portable, load
 from finestflow.executor.protocol import Effects, Job, NotPortableError, Outcome, Reference
 from finestflow.pipeline.output import Output, holds_output, resolve
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessExecutor"]
 
+_LARGE = 128 << 10
+"""From so many bytes on a buffer is mapped and not sent."""
 _AS_THEY_ARE = frozenset({int, float, str, bool, type(None)})
 _Finished = Callable[[Outcome], None]
 
@@ -136,9 +140,22 @@ class ProcessExecutor:
         has_references = holds_output(value)
         if has_references:
             value = resolve(value, lambda output: self._refer(output, job, wanted))
-        data, needs = self._portable.dump(value, has_references=has_references)
+        objects: list[str] = []
+        keep = partial(self._keep_buffer, objects)
+        data, needs = self._portable.dump(value, has_references=has_references, keep=keep)
         wanted |= needs
-        return data
+        return Large(data, objects) if objects else data
+
+    def _keep_buffer(self, objects: list[str], buffer: pickle.PickleBuffer) -> bool:
+        """Write a large buffer to the store, where the worker maps it; return whether it has to stay in the pickle."""
+        raw = buffer.raw()
+        if raw.nbytes < _LARGE:
+            return True
+        try:
+            objects.append(self._pool.objects.write([raw], in_memory=True)[0])
+        except OSError:  # no room
+            return True
+        return False
 
     def _refer(self, output: Output, job: Job, wanted: set[str]) -> Any:
         found = job.refer(output)
@@ -187,7 +204,7 @@ class ProcessExecutor:
             self._home.take(job, item.done, self._at_home[job.warm_key], is_started=True)
             return
         outcome.encoded = Encoded(*done.encoded) if done.encoded is not None else None
-        outcome.effects = Effects(done.metrics, special.get("writes", {}), item.text)
+        outcome.effects = Effects(done.metrics, special.get("writes", {}), item.text, special.get("artifacts", {}))
         if "error" in special:
             outcome.error = revive(special["error"], load)
         writes, deleted = outcome.effects.context, special.get("deleted", ())

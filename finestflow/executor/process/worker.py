@@ -19,7 +19,7 @@ import tempfile
 import time
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from finestflow.executor.process import portable
 from finestflow.executor.process.channel import Channel, ChannelClosedError
 from finestflow.executor.process.failure import take_apart
 from finestflow.executor.process.imports import ProjectImports
-from finestflow.executor.process.messages import Begin, Done, Equipment, Live, Refused, Setup
+from finestflow.executor.process.messages import Begin, Done, Equipment, Large, Live, Refused, Setup
 from finestflow.executor.protocol import Job, Outcome, Reference
 from finestflow.pace import Row
 from finestflow.pipeline.call import set_launcher
@@ -225,9 +225,10 @@ class _Worker:
         return task
 
     def _argument(self, value: Any) -> Any:
-        if type(value) is not bytes:
-            return value
-        return _Unpickler(io.BytesIO(value), self._open).load()
+        if type(value) is Large:
+            buffers = [self._store.objects.open(name) for name in value.objects]
+            return _Unpickler(io.BytesIO(value.data), self._open, buffers).load()
+        return _Unpickler(io.BytesIO(value), self._open).load() if type(value) is bytes else value
 
     def _open(self, reference: Reference) -> Any:
         value = self._store_of(reference.store).open(Encoded(*reference.value))
@@ -240,6 +241,8 @@ class _Worker:
             special["error"] = take_apart(outcome.error, lambda value: self._portable.dump(value)[0])
         if effects.context:
             special["writes"] = effects.context
+        if effects.artifacts:
+            special["artifacts"] = effects.artifacts
         deleted = self._written - context.travel()[1].keys()
         if deleted:
             special["deleted"] = deleted
@@ -296,8 +299,8 @@ class _Worker:
 class _Unpickler(pickle.Unpickler):
     """Puts values in the place of references."""
 
-    def __init__(self, stream: io.BytesIO, load: Callable[[Reference], Any]) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: io.BytesIO, load: Callable[[Reference], Any], buffers: Iterable[Any] = ()) -> None:
+        super().__init__(stream, buffers=buffers)
         self._load = load
 
     def persistent_load(self, pid: Any) -> Any:
