@@ -64,7 +64,7 @@ def tokens_of(node: Node) -> dict[str, str | None]:
 
 def _named(call: Call) -> list[tuple[str, Any]]:
     """Return the inputs by the names of the parameters that receive them."""
-    static, args, kwargs, _ = call
+    static, args, kwargs = call.static, call.args, call.kwargs
     names = static.names
     size = len(names)
     if len(args) <= size and not static.is_open:

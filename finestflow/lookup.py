@@ -52,6 +52,7 @@ class Static:
         digests: Digest of each param, with the code of classes inside.
         fingerprint: Of its code alone; empty where ``Meta.version`` stands for it.
         about: Digest of the stored description that ``why`` compares with.
+        task: The task as it is now, for calls that run later; see ``own_task``.
     """
 
     identity: str
@@ -69,6 +70,14 @@ class Static:
     digests: Mapping[str, str]
     fingerprint: str = ""
     about: str = ""
+    task: Task | None = None
+
+    def own_task(self, task: Task) -> Task:
+        """Return a task that stays as it is, whatever params the body sets on its own one next."""
+        if self.task is None:
+            self.task = task.copy()
+            self.task.__dict__["_static"] = task.__dict__.get("_static")
+        return self.task
 
 
 @dataclass(slots=True)

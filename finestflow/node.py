@@ -67,13 +67,14 @@ class LostError(Exception):
 class Call(NamedTuple):
     """What a node is computed from: kept until it has ended.
 
-    ``scope`` is the scope of the context that the body was in.
+    ``scope`` is the scope of the context that the body was in; ``is_own`` says that the body cannot change task and inputs any more.
     """
 
     static: Static
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     scope: str = ""
+    is_own: bool = False
 
 
 class Node:

@@ -149,7 +149,7 @@ def test_the_error_of_a_nested_body_that_nobody_sees_ends_the_run(lab: Lab, jobs
         finished = lab.make(Outer(), how, False, jobs=jobs, keep_going=True)
         assert type(finished.error).__name__ == name
         assert statuses(finished)["inner"] == "failed"
-        assert statuses(finished)["add"] == "ok"
+        assert statuses(finished)["add"] in {"ok", "hit"}
         assert statuses(finished)["add[1]"] == "skipped"
 
 

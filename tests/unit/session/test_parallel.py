@@ -199,3 +199,43 @@ def test_a_body_may_have_more_nested_pipelines_than_threads(lab: Lab) -> None:
             return self.add(*[self.inner(x) for x in range(100)])
 
     assert lab.make(Outer(), jobs=2).value == sum(range(100))
+
+
+class Scale(Task):
+    factor: int = 1
+
+    def run(self, numbers):
+        return [self.factor * number for number in numbers]
+
+
+class Scales(Pipeline):
+    scale: Scale
+
+    def __call__(self, numbers):
+        self.scale.factor *= 10
+        numbers[0] += 100
+        return self.scale(numbers)
+
+
+class Changes(Pipeline):
+    """A body that changes tasks and values after it has called with them."""
+
+    scale: Scale
+    inner: Scales
+
+    def __call__(self):
+        numbers, made = [1, 2], []
+        for factor in (2, 3):
+            self.scale.factor = factor
+            self.inner.scale.factor = factor
+            numbers.append(factor)
+            made += [self.scale(numbers), self.inner(numbers)]
+        numbers.clear()
+        return made
+
+
+def test_calls_get_what_the_body_gave_at_that_time(lab: Lab, jobs: int) -> None:
+    finished = lab.make(Changes(), jobs=jobs)
+
+    assert finished.error is None
+    assert finished.value == [[2, 4, 4], [2020, 40, 40], [3, 6, 6, 9], [3030, 60, 60, 90]]
