@@ -83,16 +83,17 @@ class BodyFrame:
             self.session.forgive(shown)
 
     def log(self, values: Mapping[str, Any], step: float | None) -> None:
-        """Report metrics of the pipeline itself."""
+        """Report metrics of the pipeline itself; as any look at an Output, it raises what its task raised."""
+        values = resolve(dict(values))
         at, now, session = as_step(step), self.session.clock.time(), self.session
         rows = [(name, number, at, now) for name, number in iter_metrics(values, session.warn)]
         session.metrics(self._own_path, rows)
 
     def save(self, value: Any, name: str) -> None:
         """Keep an artifact of the pipeline itself."""
-        session = self.session
+        session, value = self.session, resolve(value)
         try:
-            what, label = named_artifact(resolve(value), name)
+            what, label = named_artifact(value, name)
             encoded = session.store.encode(what)
         except (FinestflowError, OSError) as error:
             session.warn(f"{name or str(value)[:80]!r} is not saved: {error}")
