@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from finestflow.journal.message import own_first
 from finestflow.journal.node_events import STATUSES, load_node
@@ -53,7 +53,7 @@ class RunState:
         self._snapshot: Event | None = None
         self._end: Event | None = None
         self._starts: dict[str, list[Event]] = {}
-        self._ends: dict[str, Event | _Ended] = {}
+        self._ends: dict[str, Event | NodeRecord] = {}
         self._node_notes: dict[str, list[str]] = {}
         self._notes: list[str] = []
         self._series: dict[str, _Series] = {}
@@ -110,7 +110,7 @@ class RunState:
     def add_node(self, node: NodeRecord, time: float) -> None:
         """Take in that a node has ended, as the event does that ``dump_node`` writes of it."""
         path = node.path
-        self._ends[path] = _Ended(node, time)
+        self._ends[path] = node
         self._touch(path)
         self.progress.pop(path, None)
         self.version += 1
@@ -294,24 +294,17 @@ class RunState:
                 attempts=_attempts_of(starts),
                 notes=tuple(notes),
             )
-        if not isinstance(end, _Ended):
-            static = self._statics.get(end.get("static") or "", end)
-            end = _Ended(load_node(end, static), end.get("t"))
-        node, time = end
-        started = starts[0].get("t") if starts else None
-        if started is None and time is not None:
-            started = time - node.seconds
+        if isinstance(end, NodeRecord):
+            node, started = end, end.started
+        else:
+            node = load_node(end, self._statics.get(end.get("static") or "", end))
+            started = end["t"] - node.seconds if end.get("t") is not None else None
+        if starts and starts[0].get("t") is not None:
+            started = starts[0]["t"]
         attempts = node.attempts or _attempts_of(starts, node)
         if started == node.started and not notes and len(attempts) == len(node.attempts):
             return node
         return node._replace(started=started, attempts=attempts, notes=(*node.notes, *notes))
-
-
-class _Ended(NamedTuple):
-    """A node that has ended, and when."""
-
-    node: NodeRecord
-    time: float | None
 
 
 class _Series:
