@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from finestflow.cache.codec import INLINE
 from finestflow.executor.process.imports import Loaded
 
-__all__ = ["Begin", "Done", "Equipment", "Live", "Refused", "Setup"]
+__all__ = ["Begin", "Done", "Equipment", "Large", "Live", "Refused", "Setup"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Equipment:
         started: When the runner's process began, in seconds since the epoch.
         salt: That of the runner's fingerprints.
         verify_always: Whether each object that is read is hashed.
+        inline: Containers of more bytes are objects.
     """
 
     root: Path
@@ -36,6 +38,7 @@ class Equipment:
     started: float
     salt: str
     verify_always: bool = False
+    inline: int = INLINE
 
 
 class Setup(NamedTuple):
@@ -80,7 +83,7 @@ class Begin(NamedTuple):
         task: The task, pickled; None where the worker has it.
         code: Fingerprint of the task's code in the runner; empty when it is not compared.
         warm_key: Identity of the initialised task.
-        arguments: Each argument: its name, or None for a positional one, and the pickled value.
+        arguments: Each argument: its name, or None for a positional one, and the value: as it is, pickled, or ``Large``.
         seed: Seed of the call.
         setup_seed: Seed of ``initialize``.
         store: Folder of the store for the output; empty for the run's own.
@@ -100,6 +103,13 @@ class Begin(NamedTuple):
     setup_seed: int
     store: str
     context: bytes | None
+
+
+class Large(NamedTuple):
+    """An argument with large buffers, each of which lies in the store as an object of its own."""
+
+    data: bytes
+    objects: list[str]
 
 
 class Live(NamedTuple):

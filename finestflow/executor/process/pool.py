@@ -29,6 +29,7 @@ from typing import Any
 from blake3 import blake3
 
 from finestflow.cache.code.definitions import Definitions, FolderDefinitionCache
+from finestflow.cache.objects import ObjectFolder
 from finestflow.executor.process.channel import ChannelClosedError
 from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.handle import Item, Owner, Worker
@@ -69,6 +70,7 @@ class Pool:
         self.variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self.threads)), "PYTHONHASHSEED": "0"}
         self.variables.update({name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ})
         self.folder = ""
+        self.objects = ObjectFolder(equipment.objects)
         self.sources = Sources(equipment.root)
         self.definitions = Definitions(
             lambda data: blake3(data).hexdigest(), FolderDefinitionCache(equipment.definitions)

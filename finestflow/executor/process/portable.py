@@ -86,18 +86,21 @@ class Portable:
         self._tokens: dict[int, str] = {}
         self._alive: list[Any] = []
 
-    def dump(self, value: Any, *, has_references: bool = False) -> tuple[bytes, frozenset[str]]:
+    def dump(
+        self, value: Any, *, has_references: bool = False, keep: Callable[[pickle.PickleBuffer], bool] | None = None
+    ) -> tuple[bytes, frozenset[str]]:
         """Return the pickle of a value, and the tokens of what has to be defined before.
 
         Args:
             value: Any value.
             has_references: Whether there are references in it, each of which is to be loaded on its own.
+            keep: Takes large buffers; returns whether one stays in the pickle.
 
         Raises:
             NotPortableError: Something in it cannot travel.
         """
         stream = io.BytesIO()
-        pickler = (_ReferencePickler if has_references else _Pickler)(stream, self)
+        pickler = (_ReferencePickler if has_references else _Pickler)(stream, self, keep)
         try:
             pickler.dump(value)
         except NotPortableError:
@@ -203,8 +206,8 @@ class _ByCode:
 class _Pickler(pickle.Pickler):
     """Pickles by name what has one, and notes what has to be defined for the rest."""
 
-    def __init__(self, stream: io.BytesIO, portable: Portable) -> None:
-        super().__init__(stream, 5)
+    def __init__(self, stream: io.BytesIO, portable: Portable, keep: Any = None) -> None:
+        super().__init__(stream, 5, buffer_callback=keep)
         self._portable = portable
         self.needs: set[str] = set()
 

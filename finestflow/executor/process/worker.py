@@ -143,6 +143,7 @@ class _Worker:
                 of_code=self._code_of,
                 is_project=lambda code: self._fingerprinter.is_project(code),  # noqa: PLW0108 - made after the store
                 verify_always=equipment.verify_always,
+                inline=equipment.inline,
                 warn=lambda text: warnings.warn(text, RuntimeWarning, stacklevel=2),
                 is_worker=True,
             )
