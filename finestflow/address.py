@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from finestflow.errors import NotFoundError, nearest_hint
 
 if TYPE_CHECKING:
+    from finestflow.cache.codec import Encoded
     from finestflow.model import NodeRecord, OutputRecord, Run
 
-__all__ = ["find_artifact", "find_output", "main_output", "parse_part"]
+__all__ = ["encoded_of", "find_artifact", "find_output", "main_output", "parse_part"]
 
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^\]]*)\]")
 
@@ -43,6 +44,23 @@ def find_artifact(run: Run, name: str) -> str | None:
     paths = [path for path, node in run.nodes.items() if node.kind == "artifact"]
     found = [path for path in paths if name in {path, path.replace("/", ".", 1)} or path.endswith(f"/{name}")]
     return name if name in found else found[0] if len(found) == 1 else None
+
+
+def encoded_of(output: OutputRecord) -> Encoded:
+    """Return what a record tells of a stored value; its classes are not in it."""
+    from finestflow.cache.codec import Encoded
+
+    parts = {label: str(digest) for label, digest in output.parts.items()} or None
+    return Encoded(
+        str(output.digest),
+        (),
+        parts,
+        None,
+        output.object,
+        output.size or 0,
+        output.type,
+        output.preview,
+    )
 
 
 def main_output(run: Run) -> str:

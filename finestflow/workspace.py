@@ -146,6 +146,18 @@ class Workspace:
             return self.state_dir / "store" / "objects"
         return self.root / path / "objects"
 
+    @property
+    def _inline(self) -> int:
+        """Up to how many bytes values lie in the database: none where the folder of objects is in the work tree, to travel by other means."""
+        from finestflow.cache.codec import INLINE
+
+        return 0 if self._is_store_shared else INLINE
+
+    @property
+    def _is_store_shared(self) -> bool:
+        """Whether outputs lie in the work tree, where git-lfs, dvc and the like can track them."""
+        return self.objects_dir.is_relative_to(self.root) and not self.objects_dir.is_relative_to(self.state_dir)
+
     @cached_property
     def scratch(self) -> Path:
         """A folder of this process for private copies of artifacts; it goes when the process ends."""
@@ -189,6 +201,7 @@ class Workspace:
             database,
             objects,
             verify_always=self.config.store.verify == "always",
+            inline=self._inline,
             root=self.root,
             of_code=self._code_of,
             is_project=lambda code: self.fingerprinter.is_project(code),  # noqa: PLW0108 - made when it is first asked
@@ -397,17 +410,18 @@ class Workspace:
         Raises:
             NotFoundError: There is no such output, or its value is not in the store.
         """
-        from finestflow.address import find_output, main_output, parse_part
+        from finestflow.address import encoded_of, find_output, main_output, parse_part
         from finestflow.pipeline.output import take_part
 
         whole = self.load_run(run) if isinstance(run, str) else run
         _, output, rest = find_output(whole, address or main_output(whole))
         assert output.digest is not None  # find_output saw to it
         self._import_project(whole)
-        if not self.store.has(output.digest):
+        if not self.store.adopt(encoded_of(output)):
+            fetch = "fetch it with git-lfs, dvc or whatever tracks the store, or: " if self._is_store_shared else ""
             raise NotFoundError(
                 f"the value of {address!r} of run {whole.summary.name!r} is not in this store",
-                f"finestflow reproduce {whole.summary.id}",
+                f"{fetch}finestflow reproduce {whole.summary.id}",
             )
         value = self.store.load(output.digest)
         try:
@@ -764,6 +778,7 @@ class Workspace:
                 started=STARTED,
                 salt=self.fingerprinter.salt,
                 verify_always=self.config.store.verify == "always",
+                inline=self._inline,
             )
             self._pool = Pool(equipment, jobs=jobs, start_method=self.config.run.start_method)
         return self._pool

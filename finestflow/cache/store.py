@@ -83,6 +83,7 @@ class Store:
         of_code: Fingerprint of a function or class that is part of a value.
         is_project: Whether a class or function belongs to the project.
         verify_always: Hash each object that is read.
+        inline: Containers of more bytes are objects; 0 makes an object of every value, so that the folder of objects can travel alone.
         warn: Is told, once for each kind, what went wrong with the disk.
         now: The time in ns, to know which files may still change unnoticed.
         is_worker: Whether it only encodes values and opens what it is sent, without the database.
@@ -98,6 +99,7 @@ class Store:
         of_code: Callable[[Any], str] | None = None,
         is_project: Callable[[Any], bool] | None = None,
         verify_always: bool = False,
+        inline: int = INLINE,
         warn: Callable[[str], None] | None = None,
         now: Callable[[], int] = time.time_ns,
         is_worker: bool = False,
@@ -107,6 +109,7 @@ class Store:
         self.of_code = of_code
         self.is_project = is_project
         self.verify_always = verify_always
+        self._inline = inline
         self.objects = ObjectFolder(objects)
         self._warn_about = warn or _warn
         self._warned: set[str] = set()
@@ -154,7 +157,7 @@ class Store:
 
     def _write_object(self, packed: Packed) -> tuple[bytes | None, str | None]:
         """Return the bytes of a small container, or the name of the object made of a large one."""
-        if packed.size > INLINE:
+        if packed.size > self._inline:
             try:
                 return None, self.objects.write(packed.iter_bytes(), in_memory=packed.in_memory)[0]
             except OSError as error:
@@ -185,6 +188,12 @@ class Store:
                 return None
             found = self._values[digest] = rows.load_value(read[0])
         return found
+
+    def adopt(self, encoded: Encoded) -> bool:
+        """Take note of a value that a record tells of and whose object is here, as in a clone that got both; return whether it can be loaded."""
+        if not self.has(encoded.digest) and encoded.object is not None:
+            self.add_value(encoded)
+        return self.has(encoded.digest)
 
     def has(self, digest: str) -> bool:
         """Return whether a value can be loaded: its row is there, and its object with the right size."""
