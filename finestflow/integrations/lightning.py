@@ -1,6 +1,6 @@
 """PyTorch Lightning: ``Trainer(logger=FinestflowLogger())``.
 
-Works with ``lightning`` and with ``pytorch_lightning``, from version 2.0 on; of the two the one that is imported already is taken.
+Works with ``lightning`` and with ``pytorch_lightning``; of the two the one that is imported already is taken.
 """
 
 from __future__ import annotations

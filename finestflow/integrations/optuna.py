@@ -1,4 +1,4 @@
-"""Optuna 3 and later: one run a study, or one run a trial.
+"""Optuna: one run a study, or one run a trial.
 
 ``study.optimize(objective, callbacks=[FinestflowCallback()])`` reports a study into one run: the value of each trial, and the best one so far.
 ``study.optimize(run_each(objective))`` makes each trial a run with its own params, so that ``finestflow log`` and queries find trials.

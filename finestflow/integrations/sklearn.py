@@ -1,4 +1,4 @@
-"""scikit-learn, from version 1.3 on: estimators, searches and scores, reported below a run.
+"""scikit-learn: estimators, searches and scores, reported below a run.
 
 scikit-learn has no training loop to hook into that all estimators share; loops of ``partial_fit`` are written out, with ``finestflow.log``.
 Nothing of scikit-learn is imported: whatever has its methods and attributes will do.

@@ -1,4 +1,4 @@
-"""Hugging Face: ``Trainer(..., callbacks=[FinestflowCallback()])``, from transformers 4.40 on."""
+"""Hugging Face: ``Trainer(..., callbacks=[FinestflowCallback()])``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XGBoost: ``xgboost.train(..., callbacks=[FinestflowCallback()])``, from version 1.7 on; estimators take it as a param."""
+"""XGBoost: ``xgboost.train(..., callbacks=[FinestflowCallback()])``; estimators take it as a param."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import pytest
 import finestflow
 from finestflow import current as meant
 from finestflow.workspace import Workspace, current
+from tests.docs.test_examples import blocks
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -319,6 +320,19 @@ class Numbers:
     def __getitem__(self, index):
         finestflow.log(of_worker=index)
         return float(index)
+
+
+@pytest.mark.parametrize("framework", ["sklearn", "lightning.pytorch", "transformers", "keras", "optuna", "xgboost"])
+def test_the_example_of_the_page_runs_and_is_recorded(framework, runs, monkeypatch):
+    pytest.importorskip(framework)
+    (example,) = [
+        block for block in blocks("docs/how-to/frameworks.md", "python") if block.startswith(f"# {framework}\n")
+    ]
+
+    exec(compile(example, framework, "exec"), {"__name__": "example"})
+
+    assert {run.summary.status.value for run in runs()} == {"ok"}
+    assert all(run.metrics for run in runs())
 
 
 def test_a_framework_that_is_missing_is_named_with_what_to_install(monkeypatch):

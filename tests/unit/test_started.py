@@ -14,6 +14,7 @@ import finestflow
 from finestflow import current as meant
 from finestflow.executor.perform import Terminated
 from finestflow.workspace import Workspace, current
+from tests.docs.test_examples import blocks
 
 
 @pytest.fixture
@@ -355,6 +356,16 @@ class TestTrack:
         with finestflow.start("train") as run, pytest.raises(ZeroDivisionError):
             for item in run.track([0]):
                 1 / item
+
+
+def test_the_example_of_the_page_is_recorded(workspace, last):
+    (example, *_) = blocks("docs/how-to/track-a-script.md", "python")
+
+    exec(example, {})
+
+    found = last()
+    assert (found.summary.params, found.metrics["loss"].count) == ({"lr": 0.1, "epochs": 20}, 20)
+    assert list(workspace.load_output(found, "model")) == ["weights"]
 
 
 def test_the_streams_are_what_they_were(workspace):
