@@ -16,7 +16,6 @@ from finestflow.journal.standing import group_of
 __all__ = ["Board", "Row"]
 
 Event = Mapping[str, Any]
-_GOOD = frozenset({"ok", "hit"})
 
 
 class Row:
@@ -153,9 +152,10 @@ class Board:
         row.progress = None
         self._ended += 1
         row.order = self._ended
-        error = event.get("error")
-        if error or status in _GOOD or not row.remark:
-            row.remark = one_line(error or event.get("why") or "")
+        if event.get("error"):
+            row.remark = one_line(event["error"])
+        elif not row.counts["failed"]:
+            row.remark = one_line(event.get("why") or "")
 
     def _take_metric(self, node: str | None, name: str, value: float) -> None:
         self.metric = name, value
