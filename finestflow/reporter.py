@@ -66,10 +66,9 @@ class RunReporter:
         """Take metrics."""
         try:
             at, now = as_step(step), time.time()
-            for name, number in iter_metrics(values, self._warn_of_value):
-                self._emit(
-                    {"e": "metric", "node": None, "name": name, "value": number, "step": at, "t": now}, lazy=True
-                )
+            rows = [(name, number, at, now) for name, number in iter_metrics(values, self._warn_of_value)]
+            if rows:
+                self._emit({"e": "metrics", "node": None, "rows": rows}, lazy=True)
         except Exception as error:  # noqa: BLE001 - the program is more important than its metrics
             self.warn("log", f"metrics are lost: {type(error).__name__}: {error}")
 
