@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finestflow.cli._address import split_address
 from finestflow.cli._errors import ExitCode
 from finestflow.cli._options import json_option, run_argument
 from finestflow.cli._output import Column, Output, Styled, format_table, paint
@@ -35,9 +36,12 @@ _PATCH_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 def command(session: Session, /, before: str, after: str | None, exit_code: bool, as_json: bool, **only: bool) -> int:
     """Show what differs between two runs.
 
-    Without RUN the newest is compared with the one before; one RUN is compared with the newest.
+    Without RUN the newest is compared with the one before; one RUN is compared with the newest. RUN:NODE compares the values of an output:
+    tables cell by cell, text word by word, arrays by statistics. That loads them.
     """
     workspace = session.history
+    if ":" in before or ":" in (after or ""):
+        return _show_values(session, before, after, exit_code=exit_code, as_json=as_json)
     if after is None:
         before, after = ("@~1", "@") if before == "@" else (before, "@")
     difference = workspace.diff(before, after)
@@ -49,6 +53,27 @@ def command(session: Session, /, before: str, after: str | None, exit_code: bool
     else:
         session.out.lines(lines_of(difference, chosen, session.out), page=True)
     return ExitCode.FAILED if exit_code and _differs(difference, chosen) else ExitCode.DONE
+
+
+def _show_values(session: Session, before: str, after: str | None, *, exit_code: bool, as_json: bool) -> int:
+    """Show what differs between two outputs; the second is the same one of the newest run when it is left out."""
+    from finestflow.contrast import contrast
+
+    run, node = split_address(before, needs_node=True)
+    other, same = split_address(after or "@")
+    if after is None and session.history.resolve(run).id == session.history.resolve("@").id:
+        run, other = "@~1", "@"
+    values = [session.workspace.load_output(name, place) for name, place in ((run, node), (other, same or node))]
+    found = list(contrast(*values))
+    out = session.out
+    if as_json:
+        out.json("diff.values", differences=[{"path": each.path, "text": each.text} for each in found])
+    elif not found:
+        out.line("nothing differs")
+    else:
+        room = max(len(each.path) for each in found)
+        out.lines((f"{one_line(each.path.ljust(room))}  {one_line(each.text)}".strip() for each in found), page=True)
+    return ExitCode.FAILED if exit_code and found else ExitCode.DONE
 
 
 def _differs(difference: RunDiff, chosen: set[str]) -> bool:

@@ -201,3 +201,9 @@ def test_recover_never_overwrites_a_file(ask, lab):
     assert "[:1]" in (lab / "old.py").read_text()
     assert "is there already" in ask("recover", "lab.py", "-o", "lab.py", code=2)
     (lab / "old.py").unlink()
+
+
+def test_diff_of_an_output_shows_how_its_value_differs(ask):
+    assert ask("diff", "broken-one:fit", "mended:fit") == "1.0 → 9.0  (+8, +800%)\n"
+    assert ask("diff", "@~2:load", "@:load") == "nothing differs\n"
+    assert ask("diff", "@:fit", "--json")["differences"] == [{"path": "", "text": "1.0 → 9.0  (+8, +800%)"}]

@@ -1,0 +1,134 @@
+"""What differs between two values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finestflow.contrast import contrast
+
+
+def told(before, after):
+    return {each.path: each.text for each in contrast(before, after)}
+
+
+@dataclass(frozen=True)
+class Best:
+    name: str
+    f1: float
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(plain)
+def test_a_value_does_not_differ_from_itself(value):
+    assert list(contrast(value, value)) == []
+
+
+@given(plain, plain)
+def test_two_values_are_compared_without_an_error_and_differ_unless_equal(one, other):
+    found = list(contrast(one, other))
+
+    assert bool(found) == (repr(one) != repr(other)) or one == other
+    assert all("\n" not in each.text for each in found if not isinstance(one, str))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (2.0, 3.0, {"": "2.0 → 3.0  (+1, +50%)"}),
+        (0, 1, {"": "0 → 1  (+1)"}),
+        (math.nan, math.nan, {}),
+        (True, 1, {"": "bool True → int 1"}),
+        ("the old words here", "the new words here", {"": "the [-old-]{+new+} words here"}),
+        ([1, 2], [1, 2, 3], {"": "2 → 3 items"}),
+        (
+            {"a": 1, "b": {"c": 2}},
+            {"a": 1, "b": {"c": 4}, "d": 0},
+            {"['b']['c']": "2 → 4  (+2, +100%)", "['d']": "new: 0"},
+        ),
+        (Best("svm", 0.5), replace(Best("svm", 0.5), name="forest"), {".name": "[-svm-]{+forest+}"}),
+        (None, 3, {"": "NoneType None → int 3"}),
+    ],
+)
+def test_plain_values_are_told_by_part(before, after, expected):
+    assert told(before, after) == expected
+
+
+def test_arrays_are_told_by_how_much_and_where_they_differ():
+    before = np.zeros((2, 3))
+    after = before.copy()
+    after[1, 2] = 4.0
+
+    first, second = [each.text for each in contrast(before, after)]
+    assert first == "1 of 6 elements differ (16.7%), at most by 4 at [1, 2], on average by 4"
+    assert "max 0 → mean 0.6667" in second
+    assert told(before, np.zeros((3, 2)))[""].startswith("mean") or "float64[2, 3] → float64[3, 2]" in [
+        each.text for each in contrast(before, np.zeros((3, 2)))
+    ]
+    assert told(np.array([1, math.nan]), np.array([1, math.nan])) == {}
+    assert told(np.array(["a", "b"]), np.array(["a", "c"])) == {"": "1 of 2 elements differ (50%)"}
+    assert told(np.array([]), np.array([])) == {}
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_tables_are_told_cell_by_cell(library):
+    before = library.DataFrame({"x": [1, 2, 3], "y": ["a", "b", "c"]})
+    after = library.DataFrame({"x": [1, 5, 3, 9], "y": ["a", "b", "c", "d"], "z": [0, 0, 0, 0]})
+
+    texts = [(each.path, each.text) for each in contrast(before, after)]
+    assert texts == [
+        ("", "columns: +z"),
+        ("", "3 → 4 rows (-0 +1)"),
+        ("", "1 of 6 cells differ, in 1 of 2 columns"),
+        ("[1, 'x']", "2 → 5"),
+    ]
+
+
+def test_files_are_told_by_text_by_size_or_by_pixel(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder, text, color in ((one, "a b", 0), (other, "a c", 255)):
+        folder.mkdir()
+        (folder / "text.txt").write_text(text)
+        image.new("RGB", (2, 2), (color, 0, 0)).save(folder / "dot.png")
+        (folder / "data.bin").write_bytes(b"\0" * (color + 1))
+    (one / "only.txt").write_text("")
+
+    found = list(contrast(one, other))
+
+    assert {(each.path, each.text) for each in found} >= {
+        ("/text.txt", "a [-b-]{+c+}"),
+        ("/data.bin", "1 → 256 bytes"),
+        ("/only.txt", "gone"),
+        ("/dot.png", "image 2x2: 100% of pixels differ, on average by 85 of 255"),
+    }
+
+
+def test_what_cannot_be_compared_is_compared_as_it_is_shown():
+    class Stubborn:
+        def __init__(self, name):
+            self.name = name
+
+        def __eq__(self, other):
+            raise RuntimeError
+
+        __hash__ = None
+
+        def __repr__(self):
+            return self.name
+
+    assert told(Stubborn("a"), Stubborn("a")) == {}
+    assert told(Stubborn("a"), Stubborn("b")) == {"": "a → b"}
