@@ -237,6 +237,7 @@ class Pool:
         """Start what the pool needs besides workers."""
         if self._watcher is not None:
             return
+        os.makedirs(self.equipment.scratch, exist_ok=True)
         self.folder = tempfile.mkdtemp(prefix="pool-", dir=self.equipment.scratch)
         self._guard = Guard(self.folder)
         self._is_closed = False
