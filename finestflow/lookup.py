@@ -25,7 +25,7 @@ from finestflow.pipeline.task import Task, signature_of
 
 if TYPE_CHECKING:
     from finestflow.cache.fingerprint import CodeFingerprint, Fingerprinter
-    from finestflow.cache.store import Entry, Store
+    from finestflow.cache.store import Entry, Store, ValueInfo
     from finestflow.executor.protocol import Outcome
     from finestflow.pipeline.context import Context
 
@@ -82,9 +82,10 @@ class Static:
 
 @dataclass(slots=True)
 class Verdict:
-    """What a look-up found: an entry, or why there is none that serves."""
+    """What a look-up found: an entry and its value, or why there is none that serves."""
 
     entry: Entry | None = None
+    value: ValueInfo | None = None
     why: str = ""
 
 
@@ -238,11 +239,11 @@ class Lookup:
             reason = self._stale_reason(entry.observed, key, context)
             if reason:
                 why = why or reason
-            elif store.has(entry.value):
-                return Verdict(entry)
+            elif (value := store.find_value(entry.value)) is not None:
+                return Verdict(entry, value)
             else:
                 why = "its stored output is missing or damaged"
-        return Verdict(None, why)
+        return Verdict(why=why)
 
     def _stale_reason(self, observed: Iterable[tuple[str, str]], key: Fingerprint, context: Context) -> str:
         for name, token in observed:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from finestflow.cache.codec import Encoded
 from finestflow.cache.files import Signature
 
-__all__ = ["Entry", "load_entry", "load_file", "load_value", "statements"]
+__all__ = ["Entry", "entry_fields", "load_entry", "load_file", "load_value", "statements", "value_fields"]
 
 PREFETCHED = 1024
 """Values up to this size are read together with their entries."""
@@ -100,12 +100,17 @@ def _dump_value(value: Encoded) -> tuple[Any, ...]:
     )
 
 
-def load_value(row: Sequence[Any]) -> Encoded:
-    """Return what a row says of a value."""
+def value_fields(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the fields of what a row says of a value."""
     digest, size, name, kind, shown, parts, classes, data = row
     inside = tuple(json.loads(classes)) if classes else ()
     labelled = json.loads(parts) if parts else None
-    return Encoded(digest.hex(), inside, labelled, data, name.hex() if name else None, size, kind, shown)
+    return digest.hex(), inside, labelled, data, name.hex() if name else None, size, kind, shown
+
+
+def load_value(row: Sequence[Any]) -> Encoded:
+    """Return what a row says of a value."""
+    return Encoded._make(value_fields(row))
 
 
 def _dump_entry(entry: Entry) -> tuple[Any, ...]:
@@ -113,11 +118,16 @@ def _dump_entry(entry: Entry) -> tuple[Any, ...]:
     return bytes.fromhex(key), json.dumps(observed) if observed else "", bytes.fromhex(value), run, seconds, effects
 
 
+def entry_fields(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the fields of the entry in a row."""
+    key, observed, value, run, seconds, effects = row
+    pairs = tuple([(name, digest) for name, digest in json.loads(observed)]) if observed else ()
+    return key.hex(), pairs, value.hex(), run, seconds, effects
+
+
 def load_entry(row: Sequence[Any]) -> Entry:
     """Return the entry in a row."""
-    key, observed, value, run, seconds, effects = row
-    pairs = tuple((name, digest) for name, digest in json.loads(observed)) if observed else ()
-    return Entry(key.hex(), pairs, value.hex(), run, seconds, effects)
+    return Entry._make(entry_fields(row))
 
 
 def _dump_file(path: str, signature: Signature, digest: str) -> tuple[Any, ...]:

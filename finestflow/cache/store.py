@@ -32,6 +32,7 @@ from finestflow.cache.codec import INLINE, Encoded, MissingValueError, Packed, c
 from finestflow.cache.database import Database
 from finestflow.cache.digest import Digested, Walk, digest_scalar
 from finestflow.cache.files import FileDigests, Signature
+from finestflow.cache.known import Known, is_writable
 from finestflow.cache.objects import ObjectFile, ObjectFolder
 from finestflow.cache.preview import preview, type_name
 from finestflow.cache.refusal import Refusal, as_error
@@ -121,7 +122,7 @@ class Store:
             else FileDigests(now, self._find_file, lambda *file: self._batch.put("file", file))
         )
         self._guard = threading.Lock()
-        self._forget()
+        self._known = Known()
         _STORES.add(self)
 
     # -- values -----------------------------------------------------------------------------------------------------
@@ -168,25 +169,22 @@ class Store:
 
     def add_value(self, encoded: Encoded) -> None:
         """Keep what is known of an encoded value; it can be loaded at once."""
-        digest = encoded.digest
-        if self._values.get(digest) == encoded:
+        if self._known.has_value(encoded):
             return
         with self._guard:
-            self._values[digest] = encoded
-            size = encoded.size if encoded.data is not None else 0
-            self._kept_bytes += size
-            if _is_writable(encoded):
-                self._batch.put("value", encoded, size)
+            self._known.add_value(encoded)
+            if is_writable(encoded):
+                self._batch.put("value", encoded, len(encoded.data or b""))
         self._batch.flush_if_due()
 
     def info(self, digest: str) -> ValueInfo | None:
         """Return what is known of a value without reading it."""
-        found = self._values.get(digest)
+        found = self._known.value(digest)
         if found is None:
             read = self._database.read(rows.SELECT_VALUE, (bytes.fromhex(digest),))
-            if not read:
-                return None
-            found = self._values[digest] = rows.load_value(read[0])
+            if read:
+                found = rows.load_value(read[0])
+                self._known.add_value(found)
         return found
 
     def adopt(self, encoded: Encoded) -> bool:
@@ -195,10 +193,16 @@ class Store:
             self.add_value(encoded)
         return self.has(encoded.digest)
 
+    def find_value(self, digest: str) -> ValueInfo | None:
+        """Return what is known of a value that can be loaded: its row is there, and its object with the right size."""
+        found = self.info(digest)
+        if found is None or found.object is None or self.objects.size(found.object) == found.size:
+            return found
+        return None
+
     def has(self, digest: str) -> bool:
-        """Return whether a value can be loaded: its row is there, and its object with the right size."""
-        found = self._values.get(digest) or self.info(digest)
-        return found is not None and (found.object is None or self.objects.size(found.object) == found.size)
+        """Return whether a value can be loaded."""
+        return self.find_value(digest) is not None
 
     def load(self, digest: str) -> Any:
         """Return a private copy of a value; large arrays are mapped, and copied page by page as they are changed.
@@ -207,7 +211,7 @@ class Store:
             MissingValueError: It is not there, or damaged, or its class is gone: compute it again.
             NewerFormatError: A later version wrote it.
         """
-        found = self._values.get(digest) or self.info(digest)
+        found = self.info(digest)
         if found is None:
             msg = f"the value '{digest[:12]}' is not in the store"
             raise MissingValueError(msg)
@@ -248,7 +252,7 @@ class Store:
 
     def _drop(self, found: Encoded) -> None:
         """Remove a damaged object, so that the same value can be written again."""
-        self._values.pop(found.digest, None)
+        self._known.forget_value(found.digest)
         if found.object is not None:
             self.objects.remove(found.object)
 
@@ -262,38 +266,28 @@ class Store:
 
     def add_entry(self, entry: Entry) -> None:
         """Keep that a call gave a value; an entry with the same key and observed dependencies is replaced."""
-        key = entry.key
         with self._guard:
-            known = self._entries.get(key)
-            if known is None:
-                self._added.setdefault(key, []).insert(0, entry)
-            else:
-                self._entries[key] = [entry, *(other for other in known if other.observed != entry.observed)]
-            value = self._values.get(entry.value)
-            if value is None or _is_writable(value):
+            self._known.add_entry(entry)
+            value = self._known.value(entry.value)
+            if value is None or is_writable(value):
                 self._batch.put("entry", entry, len(entry.effects))
         self._batch.flush_if_due()
 
     def find_entries(self, key: str, *, fresh: bool = False) -> list[Entry]:
-        """Return the entries of a key, newest first; treat the list as read-only.
+        """Return the entries of a key, newest first.
 
         Args:
             key: Key of a call.
             fresh: Look again for what other processes have added, as after waiting for a claim.
         """
-        known = self._entries.get(key)
+        known = self._known.entries(key)
         if known is not None and not fresh:
             return known
         if fresh:
             self.flush()
-        read = [rows.load_entry(row) for row in self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),))]
-        newest: dict[tuple[tuple[str, str], ...], Entry] = {}
+        read = [rows.entry_fields(row) for row in self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),))]
         with self._guard:
-            known = self._entries.get(key, [])
-            for entry in (*self._added.pop(key, ()), *((*read, *known) if fresh else (*known, *read))):
-                newest.setdefault(entry.observed, entry)
-            found = self._entries[key] = list(newest.values())
-        return found
+            return self._known.merge(key, read, is_newer=fresh)
 
     def remember(self, pipeline: str, keys: Mapping[str, str]) -> None:
         """Note the key that each node of a pipeline's run looked up, by its path, for :meth:`prefetch`."""
@@ -308,21 +302,22 @@ class Store:
         self.flush()
         self._trim()
         keys: dict[str, str] = {}
-        entries: dict[str, list[Entry]] = {}
+        entries: dict[str, tuple[tuple[Any, ...], ...]] = {}
+        values: list[tuple[Any, ...]] = []
         for row in self._database.read(rows.SELECT_PREFETCH, (pipeline,)):
             key = keys[row[0]] = row[1].hex()
             if row[3] is None:
                 continue
-            entry = rows.load_entry(row[1:7])
+            entry = rows.entry_fields(row[1:7])
             found = entries.get(key)
             if found is None:
-                entries[key] = [entry]
-            elif entry not in found:  # two nodes with one key
-                found.append(entry)
-            if row[7] is not None and entry.value not in self._values:
-                self._values[entry.value] = rows.load_value(row[7:])
-        for key, found in entries.items():
-            self._entries.setdefault(key, found)
+                entries[key] = (entry,)
+            elif entry not in found:  # else two nodes have one key
+                entries[key] = (*found, entry)
+            if row[7] is not None:
+                values.append(rows.value_fields(row[7:]))
+        with self._guard:
+            self._known.prefetched(entries, values)
         return keys
 
     def claims(self) -> Claims:
@@ -431,7 +426,7 @@ class Store:
         is_kept = self._database.write(rows.statements(batch))
         for claims, key in batch.get("claim", ()) if is_kept or not self._database.is_writable else ():
             claims.release(key)
-        if is_kept and (len(self._values) + len(self._entries) > _MAX_KEPT or self._kept_bytes > _MAX_KEPT_BYTES):
+        if is_kept and (len(self._known) > _MAX_KEPT or self._known.bytes > _MAX_KEPT_BYTES):
             self._trim()
         return is_kept
 
@@ -440,20 +435,7 @@ class Store:
         if not self._database.is_writable:
             return
         with self._guard:
-            unwritten = {digest: found for digest, found in self._values.items() if not _is_writable(found)}
-            lists = [*self._added.values(), *self._entries.values()] if unwritten else []
-            entries = [entry for found in lists for entry in reversed(found) if entry.value in unwritten]
-            self._forget()
-            self._values.update(unwritten)
-            self._values.update((found.digest, found) for found in self._batch.pending("value"))
-            for entry in (*entries, *self._batch.pending("entry")):
-                self._added.setdefault(entry.key, []).insert(0, entry)
-
-    def _forget(self) -> None:
-        self._values: dict[str, Encoded] = {}
-        self._entries: dict[str, list[Entry]] = {}
-        self._added: dict[str, list[Entry]] = {}
-        self._kept_bytes = 0
+            self._known = self._known.trimmed(self._batch.pending("value"), self._batch.pending("entry"))
 
     def _find_file(self, path: str) -> tuple[Signature, str] | None:
         read = self._database.read(rows.SELECT_FILE, (path.encode("utf-8", "surrogateescape"),))
@@ -470,11 +452,6 @@ class Store:
         self._guard = threading.Lock()
         self._database.abandon()
         self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
-
-
-def _is_writable(found: Encoded) -> bool:
-    """Return whether a value's row can go to the database; a large one without an object has its bytes in memory only."""
-    return found.data is None or found.size <= INLINE
 
 
 def _warn(message: str) -> None:

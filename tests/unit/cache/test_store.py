@@ -215,7 +215,7 @@ def test_memory_is_bounded_and_nothing_is_lost(open_store, monkeypatch):
 
     store.flush()
 
-    assert len(store._values) <= 100
+    assert len(store._known) <= 100
     assert all(store.load(store.find_entries(key)[0].value) == i for i, key in enumerate(digests))
 
 
