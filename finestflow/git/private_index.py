@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from finestflow.errors import RepositoryError
 from finestflow.git.command import Result, Started, start_git
+from finestflow.git.names import Moment
 from finestflow.git.repository import Repository
 from finestflow.git.status import Status, load_status
 
@@ -63,9 +64,13 @@ class PrivateIndex:
                 f"cannot copy the index to {str(path)!r}: {error.strerror}", "free the disk"
             ) from error
         self.is_empty = not content
+        self.made = _moment_of(path) if content else None
+        """A moment before any file is looked at."""
+        self.listing = b""
+        """What git calls its paths, one letter and a blank before each, with NUL before and after."""
         # A status of a submodule would refresh the user's index there; without one, refreshing ours saves time.
-        has_submodules = _GITLINK_MODE in content or _has_shared_index(repo.git_dir)
-        self._variables = {"GIT_INDEX_FILE": str(path), "GIT_OPTIONAL_LOCKS": "0" if has_submodules else "1"}
+        self._has_submodules = _GITLINK_MODE in content or _has_shared_index(repo.git_dir)
+        self._variables = {"GIT_INDEX_FILE": str(path), "GIT_OPTIONAL_LOCKS": "0" if self._has_submodules else "1"}
 
     def remove(self) -> None:
         """Remove the copy."""
@@ -127,16 +132,22 @@ class PrivateIndex:
         """Write the index as a tree; objects that a partial clone has not fetched may be missing."""
         return _load_tree(self._run(*_WRITE_TREE))
 
-    def read_status_and_tree(self, *, untracked: bool) -> tuple[Status, str]:
-        """Return the status and the tree of the index, by two processes at the same time."""
-        self._variables["GIT_OPTIONAL_LOCKS"] = "0"  # the status must not take the lock that the tree needs
+    def write_tree_and_compare(self, meanwhile: Callable[[], bool]) -> tuple[str, bool]:
+        """Write the tree, and say whether all tracked files are on disk as they are in it, by two processes at the same time.
+
+        Args:
+            meanwhile: Looks at something else; must say yes too.
+        """
+        self._variables["GIT_OPTIONAL_LOCKS"] = "0"  # nobody may take the lock that the tree needs
         writing = self._start(*_WRITE_TREE)
-        status = self.read_status(untracked=untracked)
-        return status, _load_tree(writing.finish())
+        comparing = None if self._has_submodules else self._start("diff-files", "-z")  # their insides take a status
+        is_still = meanwhile()
+        done = None if comparing is None else comparing.finish()
+        return _load_tree(writing.finish()), is_still and done is not None and not done.code and not done.out
 
     def _start_status(self, *, untracked: bool) -> Started:
-        extent = "-uall" if untracked else "-uno"
-        return self._start(*_STATUS, extent, f"--ignore-submodules={self._submodules}")
+        extent = ("-uall", "--ignored=matching") if untracked else ("-uno",)
+        return self._start(*_STATUS, *extent, f"--ignore-submodules={self._submodules}")
 
     def _finish_status(self, running: Started, *, untracked: bool) -> Status:
         done = running.finish()
@@ -150,7 +161,7 @@ class PrivateIndex:
         return load_status(done.check("cannot read the state of the files"))
 
     def _read_flags(self) -> list[tuple[str, bytes]]:
-        listing = b"\0" + self._run("ls-files", "-v", "-z").check("cannot list the index")
+        listing = self.listing = b"\0" + self._run("ls-files", "-v", "-z").check("cannot list the index")
         if listing.count(b"\0H ") + 1 == listing.count(b"\0") and b"H .finestflow/" not in listing:
             return []
         ordinary = (b"H ", b"M ")
@@ -219,6 +230,11 @@ class PrivateIndex:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _moment_of(path: Path) -> Moment:
+    found = path.stat()
+    return Moment(found.st_ctime_ns, found.st_dev)
 
 
 def _load_tree(done: Result) -> str:

@@ -48,12 +48,13 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """HEAD's commit and branch (None: unborn, detached), and the paths that are not as in HEAD."""
+    """HEAD's commit and branch (None: unborn, detached), and the paths that are not as in HEAD; a folder ends in a slash."""
 
     base: str | None
     branch: str | None
     tracked: list[Tracked]
     untracked: list[bytes]
+    ignored: list[bytes]
 
 
 def load_status(data: bytes) -> Status:
@@ -61,10 +62,13 @@ def load_status(data: bytes) -> Status:
     base = branch = None
     tracked: list[Tracked] = []
     untracked: list[bytes] = []
+    ignored: list[bytes] = []
     for entry in data.split(b"\0"):
         kind = entry[:2]
         if kind == b"? ":
             untracked.append(entry[2:])
+        elif kind == b"! ":
+            ignored.append(entry[2:])
         elif kind == b"1 ":
             tracked.append(_load_tracked(entry.split(b" ", 8)))
         elif kind == b"u ":
@@ -73,9 +77,9 @@ def load_status(data: bytes) -> Status:
             base = _word_unless(entry, "(initial)")
         elif entry.startswith(b"# branch.head "):
             branch = _word_unless(entry, "(detached)")
-        elif entry and not entry.startswith((b"#", b"! ")):
+        elif entry and not entry.startswith(b"#"):
             raise RepositoryError(f"git status printed what finestflow does not know: {entry!r}", "report this")
-    return Status(base, branch, tracked, untracked)
+    return Status(base, branch, tracked, untracked, ignored)
 
 
 def _load_tracked(fields: list[bytes]) -> Tracked:

@@ -6,6 +6,7 @@ import os
 import pickle
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,49 @@ def test_a_file_that_changes_meanwhile_is_recorded_as_it_is_in_the_end(tmp_path,
     with Objects(find_repository(work_tree, ENVIRON)) as objects:
         assert objects.read_path(snapshot.tree, "a.txt") == b"second\n"
         assert objects.read_path(snapshot.tree, "late.txt") is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda tree: write(tree / "other.txt", "edited\n"), id="a tracked file that was clean"),
+        pytest.param(lambda tree: (tree / "other.txt").unlink(), id="a tracked file that goes"),
+        pytest.param(lambda tree: write(tree / "empty" / "deep" / "new.txt"), id="a file in an empty folder"),
+        pytest.param(lambda tree: (tree / "loose" / "x.txt").rename(tree / "empty" / "x.txt"), id="an untracked file"),
+        pytest.param(lambda tree: (tree / "loose").rename(tree / "moved"), id="a folder that moves"),
+    ],
+)
+def test_whatever_changes_meanwhile_is_in_the_snapshot(tmp_path, monkeypatch, change):
+    """What nobody asked to be recorded may change as well."""
+    write(tmp_path / "other.txt")
+    work_tree = edited(committed(tmp_path))
+    write(work_tree / "loose" / "x.txt")
+    (work_tree / "empty" / "deep").mkdir(parents=True)
+    record = private_index.PrivateIndex.add_paths
+    changes = iter([change])
+
+    def add_and_change(self, asked):
+        refused = record(self, asked)
+        for each in changes:
+            each(work_tree)
+        return refused
+
+    monkeypatch.setattr(private_index.PrivateIndex, "add_paths", add_and_change)
+    snapshot = taken(work_tree)
+    git(work_tree, "add", "--all")
+
+    assert snapshot.stable
+    assert snapshot.tree == git(work_tree, "write-tree")
+
+
+def test_files_at_rest_are_looked_at_by_one_status(tmp_path, monkeypatch):
+    """The second look asks less: that is what keeps a snapshot of many files at twice the time of a status."""
+    work_tree = edited(committed(tmp_path))
+    (work_tree / "empty").mkdir()
+    time.sleep(0.05)  # a folder may not be as young as the snapshot
+    monkeypatch.delattr(private_index.PrivateIndex, "read_status")
+
+    assert taken(work_tree).stable
 
 
 def test_files_that_never_rest_make_the_snapshot_unstable_not_an_error(tmp_path, monkeypatch):
