@@ -1,7 +1,7 @@
 """``finestflow.log``, ``save`` and ``track``, wherever they are called: which run do they mean?
 
-In this order: the call of a task that is being run, the body of a pipeline, the run that this context has started, the run that this process
-has started last (so that threads need nothing), the run that the whole process is (``finestflow run script.py``). Where there is none of
+In this order: the call of a task that is being run, the body of a pipeline, the run that this context has started, the only call or else the
+last run that this process has started (so that threads need nothing), the run that the whole process is (``finestflow run script.py``). Where there is none of
 them they warn once and do nothing. Invariant: whatever happens here, the user's program goes on.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from finestflow.handed import read_handed
-from finestflow.pipeline.call import FRAME, SCOPE
+from finestflow.pipeline.call import ACTIVE_SCOPES, FRAME, SCOPE
 
 __all__ = [
     "OpenRun",
@@ -141,6 +141,8 @@ def track(items: Iterable[Item], total: float | None = None) -> Iterator[Item]:
 def find_reporter() -> Reporter | None:
     """Return what takes what is reported here; None where no run is going on."""
     found: Any = SCOPE.get() or FRAME.get()
+    if found is None and len(ACTIVE_SCOPES) == 1 and find_open_run(here=True) is None:
+        found = ACTIVE_SCOPES[0]
     if hasattr(found, "save"):
         return found  # type: ignore[no-any-return]
     run = find_open_run()

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -133,6 +134,7 @@ class ScriptRunner:
         environment: What ``read_environment`` found; asked for once a run.
         store: Opens where artifacts are kept.
         warn: Says something to the person at the terminal.
+        sample: Opens what tells, while a run goes, what it uses of the machine.
     """
 
     def __init__(
@@ -144,7 +146,9 @@ class ScriptRunner:
         environment: Callable[[], Mapping[str, Any]],
         store: Callable[[], Store],
         warn: Callable[[str], None],
+        sample: Callable[[Callable[[dict[str, Any]], None]], AbstractContextManager[object]] = contextlib.nullcontext,
     ) -> None:
+        self._sample = sample
         self._root = root
         self._environ = environ
         self._clock = clock
@@ -176,7 +180,8 @@ class ScriptRunner:
                 note=request.note,
                 tags=tuple(request.tags),
             )
-            end = self._run_program(request, handed, telling)
+            with self._sample(telling.emit):
+                end = self._run_program(request, handed, telling)
             self._save(request, telling)
         except BaseException:
             if live is not None:

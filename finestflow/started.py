@@ -62,7 +62,7 @@ def start(name: str = "", params: object = None, /, **more: Any) -> StartedRun:
         ConfigError: A setting of finestflow is wrong.
         RepositoryError: It cannot be recorded, and ``tracking = "required"``.
     """
-    label = name or Path(sys.argv[0] if sys.argv else "").stem.strip("-") or "run"
+    label = name or Path(getattr(sys.modules.get("__main__"), "__file__", None) or "run").stem
     check_label(label, "a run")
     values = {**(flat_values(params) if params is not None else {}), **flat_values(more)}
     previous = find_open_run(here=True)
@@ -115,6 +115,8 @@ class StartedRun:
         )
         if workspace is not None and not is_other:
             self._begin(workspace, turn, handed)
+        if workspace is not None and self._destination.is_recorded:
+            self._stack.enter_context(workspace.sample(self._destination.emit))
         self._stack.enter_context(Capture(_route_text))
         self._stack.enter_context(polite_end())
         open_run(self)

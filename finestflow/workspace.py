@@ -845,8 +845,10 @@ class Workspace:
             reproduces: The run that this one runs again.
             judge: Asked at the end how the run compares; its answer is recorded.
         """
+        from finestflow.handed import read_handed
         from finestflow.runner import RunOptions
 
+        read_handed(self.environ).mark_runs()
         request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv)
         request.reproduces, request.judge = reproduces, judge
         with polite_end():
@@ -889,6 +891,7 @@ class Workspace:
         from finestflow.script import ScriptRequest, ScriptRunner
 
         handed = read_handed(self.environ)
+        handed.mark_runs()
         command, title = describe_command(words, self.root, self.folder)
         runner = ScriptRunner(
             root=self.root,
@@ -897,6 +900,7 @@ class Workspace:
             environment=self.read_environment,
             store=lambda: self.store,
             warn=self.warn,
+            sample=self.sample,
         )
         request = ScriptRequest(
             command=command,
@@ -1029,7 +1033,6 @@ def launch(pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
     workspace = current()
     handed = read_handed(os.environ)
-    handed.mark_runs()
     options = workspace.settle(RunOptions(**{"tags": handed.tags, "note": handed.note, **pipeline.run_options}))
     listener = None
     if options.echo:

@@ -22,7 +22,7 @@ from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
 from finestflow.executor.watch import Watch, watching
 from finestflow.pace import Paced
-from finestflow.pipeline.call import FRAME, SCOPE
+from finestflow.pipeline.call import ACTIVE_SCOPES, FRAME, SCOPE
 from finestflow.pipeline.output import Output, holds_output, resolve
 from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
 from finestflow.pipeline.task import Task
@@ -194,9 +194,11 @@ class Performer:
         outcome.effects = scope.effects
         begin = self._clock.monotonic()
         frame, call = FRAME.set(None), SCOPE.set(scope)
+        ACTIVE_SCOPES.append(scope)
         try:
             self._run(job, outcome)
         finally:
+            ACTIVE_SCOPES.remove(scope)
             SCOPE.reset(call)
             FRAME.reset(frame)
             scope.close()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.pipeline.task import Task
 
-__all__ = ["FRAME", "SCOPE", "Frame", "Scope", "get_launcher", "set_launcher"]
+__all__ = ["ACTIVE_SCOPES", "FRAME", "SCOPE", "Frame", "Scope", "get_launcher", "set_launcher"]
 
 
 class Frame(Protocol):
@@ -26,6 +26,18 @@ class Frame(Protocol):
 
     def call(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None) -> Any:
         """Make the call a node of the graph and return its Output."""
+
+    def call_each(
+        self,
+        task: Task,
+        items: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        limit: int | None,
+        name: str | None,
+    ) -> Any:
+        """Make the call with each item a node, and return the Output of a list."""
 
     def is_running(self, pipeline: Pipeline) -> bool:
         """Whether this frame runs the body of that very pipeline object."""
@@ -55,6 +67,8 @@ class Scope(Protocol):
 
 FRAME: ContextVar[Frame | None] = ContextVar("finestflow_frame", default=None)
 SCOPE: ContextVar[Scope | None] = ContextVar("finestflow_scope", default=None)
+ACTIVE_SCOPES: list[Scope] = []
+"""The calls that are being run in this process: a thread that a call started is in no context of ours, and is its when there is one alone."""
 
 Launcher = Callable[["Pipeline", tuple[Any, ...], dict[str, Any]], Any]
 _launcher: list[Launcher | None] = []

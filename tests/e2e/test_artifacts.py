@@ -58,6 +58,31 @@ def test_what_a_task_reports_is_its_own_and_a_hit_reports_it_again(project: Proj
     assert "identical: all 4" in project.do("reproduce", "@").out
 
 
+def test_a_thread_of_a_task_reports_for_it(project: Project):
+    project.write(
+        "flow.py",
+        """
+        import threading
+        import finestflow
+        from finestflow import Pipeline, Task
+
+        class Fit(Task):
+            def run(self) -> int:
+                thread = threading.Thread(target=lambda: finestflow.log(from_thread=1))
+                thread.start()
+                thread.join()
+                return 1
+
+        class Fits(Pipeline):
+            fit: Fit = Fit()
+            def __call__(self): return self.fit()
+        """,
+    )
+    project.do("run", "flow.py")
+
+    assert project.show()["metrics"] == {"fit/from_thread": 1}
+
+
 def test_what_a_task_saved_before_it_failed_is_kept(project: Project):
     project.write("flow.py", FLOW)
 

@@ -21,7 +21,7 @@ from tests.docs.test_examples import blocks
 def workspace(repository: Path, monkeypatch) -> Workspace:
     monkeypatch.chdir(repository)
     monkeypatch.setattr(meant, "_warned", set())
-    monkeypatch.setattr(sys, "argv", ["train.py"])
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "train.py", raising=False)
     yield current()
     for run in [*meant.iter_open_runs()]:
         run.finish()
