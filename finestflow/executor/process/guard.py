@@ -2,41 +2,16 @@
 
 A worker that is in C code cannot see that the runner is gone, and its children never do. The guard reads the process groups of the workers
 from a pipe that only the runner can write to; when the pipe ends, they are killed, and the folder of the pool is removed. Invariant: a worker
-is known here before it gets its first job. Started by ``pool``.
+is known here before it gets its first job. Started by ``pool``, which runs this file alone: it imports nothing but what Python starts with.
 """
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
+import os
+import signal
 import sys
 
 __all__ = ["Guard"]
-
-_PROGRAM = """
-import os, signal, sys
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_IGN)
-groups = set()
-for line in sys.stdin.buffer:
-    (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
-for group in groups:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except OSError:
-        pass
-for folder, folders, files in os.walk(sys.argv[1], topdown=False):
-    for name in files + folders:
-        path = os.path.join(folder, name)
-        try:
-            os.unlink(path) if name in files or os.path.islink(path) else os.rmdir(path)
-        except OSError:
-            pass
-try:
-    os.rmdir(sys.argv[1])
-except OSError:
-    pass
-"""
 
 
 class Guard:
@@ -47,8 +22,10 @@ class Guard:
     """
 
     def __init__(self, folder: str) -> None:
+        import subprocess
+
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, folder],
+            [sys.executable, "-I", "-S", __file__, folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -57,7 +34,6 @@ class Guard:
         )
         assert self._process.stdin is not None
         self._pipe = self._process.stdin
-        self.fileno = self._pipe.fileno
 
     def add(self, group: int) -> None:
         """Watch over a process group."""
@@ -68,9 +44,11 @@ class Guard:
         self._tell(b"-%d\n" % group)
 
     def _tell(self, line: bytes) -> None:
-        with contextlib.suppress(OSError, ValueError):  # somebody killed the guard
+        try:
             self._pipe.write(line)
             self._pipe.flush()
+        except (OSError, ValueError):  # somebody killed the guard
+            pass
 
     def abandon(self) -> None:
         """Let go of the pipe in a forked child of the runner, whose end is not the runner's."""
@@ -79,6 +57,41 @@ class Guard:
 
     def close(self) -> None:
         """Let the guard do its work and end."""
-        with contextlib.suppress(OSError):
+        try:
             self._pipe.close()
+        except OSError:
+            pass
         self._process.wait()
+
+
+def main(folder: str) -> None:
+    """Be the guard."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    groups = set()
+    for line in sys.stdin.buffer:
+        (groups.add if line.startswith(b"+") else groups.discard)(int(line[1:]))
+    for group in groups:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except OSError:  # gone
+            pass
+    _remove(folder)
+
+
+def _remove(folder: str) -> None:
+    for path, folders, files in os.walk(folder, topdown=False):
+        for name in files + folders:
+            place = os.path.join(path, name)
+            try:
+                os.rmdir(place) if os.path.isdir(place) and not os.path.islink(place) else os.unlink(place)
+            except OSError:
+                pass
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

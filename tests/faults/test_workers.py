@@ -1,0 +1,78 @@
+"""No orphans: whatever ends the runner ends its workers and what they have started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 60
+
+
+def is_gone(pid):
+    """Whether a process has ended; a zombie has."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def wait_until(predicate):
+    end = time.monotonic() + PATIENCE
+    while not predicate():
+        assert time.monotonic() < end, "it does not come to pass"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def program(repository, tmp_path, monkeypatch):
+    """Start the program; return it and a function that returns all its processes."""
+    shutil.copy(Path(__file__).with_name("workers.py"), repository / "busy.py")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    started = []
+
+    def start(*args):
+        process = subprocess.Popen(
+            [sys.executable, "busy.py", *args], cwd=repository, stderr=subprocess.PIPE, start_new_session=True
+        )
+        started.append(process)
+        files = [repository / f"{how}.pids" for how in ("asleep", "gil")]
+        wait_until(lambda: all(file.exists() for file in files) or process.poll() is not None)
+        return process, [int(pid) for file in files for pid in file.read_text().split()]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_a_killed_runner_takes_along_workers_in_c_code_and_their_children(program, tmp_path):
+    process, pids = program()
+    assert len(list(tmp_path.glob("finestflow-*/pool-*"))) == 1
+    process.kill()
+    wait_until(lambda: all(map(is_gone, pids)))
+    wait_until(lambda: not list(tmp_path.glob("finestflow-*/pool-*")))
+
+
+def test_an_interpreter_that_ends_ends_what_is_running(program):
+    process, pids = program("leave")
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    wait_until(lambda: all(map(is_gone, pids)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_runner_ends_its_workers(program, number):
+    process, pids = program()
+    os.kill(process.pid, number)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    wait_until(lambda: all(map(is_gone, pids)))
