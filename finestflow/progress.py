@@ -39,6 +39,7 @@ class _Loop:
         self._report = report
         self._outer = next((each for each in reversed(_open.loops) if each.belongs_to(report)), None)
         self._told = 0.0
+        self._last = -1.0
 
     def belongs_to(self, report: Report) -> bool:
         """Whether it tells the same call."""
@@ -49,10 +50,10 @@ class _Loop:
         if self._outer is not None:
             self._outer.step((self.done + part) / self.total if self.total else 0.0)
             return
-        now = time.monotonic()
-        if is_last or now - self._told >= _SECONDS:
-            self._told = now
-            self._report(self.done + part, self.total)
+        now, done = time.monotonic(), self.done + part
+        if done != self._last and (is_last or now - self._told >= _SECONDS):
+            self._told, self._last = now, done
+            self._report(done, self.total)
 
 
 def iter_tracked(items: Iterable[Item], total: float | None, report: Report) -> Iterator[Item]:
@@ -108,6 +109,13 @@ class Bar:
         if total and done >= total:
             self.close()
         self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line away until it is drawn again: something else is about to be printed."""
+        if self._is_shown and self._stream is not None:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+        self._is_shown = False
 
     def close(self) -> None:
         """Leave the line as it is, and let what comes next begin on a new one."""

@@ -208,7 +208,8 @@ class StartedRun:
         return self._say(params=values)
 
     def write(self, text: str) -> None:
-        """Add to its log, without showing it anywhere else."""
+        """Add to its log what is about to be shown."""
+        self._bar.clear()
         self._destination.write(text)
 
     def _say(self, **fields: Any) -> Self:

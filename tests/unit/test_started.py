@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -331,26 +332,33 @@ class TestTrack:
                 for _ in run.track(range(2)):
                     pass
 
-        assert told == [
-            (0, 2),
-            (0, 2),
-            (0.5, 2),
-            (1, 2),
-            (1, 2),
-            (1, 2),
-            (1, 2),
-            (1.5, 2),
-            (2, 2),
-            (2, 2),
-            (2, 2),
-            (2, 2),
-        ]
+        assert told == [(0, 2), (0.5, 2), (1, 2), (1.5, 2), (2, 2)]
 
     def test_a_loop_that_is_left_early_is_over(self, workspace):
         with finestflow.start("train") as run:
             for _ in run.track(iter([1, 2, 3])):
                 break
             assert list(run.track("ab", total=2)) == ["a", "b"]
+
+    def test_a_terminal_shows_it_on_a_line_of_its_own(self, workspace, monkeypatch):
+        """What is printed meanwhile takes the line's place, and the line comes back below it."""
+
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "__stderr__", terminal)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr("finestflow.progress._SECONDS", 0.0)
+        with finestflow.start("train") as run:
+            for item in run.track(range(2)):
+                print("item", item)
+
+        lines = terminal.getvalue().replace("\x1b[K", "").split("\n")
+        assert [line.rsplit("\r", 1)[-1] for line in lines[:2]] == ["item 0", "item 1"]
+        assert lines[2].split("\r")[-1].split() == ["train", "━" * 20, "100%"]
+        assert lines[3:] == [""]
 
     def test_an_error_in_the_loop_is_the_loops_own(self, workspace):
         with finestflow.start("train") as run, pytest.raises(ZeroDivisionError):
