@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from finestflow.current import log, save, track
     from finestflow.errors import FinestflowError
     from finestflow.history import runs
+    from finestflow.pipeline.each import Each, each
     from finestflow.pipeline.output import Output
     from finestflow.pipeline.param import Param
     from finestflow.pipeline.pipeline import Pipeline
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Each",
     "FinestflowError",
     "Output",
     "Param",
@@ -31,6 +33,7 @@ __all__ = [
     "Task",
     "Workspace",
     "__version__",
+    "each",
     "log",
     "runs",
     "save",
@@ -42,6 +45,7 @@ STARTED = time.time()
 """When this process imported finestflow: sources that are younger may not be what was imported."""
 
 _HOMES = {
+    "Each": "finestflow.pipeline.each:Each",
     "FinestflowError": "finestflow.errors:FinestflowError",
     "Output": "finestflow.pipeline.output:Output",
     "Param": "finestflow.pipeline.param:Param",
@@ -49,6 +53,7 @@ _HOMES = {
     "Run": "finestflow.view:RunView",
     "Task": "finestflow.pipeline.task:Task",
     "Workspace": "finestflow.workspace:Workspace",
+    "each": "finestflow.pipeline.each:each",
     "log": "finestflow.current:log",
     "runs": "finestflow.history:runs",
     "save": "finestflow.current:save",

@@ -5,15 +5,17 @@ Invariant: a path depends on the order of calls within one body alone, not on wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import FinestflowError, GraphError
 from finestflow.executor.perform import Terminated, own_value
-from finestflow.node import Structure
+from finestflow.fanout import Fan, PipelineFan, TaskFan
+from finestflow.node import Call, Structure
 from finestflow.pipeline.call import FRAME
+from finestflow.pipeline.each import Each
 from finestflow.pipeline.output import Output, resolve
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
@@ -57,14 +59,35 @@ class BodyFrame:
         """Make the call a node and return its Output."""
         if self._shown:
             self.go_on()
-        path = self._path_of(task, name)
-        after: tuple[str, ...] = ()
-        if self._looks:
-            after = tuple(self._looks)
-            self._looks.clear()
+        if isinstance(task, Each):
+            return self._fan_out(task.task, self._path_of(task, name), args, kwargs, task.limit)
+        path, after = self._path_of(task, name), self._take_looks()
         if isinstance(task, Pipeline):
             return self._call_pipeline(path, task, args, kwargs, after)
         return self.session.call_task(path, task, args, kwargs, self.context.prefix, self._node, after)
+
+    def call_each(
+        self,
+        task: Task,
+        items: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        limit: int | None,
+        name: str | None,
+    ) -> Any:
+        """Make the call with each item a node, and return the Output of a list."""
+        if self._shown:
+            self.go_on()
+        return self._fan_out(task, self._path_of(task, name), (items, *args), kwargs, limit)
+
+    def _take_looks(self) -> tuple[str, ...]:
+        """Return what the body has looked at since its last call."""
+        if not self._looks:
+            return ()
+        looks = tuple(self._looks)
+        self._looks.clear()
+        return looks
 
     def look(self, path: str) -> None:
         """Take note that the body looks at a node: what it calls from now on may depend on it."""
@@ -129,17 +152,42 @@ class BodyFrame:
     def _call_pipeline(
         self, path: str, pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any], after: tuple[str, ...]
     ) -> Any:
-        session = self.session
-        node = Structure(path, session, pipeline)
+        node = Structure(path, self.session, pipeline)
         node.parent, node.after = self._node, after
-        args = tuple([own_value(value, _as_it_is) for value in args])  # as a task has its own copies
-        kwargs = {name: own_value(value, _as_it_is) for name, value in kwargs.items()}
-        own = (
-            pipeline.copy() if session.is_parallel else pipeline
-        )  # this body may set other params while that one goes on
-        frame = BodyFrame(session, own, node, self.context.view())
-        session.open_body(node, partial(frame.run, node, args, kwargs))
+        self.session.open_body(node, self._body_of(node, self._own(pipeline), *_own_inputs(args, kwargs)))
         return Output(node)
+
+    def _own(self, pipeline: Task) -> Any:
+        """Return a pipeline whose params stay: this body may set others while that one goes on."""
+        return pipeline.copy() if self.session.is_parallel else pipeline
+
+    def _body_of(
+        self, node: Structure, pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Callable[[], None]:
+        frame = BodyFrame(self.session, pipeline, node, self.context.view())
+        return partial(frame.run, node, args, kwargs)
+
+    def _fan_out(
+        self, task: Task, path: str, inputs: tuple[Any, ...], kwargs: dict[str, Any], limit: int | None
+    ) -> Output:
+        """Make a fan-out a node: its items are calls of a task, or bodies of nested pipelines."""
+        if not inputs:
+            raise GraphError(f"{path!r} has no items", "pass them first")
+        items = inputs[0] if type(inputs[0]) is Output else list(inputs[0])
+        (items, *rest), kwargs = _own_inputs((items, *inputs[1:]), kwargs)
+        fan: Fan
+        if isinstance(task, Pipeline):
+            own = self._own(task)
+            fan = PipelineFan(
+                path, self.session, own, items, limit,
+                lambda item, value: self._body_of(item, own, (value, *rest), kwargs),
+            )  # fmt: skip
+        else:
+            call = Call(self.session.static_of(task), tuple(rest), kwargs, self.context.prefix)
+            fan = TaskFan(path, self.session, task, items, limit, call)
+        fan.parent, fan.after = self._node, self._take_looks()
+        self.session.open_fan(fan)
+        return Output(fan)
 
     def run(self, node: Structure, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Run the body of a nested pipeline; its result, or what it raised, is then the node's."""
@@ -153,6 +201,12 @@ class BodyFrame:
             except (Exception, SystemExit) as raised:  # noqa: BLE001 - it stays in the Output
                 error = raised
         self.session.close_body(node, error, self._shown)
+
+
+def _own_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return copies of what a body gives, as a task has its own."""
+    copied = {name: own_value(value, _as_it_is) for name, value in kwargs.items()}
+    return tuple([own_value(value, _as_it_is) for value in args]), copied
 
 
 def _as_it_is(output: Output) -> Output:

@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from finestflow.errors import FinestflowError
 from finestflow.lookup import Lookup
-from finestflow.model import InputRecord
+from finestflow.model import Digest, InputRecord
 from finestflow.node import BlockedError, Call, Node
 from finestflow.pipeline.output import Output, handle_of, holds_output, part_of, part_text
 
@@ -87,6 +87,10 @@ def _token(node: Node, name: str, value: Any, lookup: Lookup) -> str:
         part = part_of(value)
         if origin.info is None:
             origin.require()
+            if origin.kind == "map" and not part:
+                token = _token_of_all(origin, lookup)
+                node.inputs[name] = InputRecord(Digest(token), origin.path)
+                return token
             if origin.kind != "task":
                 return _token(node, name, origin.take(part), lookup)  # type: ignore[attr-defined]
         digest, token = origin.token(part)
@@ -102,6 +106,22 @@ def _token(node: Node, name: str, value: Any, lookup: Lookup) -> str:
     node.inputs[name] = InputRecord(digest, None, repr(value)[:80] if type(value) in _SHOWN else "")
     if token != digest:
         node.tokens = {**node.tokens, name: token}
+    return token
+
+
+class _Scratch:
+    """Takes what nobody asks for: of a fan-out the edges to ten thousand items."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[str, InputRecord] = {}
+        self.tokens: Mapping[str, str] = {}
+
+
+def _token_of_all(fan: Any, lookup: Lookup) -> str:
+    """Return the token of the results of all items of a fan-out, the same as of a list of them; made once."""
+    if not fan.token_of_all:
+        fan.token_of_all = _container_token(_Scratch(), "", fan.take(()), lookup)  # type: ignore[arg-type]
+    token: str = fan.token_of_all
     return token
 
 

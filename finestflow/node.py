@@ -7,6 +7,7 @@ knows, so that passing ``y[0]`` on loads nothing. ``session`` changes nodes; Out
 from __future__ import annotations
 
 import inspect
+import pickle
 import typing
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,12 +21,11 @@ from finestflow.pipeline.output import Output, Part, handle_of, iter_outputs, pa
 from finestflow.pipeline.task import signature_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from finestflow.cache.codec import Encoded
     from finestflow.cache.store import Store
     from finestflow.lookup import Static
-    from finestflow.pipeline.pipeline import Pipeline
     from finestflow.pipeline.task import Task
     from finestflow.session import Session
 
@@ -34,6 +34,9 @@ __all__ = ["BlockedError", "Call", "LostError", "Node", "Stopped", "Structure", 
 _OPEN = frozenset({NodeStatus.PENDING, NodeStatus.RUNNING})
 _DONE = frozenset({NodeStatus.OK, NodeStatus.HIT})
 _NOTHING: Any = object()
+_PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
+_SMALL = 32_768
+"""Bytes of a part that goes to a task as it is; a larger one is taken from the store."""
 
 
 class UnknownValue(BaseException):
@@ -88,6 +91,7 @@ class Node:
     dependants: list[Node] | None = None
     is_awaited = False
     is_cached = False
+    has_returned = False
     key: Fingerprint | None = None
     why = ""
     hit_of: RunId | None = None
@@ -135,6 +139,18 @@ class Node:
         if self.status in _OPEN:
             found[self] = None
 
+    def find_unsized(self, part: Part, found: dict[Node, None]) -> None:
+        """Add the nodes that have to end before the length of that part of the value is known."""
+        self.find_open(part, found)
+
+    def step(self) -> None:
+        """Go on, where a node has something to do by itself."""
+
+    @property
+    def unstarted(self) -> Sequence[Node]:
+        """What does not run when this is not to start: itself, or what is left of it."""
+        return (self,)
+
     def require(self) -> None:
         """Raise when there is no value."""
         if self.status not in _DONE:
@@ -166,13 +182,42 @@ class Node:
             return self.session.lookup.value_token(self._part_of_value(part))
         return known, known + self.session.lookup.class_tokens(info.classes)  # type: ignore[return-value]
 
+    def elements(self, part: Part) -> Sequence[Any]:
+        """Return the items of that part of the value, as ``each`` calls with them: by reference where they can be told by number."""
+        parts = self.info.parts if self.info is not None and not part else None
+        if parts and all(name == f"[{index}]" for index, name in enumerate(parts)):
+            count = len(parts)
+        else:
+            value = self._part_of_value(part)
+            if not isinstance(value, (list, tuple)) and type(value).__module__ != "numpy":
+                return list(value)
+            count = len(value)
+        return [Output(self, (*part, ("item", index))) for index in range(count)]
+
     def load(self, part: Part) -> Any:
         """Return a private copy of a part of the value, for a task."""
         if self.shared is not _NOTHING:
             return take_part(self.shared, self._locate(part))
         assert self.info is not None  # only a node that has its result is asked
+        if part and self._loaded is not _NOTHING:
+            is_small, copy = self._copy_part(part)
+            if is_small:
+                return copy
         value = self._load_stored()
         return take_part(value, self._locate(part)) if part else value
+
+    def _copy_part(self, part: Part) -> tuple[bool, Any]:
+        """Return whether a part of a value that is in memory is small, and a copy: one item of many is not worth reading all."""
+        value = take_part(self._loaded, self._locate(part))
+        if type(value) in _PLAIN:
+            return True, value
+        try:
+            data = pickle.dumps(value, 5)
+        except Exception:  # noqa: BLE001 - the store has ways of its own
+            return False, None
+        if len(data) > _SMALL or b"pathlib" in data:  # each gets a file of its own from the store
+            return False, None
+        return True, pickle.loads(data)
 
     def refer(self, part: Part) -> Any:
         """Return what travels to another process in place of a part of the value.
@@ -184,6 +229,10 @@ class Node:
             raise NotPortableError(f"the output of {self.path!r} cannot be stored: {self.problem}")
         assert self.info is not None
         assert self.store is not None
+        if part and self._loaded is not _NOTHING:
+            is_small, copy = self._copy_part(part)
+            if is_small:
+                return copy
         folder = str(self.store.objects.root) if self.store is not self.session.store else ""
         return Reference(self.store.whole(self.info), self._locate(part), folder)
 
@@ -210,8 +259,13 @@ class Node:
 
     def value(self, part: Part) -> Any:
         """Return a part of the value, for the body of the pipeline; raise the error of the call when it failed."""
+        self.session.look(self)
+        return self.value_unseen(part)
+
+    def value_unseen(self, part: Part) -> Any:
+        """Return a part of the value like ``value``; the body looks at something that this is a part of."""
         while True:
-            self.session.look(self)
+            self.session.wait(self)
             if self.error is not None:
                 self.session.raised(self.error)
                 raise self.error
@@ -290,6 +344,7 @@ class Node:
             f"{type(self.error).__name__}: {self.error}" if self.error is not None else "",
             self.notes,
             self.seed,
+            self.after,
         )
 
 
@@ -306,15 +361,20 @@ class Structure(Node):
     kind = "pipeline"
     status = NodeStatus.RUNNING
     began = 0.0
-    has_returned = False
     result: Any = None
     open_calls = 0
     has_skipped = False
 
-    def __init__(self, path: str, session: Session, pipeline: Pipeline) -> None:
+    def __init__(self, path: str, session: Session, task: Task, identity: str = "") -> None:
         super().__init__(
-            path, type(pipeline).__finestflow_meta__.name or task_identity(type(pipeline)), session, pipeline
+            path, identity or type(task).__finestflow_meta__.name or task_identity(type(task)), session, task
         )
+
+    def child_ended(self, node: Node) -> bool:
+        """Take note that one of its calls has ended; return whether all have."""
+        self.open_calls -= 1
+        self.has_skipped |= node.status is NodeStatus.SKIPPED
+        return not self.open_calls
 
     @property
     def is_open(self) -> bool:
@@ -331,6 +391,27 @@ class Structure(Node):
             except Exception:  # noqa: BLE001 - there is no such part; who asks for its value is told
                 return
             open_nodes([result], found)
+
+    def find_unsized(self, part: Part, found: dict[Node, None]) -> None:
+        """Add itself while its body goes on, then what that part of the result comes from."""
+        if self.is_open:
+            found[self] = None
+        elif self.error is None:
+            try:
+                result = self.take(part)
+            except Exception:  # noqa: BLE001 - see ``find_open``
+                return
+            if type(result) is Output:
+                handle_of(result).find_unsized(part_of(result), found)  # type: ignore[attr-defined]
+
+    def elements(self, part: Part) -> Sequence[Any]:
+        """Return the items of that part of the result."""
+        result = self.take(part)
+        if type(result) is not Output:
+            return list(result)
+        origin: Node = handle_of(result)  # type: ignore[assignment]
+        origin.require()
+        return origin.elements(part_of(result))
 
     def require(self) -> None:
         """Raise when the body has raised."""
@@ -354,9 +435,9 @@ class Structure(Node):
         """Return what travels to another process in place of a part of the result."""
         return resolve(self.take(part), self.session.refer)
 
-    def value(self, part: Part) -> Any:
+    def value_unseen(self, part: Part) -> Any:
         """Return a part of the result, every Output in it looked at; raise what the body raised."""
-        self.session.look(self)
+        self.session.wait(self)
         if self.error is not None:
             self.session.raised(self.error)
             raise self.error

@@ -115,6 +115,14 @@ class Schedule:
         finally:
             self._is_working = was_working
 
+    def run_apart(self, body: Callable[[], None]) -> None:
+        """Run a body that makes calls of its own, which are not left to who runs it."""
+        was_working, self._is_working = self._is_working, False
+        try:
+            body()
+        finally:
+            self._is_working = was_working
+
     def _next_request(self) -> Callable[[], None] | None:
         while True:
             with self.lock:

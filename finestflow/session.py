@@ -8,7 +8,7 @@ a session a run, and one without an executor to plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from fnmatch import fnmatchcase
 from functools import partial
 from threading import Thread
@@ -30,10 +30,10 @@ from finestflow.schedule import Schedule
 if TYPE_CHECKING:
     from finestflow.cache.claims import Claims
     from finestflow.cache.codec import Encoded
-    from finestflow.cache.store import Entry, Store
+    from finestflow.cache.store import Entry, Store, ValueInfo
     from finestflow.executor.perform import Clock
     from finestflow.pace import Row
-    from finestflow.pipeline.context import Context
+    from finestflow.pipeline.context import Context as RunContext
     from finestflow.pipeline.task import Task
 
 __all__ = ["Session"]
@@ -78,7 +78,7 @@ class Session:
         emit: Callable[..., None],
         emit_node: Callable[..., None],
         clock: Clock,
-        context: Context,
+        context: RunContext,
         claims: Claims | None = None,
         is_alone: Callable[[], bool] = lambda: True,
         use_cache: bool = True,
@@ -97,6 +97,7 @@ class Session:
         self.clock = clock
         self.context = context
         self.nodes: dict[str, Node] = {}
+        self.jobs = executor.jobs if executor is not None else 1
         self.is_parallel = executor is not None and executor.is_parallel
         self._schedule = Schedule(self._advance, is_parallel=self.is_parallel)
         self._lock = self._schedule.lock
@@ -164,6 +165,8 @@ class Session:
         """Take a call as far as it can go now."""
         call = node.call
         if call is None or node.status is not NodeStatus.PENDING:
+            if not self._is_stopped:
+                node.step()
             return
         if self.is_parallel or self._schedule.held:
             origins = open_nodes((*call.args, *call.kwargs.values()))
@@ -177,8 +180,8 @@ class Session:
             self._defer(node, (lost.node,))
             return
         if obstacle is not None:
-            self._block(node, obstacle)
-        elif self._is_halted:
+            self.block(node, obstacle)
+        elif self.is_halted:
             self._hold(node)
         else:
             self._serve(node, call, tokens, call.static.problem or problem)
@@ -233,7 +236,7 @@ class Session:
         verdict = self.lookup.find(node.key, self.context, static.store)  # type: ignore[arg-type]
         if verdict.entry is None:
             return verdict.why or self.lookup.explain_miss(node.path, static, tokens_of(node))
-        self._hit(node, static, verdict.entry)
+        self._hit(node, static, verdict.entry, verdict.value)
         return None
 
     # -- who computes a key ------------------------------------------------------------------------------------------------------------
@@ -263,7 +266,7 @@ class Session:
         if verdict.entry is None:
             return False
         self._claims.release(node.key)  # type: ignore[union-attr, arg-type]
-        self._hit(node, static, verdict.entry)
+        self._hit(node, static, verdict.entry, verdict.value)
         return True
 
     def _look_later(self, node: Node, pause: float) -> None:
@@ -277,7 +280,7 @@ class Session:
             call = node.call
             if self._is_stopped or call is None:
                 return
-            if self._is_halted:
+            if self.is_halted:
                 self._hold(node)
             elif not self._claims.take(node.key):  # type: ignore[union-attr, arg-type]
                 self._look_later(node, pause)
@@ -287,9 +290,9 @@ class Session:
 
     # -- hits --------------------------------------------------------------------------------------------------------------------------
 
-    def _hit(self, node: Node, static: Static, entry: Entry) -> None:
+    def _hit(self, node: Node, static: Static, entry: Entry, value: ValueInfo | None) -> None:
         node.status = NodeStatus.HIT
-        node.info = static.store.info(entry.value)
+        node.info = value
         node.hit_of = RunId(entry.run)
         node.why = WHY_HIT
         if entry.observed:
@@ -365,7 +368,7 @@ class Session:
         with self._lock:
             if self._is_stopped:
                 return False
-            if self._is_halted:
+            if self.is_halted:
                 self._hold(node)
                 self._schedule.end_work()
                 return False
@@ -376,7 +379,7 @@ class Session:
             self.emit({"e": "start", "path": node.path, "task": node.identity, "key": node.key, "t": now})
             return True
 
-    def _finish(self, node: Node, context: Context, outcome: Outcome) -> None:
+    def _finish(self, node: Node, context: RunContext, outcome: Outcome) -> None:
         """Take what came of a call."""
         with self._lock:
             if self._is_stopped:
@@ -419,7 +422,7 @@ class Session:
             self._defer(node, lost)
         return bool(lost)
 
-    def _take(self, node: Node, context: Context, outcome: Outcome) -> None:
+    def _take(self, node: Node, context: RunContext, outcome: Outcome) -> None:
         """Take the outcome of the last try."""
         call = node.call
         assert call is not None
@@ -454,35 +457,42 @@ class Session:
         if node.status is not NodeStatus.HIT or (info is not None and info.data is not None):
             node.call = None  # only a hit whose value may turn out to be lost is ever computed again
         self._schedule.ended(node)
-        parent = node.parent
-        if parent is not None:
-            parent.open_calls -= 1
-            parent.has_skipped |= node.status is NodeStatus.SKIPPED
-            if not parent.open_calls:
-                self._complete(parent)
+        if node.parent is not None and node.parent.child_ended(node):
+            self._complete(node.parent)
 
     # -- nested pipelines --------------------------------------------------------------------------------------------------------------
 
     def open_body(self, node: Structure, body: Callable[[], None]) -> None:
         """Take up a nested pipeline and run its body: in a thread of its own where calls run in parallel."""
         with self._lock:
-            if self._is_stopped:
-                raise Stopped
-            if node.parent is not None:
-                node.parent.open_calls += 1
-            self.nodes[node.path] = node
-            node.began = self.clock.monotonic()
-            node.started = now = self.clock.time()
-            self.emit({"e": "start", "path": node.path, "task": node.identity, "kind": node.kind, "t": now}, lazy=True)
+            self._take_up(node)
             has_thread = self.is_parallel and self._threads < _MAX_THREADS
             if has_thread:
-                self._threads += 1
-                target = partial(copy_context().run, self._run_body, node, body)
-                self._schedule.begin_work(Thread(target=target, name=f"finestflow {node.path}", daemon=True).start)
+                self._start_thread(node, body, copy_context())
         if has_thread:
             self._schedule.work()
         else:
             body()
+
+    def _take_up(self, node: Structure) -> None:
+        if self._is_stopped:
+            raise Stopped
+        if node.parent is not None:
+            node.parent.open_calls += 1
+        self.nodes[node.path] = node
+        self._tell_start(node)
+
+    def _tell_start(self, node: Structure, **fields: int) -> None:
+        node.began = self.clock.monotonic()
+        node.started = now = self.clock.time()
+        self.emit(
+            {"e": "start", "path": node.path, "task": node.identity, "kind": node.kind, "t": now, **fields}, lazy=True
+        )
+
+    def _start_thread(self, node: Structure, body: Callable[[], None], context: Context) -> None:
+        self._threads += 1
+        target = partial(context.run, self._run_body, node, body)
+        self._schedule.begin_work(Thread(target=target, name=f"finestflow {node.path}", daemon=True).start)
 
     def _run_body(self, node: Structure, body: Callable[[], None]) -> None:
         """Run a body in a thread of its own; whatever it raises is known to the run."""
@@ -528,14 +538,65 @@ class Session:
             node.status = NodeStatus.FAILED
             node.why = f"{below.path!r} failed" if below is not None else ""
         else:
-            node.status = NodeStatus.SKIPPED if node.has_skipped and self._is_halted else NodeStatus.OK
+            node.status = NodeStatus.SKIPPED if node.has_skipped and self.is_halted else NodeStatus.OK
         node.seconds = self.clock.monotonic() - node.began
         self._end(node, None)
+
+    # -- fan-out -----------------------------------------------------------------------------------------------------------------------
+
+    def static_of(self, task: Task) -> Static:
+        """Return what all calls of a task share."""
+        with self._lock:
+            return self.lookup.static_of(task)
+
+    def open_fan(self, fan: Structure) -> None:
+        """Take up a fan-out, and let it go on as far as it can now."""
+        with self._lock:
+            self._take_up(fan)
+            fan.step()
+        self._schedule.work()
+
+    def take_items(self, fan: Structure, items: Iterable[Node]) -> None:
+        """Take up the nodes of a fan-out's items, now that there are any."""
+        self.nodes.update((item.path, item) for item in items)
+        self._schedule.ended(fan)
+        if not fan.open_calls:
+            self._complete(fan)
+
+    def begin_item(self, node: Node, call: Call) -> None:
+        """Let the call of an item go on."""
+        node.call = call
+        self._advance(node)
+
+    def begin_item_body(self, node: Structure, body: Callable[[], None], context: Context) -> None:
+        """Let the body of a nested pipeline that is an item begin."""
+        self._tell_start(node)
+        node.status = NodeStatus.RUNNING
+        if self.is_parallel:
+            self._start_thread(node, body, context)
+        else:
+            self._schedule.begin_work(partial(self._run_item_body, body))
+
+    def _run_item_body(self, body: Callable[[], None]) -> None:
+        self._schedule.run_apart(body)
+        self._schedule.end_work()
+
+    def hold(self, fan: Structure) -> None:
+        """Keep a fan-out from letting more items begin."""
+        self._schedule.hold(fan)
+
+    def defer(self, fan: Structure, origins: Iterable[Node]) -> None:
+        """Let a fan-out go on when these have ended."""
+        self._schedule.defer(fan, origins)
+
+    def make_ready(self, fan: Structure) -> None:
+        """Let a fan-out go on soon."""
+        self._schedule.make_ready(fan)
 
     # -- failures ----------------------------------------------------------------------------------------------------------------------
 
     @property
-    def _is_halted(self) -> bool:
+    def is_halted(self) -> bool:
         """Whether nothing new may start."""
         return (bool(self._failures) or self._body_error is not None) and not self._keep_going
 
@@ -552,27 +613,31 @@ class Session:
 
         return min(self._failures, key=order)
 
-    def _fail(self, node: Node, error: BaseException, static: Static) -> None:
+    def _fail(self, node: Node, error: BaseException, static: Static | None) -> None:
         node.status = NodeStatus.FAILED
+        node.has_returned = True
         node.error = error
         error.add_note(f"finestflow: task {node.path!r} failed; see: finestflow logs {self.run_id}:{node.path}")
         self._failures[node] = None
         self._schedule.wake()
         self._end(node, static)
 
-    def _block(self, node: Node, obstacle: Node | Exception) -> None:
+    def block(self, node: Node, obstacle: Node | Exception) -> None:
         """Take note that a call cannot be made: an input is not there, or in a plan not known."""
         if isinstance(obstacle, Exception):
-            assert node.call is not None
-            self._fail(node, obstacle, node.call.static)
+            self._fail(node, obstacle, node.call.static if node.call is not None else None)
         elif obstacle.is_open:
             node.why = f"waits for {obstacle.path!r}, which has to run"
             self._tell(node, None)
         else:
-            self._skip(node, f"skipped: {obstacle.path!r} {obstacle.status.value}", obstacle.error)
+            status = (
+                NodeStatus.FAILED if obstacle.status is NodeStatus.RUNNING else obstacle.status
+            )  # its body has, its calls go on
+            self._skip(node, f"skipped: {obstacle.path!r} {status.value}", obstacle.error)
 
     def _skip(self, node: Node, why: str, error: BaseException | None) -> None:
         node.status = NodeStatus.SKIPPED
+        node.has_returned = True
         node.why = why
         node.error = error
         self._end(node, None)
@@ -587,7 +652,7 @@ class Session:
         """Take note that a body went on after these errors: they were its business, and what was held may start."""
         with self._lock:
             self._forget(errors)
-            if not self._is_halted:
+            if not self.is_halted:
                 self._schedule.release()
         self._schedule.work()
 
@@ -602,10 +667,15 @@ class Session:
 
         Raises:
             UnknownValue: In a plan it never does.
+            Stopped: The run has been cancelled.
         """
         frame = FRAME.get()
         if frame is not None:
             frame.look(node.path)
+        self.wait(node)
+
+    def wait(self, node: Node) -> None:
+        """Return when a node has ended."""
         if node.is_open:
             if self.executor is None:
                 raise UnknownValue(node.path)
@@ -615,7 +685,7 @@ class Session:
         """Raise when a node will not end, as nothing new may start."""
         if self._is_stopped:
             raise Stopped
-        if self._is_halted and node.status is NodeStatus.PENDING:
+        if self.is_halted and node.status is NodeStatus.PENDING:
             failure = self.failure
             error = failure.error if failure is not None else self._body_error
             assert error is not None
@@ -634,11 +704,12 @@ class Session:
             failure = self.failure
             held = list(self._schedule.held)
             self._schedule.held.clear()
-            for node in held:
-                if failure is not None:
-                    self._skip(node, f"not started: {failure.path!r} failed", failure.error)
-                else:
-                    self._skip(node, f"not started: the pipeline raised {type(error).__name__}", error)
+            if failure is not None:
+                why, error = f"not started: {failure.path!r} failed", failure.error
+            else:
+                why = f"not started: the pipeline raised {type(error).__name__}"
+            for node in [part for each in held for part in each.unstarted]:
+                self._skip(node, why, error)
         self._schedule.work()
 
     def stop(self) -> None:

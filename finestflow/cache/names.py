@@ -26,7 +26,7 @@ def main_module() -> str:
 
 def qualified_name(obj: Any) -> str:
     """Return ``module:qualname`` of a class or function."""
-    module = obj.__module__
+    module = getattr(obj, "__module__", None) or obj.__objclass__.__module__  # methods of builtins have their class's
     if module == "__main__":
         module = main_module()
     return f"{module}:{getattr(obj, '__qualname__', obj.__name__)}"
