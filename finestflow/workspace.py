@@ -88,6 +88,7 @@ class Workspace:
         self._pool: Pool | None = None
         self._warned: set[str] = set()
         self._stores: dict[Path, Store] = {}
+        self._live: dict[RunId, LiveRun] = {}
         self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
 
     @classmethod
@@ -314,7 +315,7 @@ class Workspace:
             return []
         from finestflow.journal.following import list_live_runs
 
-        return list_live_runs(self.require_repository().state_dir)
+        return list_live_runs(self.require_repository().state_dir, self._live)
 
     def find_live(self, name: str) -> LiveRun | None:
         """Return the run that a person names when it is going on."""
@@ -574,7 +575,7 @@ class Workspace:
         from finestflow.reproduce import inspect_run
 
         present = self.read_environment()
-        recorded = self._recorded_files(run)
+        recorded = self.recorded_files(run)
 
         def is_unrecorded(name: str) -> bool:
             place = self.root / name
@@ -588,7 +589,7 @@ class Workspace:
             run, present, self.root, self.store.has, is_unrecorded, lambda path: self.store.digest(path).digest
         )
 
-    def _recorded_files(self, run: Run) -> set[str]:
+    def recorded_files(self, run: Run) -> set[str]:
         """Return the paths in a run's snapshot."""
         from finestflow.git.objects import Objects
 

@@ -7,6 +7,7 @@ node as they were written. ``Workspace`` lists live runs with it; ``logs -f`` an
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from finestflow.journal.live import EventReader, LiveEntry, iter_live
 from finestflow.journal.prefixes import SHORTEST_PREFIX
 from finestflow.journal.state import RunState
-from finestflow.model import RunSummary
+from finestflow.model import RunId, RunSummary
 
 __all__ = ["LiveRun", "LogReader", "choose_live", "list_live_runs"]
 
@@ -38,6 +39,7 @@ class LiveRun:
         self.damaged = 0
         """How many events could not be read."""
         self._reader = EventReader(entry.events_path)
+        self._lock = threading.Lock()
 
     def read_new(self, *, whole: bool = False) -> list[dict[str, Any]]:
         """Take in the events since the last call, and return them.
@@ -45,14 +47,13 @@ class LiveRun:
         Args:
             whole: The writer is dead: nothing will come after the last line, torn or not.
         """
-        events = self._reader.read_new(whole=whole)
-        skipped = 0
-        for event in events:
-            try:
-                self.state.apply(event)
-            except (KeyError, TypeError, ValueError):
-                skipped += 1
-        self.damaged += skipped
+        with self._lock:
+            events = self._reader.read_new(whole=whole)
+            for event in events:
+                try:
+                    self.state.apply(event)
+                except (KeyError, TypeError, ValueError):
+                    self.damaged += 1
         return events
 
     @property
@@ -61,9 +62,18 @@ class LiveRun:
         return self.state.run.summary
 
 
-def list_live_runs(state_dir: Path) -> list[LiveRun]:
-    """Return the runs whose process lives and that have begun, the newest first."""
-    found = [LiveRun(entry) for entry in iter_live(state_dir) if entry.is_alive]
+def list_live_runs(state_dir: Path, known: dict[RunId, LiveRun] | None = None) -> list[LiveRun]:
+    """Return the runs whose process lives and that have begun, the newest first.
+
+    Args:
+        state_dir: The state folder of the repository.
+        known: Those that were found before, by id: of them only what is new is read. It is brought up to date.
+    """
+    known = {} if known is None else known
+    alive = {entry.run_id: entry for entry in iter_live(state_dir) if entry.is_alive}
+    for gone in known.keys() - alive.keys():
+        del known[gone]
+    found = [known.setdefault(run_id, LiveRun(entry)) for run_id, entry in alive.items()]
     for run in found:
         run.read_new()
     begun = [run for run in found if run.state.has_begun]
