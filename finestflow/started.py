@@ -25,6 +25,7 @@ from finestflow.ending import error_of_process, watch_exit
 from finestflow.errors import FinestflowError, RepositoryError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Terminated
+from finestflow.executor.watch import Watch, watching
 from finestflow.given import command_of_process, flat_values, parse_words
 from finestflow.handed import Handed, read_handed
 from finestflow.journal.joined import JoinedFolder, read_joined
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StartedRun", "start"]
 
+_MOST_FILES = 1000
 _NEEDED_AT_THE_END = ("finestflow.git.maintenance", "finestflow.journal.annotations", "finestflow.journal.index_update")
 Item = TypeVar("Item")
 _turns = itertools.count()
@@ -108,6 +110,7 @@ class StartedRun:
         self._started = time.time()
         self._stack = contextlib.ExitStack()
         self._destination = _Destination(node)
+        self._watch: Watch | None = None
         self._bar = Bar(node, terminal())
         warn = workspace.warn if workspace is not None else warn_once
         self.reporter = RunReporter(
@@ -117,6 +120,8 @@ class StartedRun:
             self._begin(workspace, turn, handed)
         if workspace is not None and self._destination.is_recorded:
             self._stack.enter_context(workspace.sample(self._destination.emit))
+            self._watch = Watch(str(workspace.root))
+            watching.set(self._watch)
         self._stack.enter_context(Capture(_route_text))
         self._stack.enter_context(polite_end())
         open_run(self)
@@ -230,6 +235,8 @@ class StartedRun:
         close_run(self)
         self._bar.close()
         self._stack.close()
+        if watching.get() is self._watch:
+            watching.set(None)
         _watch_end()
         try:
             if self._workspace is not None and self._destination.is_recorded:
@@ -244,12 +251,23 @@ class StartedRun:
         shown = format_traceback(error) if error is not None and isinstance(error, Exception) else ""
         about = {"path": node, "task": node, "seconds": now - self._started}
         self._destination.emit({"e": "node", **about, "status": status.value, "error": message, "t": now})
-        judged = {}
+        run, judged = self._destination.run(), {}
         if self._handed.reproduces:
-            judged = workspace.judge_of(self._handed.reproduces)(self._destination.run())
+            judged = workspace.judge_of(self._handed.reproduces)(run)
         end = {"status": status.value, "ended": now, "error": message, "traceback": shown}
-        self._destination.emit({"e": "end", **end, "reproduction": judged})
+        self._destination.emit({"e": "end", **end, "reproduction": judged, "files": self._files(workspace, run)})
         self._destination.publish(workspace)
+
+    def _files(self, workspace: Workspace, run: Run) -> dict[str, str]:
+        """Return the files of the project that were read and are not in the snapshot, with their digests: who reproduces it needs them."""
+        read = self._watch.read()[0] if self._watch is not None else []
+        names = [os.path.relpath(place, workspace.root) for place in read]
+        recorded = workspace.recorded_files(run) if names else set()
+        found: dict[str, str] = {}
+        for name in [name for name in names if name not in recorded][:_MOST_FILES]:
+            with contextlib.suppress(FinestflowError, OSError):
+                found[name] = workspace.store.digest(workspace.root / name).digest
+        return found
 
     def __enter__(self) -> Self:
         self.is_block = True

@@ -278,6 +278,23 @@ class TestReproduce:
         runs = project.runs()
         assert [run["params"]["lr"] for run in runs] == [0.3, 0.2, 0.3, 0.2, 0.1]
 
+    def test_ignored_files_that_a_run_read_are_brought_along(self, project: Project):
+        project.write(".gitignore", "data/\n")
+        project.write("data/numbers.txt", "1 2 3")
+        project.write(
+            "reads.py",
+            """
+            import finestflow
+            with finestflow.start("read") as run:
+                run.save(open("data/numbers.txt").read().split(), "numbers")
+            """,
+        )
+        assert processes.python("reads.py", cwd=project.folder).code == 0
+
+        assert "identical: all 2" in project.do("reproduce", "@").out
+        project.write("data/numbers.txt", "4")
+        assert "'data/numbers.txt', which it read" in project.do("reproduce", "@~1", code=None).err
+
     def test_a_script_that_ends_before_its_run_is_an_error(self, project: Project):
         project.write(
             "fit.py", "import os, finestflow\nif os.path.exists('.git/HEAD'): finestflow.start('fit').finish()\n"
