@@ -41,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry("show:command", "Look", "Show one run, one node or one output."),
     "diff": Entry("diff:command", "Look", "Show what differs between two runs."),
     "compare": Entry("compare:command", "Look", "Put many runs side by side: only what differs, the best marked."),
+    "report": Entry("report:command", "Look", "Write a page about some runs, in one HTML file."),
     "why": Entry("why:command", "Look", "Say why a node ran, or which run its hit came from."),
     "bisect": Entry("bisect:command", "Look", "Find the run at which a metric broke."),
     "for": Entry("for_:command", "Look", "List the runs of exactly the files of a commit."),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -207,3 +208,16 @@ def test_diff_of_an_output_shows_how_its_value_differs(ask):
     assert ask("diff", "broken-one:fit", "mended:fit") == "1.0 → 9.0  (+8, +800%)\n"
     assert ask("diff", "@~2:load", "@:load") == "nothing differs\n"
     assert ask("diff", "@:fit", "--json")["differences"] == [{"path": "", "text": "1.0 → 9.0  (+8, +800%)"}]
+
+
+def test_report_is_one_page_with_table_graph_and_differences_that_needs_nothing_else(ask, lab):
+    ask("report", "pipeline:Lab", "-o", "report.html", "--title", "<b>Lab</b>")
+
+    page = (lab / "report.html").read_text()
+    (lab / "report.html").unlink()
+    for text in ("broken-one → mended", "fit.rate", "Fit()", "<svg", "changed `lab.clean`", "&lt;b&gt;Lab&lt;/b&gt;"):
+        assert text in page
+    assert not re.findall(r"(?:src|href)=", page)
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "no run matches" in ask("report", "no-such", "-o", "x.html", code=4)
+    assert "cannot be written" in ask("report", "-o", "no/folder/x.html", code=2)
