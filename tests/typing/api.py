@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import finestflow
 from finestflow import Param, Pipeline, Run, Task, Workspace
 
 
@@ -44,3 +45,15 @@ def use() -> None:
     workspace: Workspace = run.workspace
     root: Path = workspace.root
     print(value, run.id, run.params, root)
+
+
+def track() -> None:
+    """Track a script."""
+    with finestflow.start("train", {"lr": 0.1}, epochs=3).tag("wip") as run:
+        for epoch in run.track(range(3)):
+            step: int = epoch
+            run.log({"val/loss": 0.1}, step=step, loss=0.3)
+        run.save(Path("model.pt"))
+    for name in finestflow.track(["a", "b"]):
+        finestflow.log(length=len(name))
+    finestflow.save({"a": 1}, "values")
