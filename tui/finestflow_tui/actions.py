@@ -119,6 +119,11 @@ class RunScreenActions(Frame):
         question: Ask = Ask(heading, hint, text)
         self.app.push_screen(question, then)
 
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.ff.set_marks({})
+        self.say("the marks are gone · u brings them back")
+
     # -- looking -----------------------------------------------------------------------------------------------------------------------
 
     def action_diff(self) -> None:

@@ -99,15 +99,15 @@ class FinestflowApp(App[int]):
         if self.workspace.repository is None:
             from finestflow_tui.screens.welcome import WelcomeScreen
 
-            return WelcomeScreen()
-        from finestflow_tui.screens.runs import RunsScreen
+            first: Screen[Any] = WelcomeScreen()
+        else:
+            from finestflow_tui.screens.runs import RunsScreen
 
-        return RunsScreen()
+            first = RunsScreen()
+        return first.set_class(self.is_ascii, "-ascii")
 
     def on_mount(self) -> None:
         """Begin to look for news."""
-        if self.is_ascii:
-            self.screen.add_class("-ascii")
         if self.workspace.repository is None:
             return
         self.set_interval(_POLL, self._poll)
@@ -116,6 +116,12 @@ class FinestflowApp(App[int]):
 
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, 128 + number)
+
+    def push_screen(self, screen: Any, *args: Any, **options: Any) -> Any:
+        """Open a screen; each knows whether it may draw with more than ASCII."""
+        if isinstance(screen, Screen):
+            screen.set_class(self.is_ascii, "-ascii")
+        return super().push_screen(screen, *args, **options)
 
     def on_unmount(self) -> None:
         """Keep the arrangement."""

@@ -21,7 +21,7 @@ def bindings(where: str) -> list[BindingType]:
                 for each in key.keys.split(",")
             ]
             continue
-        has_priority = key.id in {"next-pane", "previous-pane", "quit"}
+        has_priority = key.id == "quit"
         made.append(
             Binding(key.keys, key.action, key.text, show=False, priority=has_priority, tooltip=key.help, id=key.id)
         )

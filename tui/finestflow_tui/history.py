@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from finestflow.compare import RunDiff
     from finestflow.workspace import Workspace
 
-__all__ = ["FIRST", "History"]
+__all__ = ["FIRST", "GROUPS", "History"]
 
 FIRST = 200
 """Runs that are looked up before the first paint; the rest follows from a worker."""
-_GROUPS = -1_000_000
+GROUPS = -1_000_000
 """Numbers below this one are headings of groups; those above, below zero, are live runs."""
 _KEPT = 64
 Value = TypeVar("Value")
@@ -89,7 +89,7 @@ class History:
         found: dict[int, RunSummary | Group] = dict(self.reading.page(number for number in wanted if number > 0))
         ids = {number: run_id for run_id, number in self._numbers.items()}
         for number in wanted:
-            if number <= _GROUPS:
+            if number <= GROUPS:
                 found[number] = self._groups[number]
             elif number < 0:
                 live = self.live.find(ids[number])
@@ -141,7 +141,7 @@ class History:
         numbers = self.searching.order(parsed, sorts=(by, *sorts))
         at = 0
         for position, group in enumerate(self.searching.groups(by, parsed, means=means)):
-            heading = _GROUPS - position
+            heading = GROUPS - position
             self._groups[heading] = group
             top.append(heading)
             if str(group.value) not in folded:

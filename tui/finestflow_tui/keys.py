@@ -79,7 +79,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("next-pane", "tab", "pane(1)", "pane", "Go to the other pane.", "Move", _EVERY),
     Key("previous-pane", "shift+tab", "pane(-1)", "pane", "Go to the other pane, backwards.", "Move", _EVERY),
-    Key("tab", "1,2,3,4,5,6,7,8,9", "tab", "tab", "Open the tab with this number.", "Move", _TABS),
+    Key("tab", "1,2,3,4,5,6,7,8,9", "tab", "tab", "Open the tab with this number.", "Move", _on("run diff")),
     Key(
         "previous-sibling",
         "[",
@@ -340,7 +340,7 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
     "compare": ("differing", "sort", "column-left", "column-right", "view", "diff", "star", "save"),
     "cache": ("sort", "options", "open"),
     "trash": ("open", "undo", "delete"),
-    "reproduce": ("open", "options", "edit"),
+    "reproduce": ("open", "options", "back"),
 }
 """What the last line of a screen names, the most important first."""
 

@@ -183,11 +183,6 @@ class CompareScreen(RunScreenActions):
         else:
             self.ff.open_run(self.summaries[0])
 
-    def action_unmark(self) -> None:
-        """Take all marks away."""
-        self.ff.set_marks({})
-        self.say("the marks are gone · u brings them back")
-
     def action_save(self) -> None:
         """Write the table to a file."""
 

@@ -342,7 +342,7 @@ class RunScreen(RunScreenActions):
             self.detail.show([])
         elif self.tab in {"tasks", "graph"}:
             now = self.ff.workspace.clock.time()
-            self.detail.show(tasks.node_rows(run, key, self._whys(key), now))
+            self.detail.show(tasks.node_rows(run, key, self._whys(key), now, is_folded=key not in self._unfolded))
         elif self.tab == "metrics" and self.plot is not None:
             self.plot.show(key, [series_of("", run.metrics[key])])
         elif self.tab == "outputs":

@@ -21,12 +21,22 @@ from finestflow.model import Run, RunStatus, RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
+from finestflow_tui.history import GROUPS
 from finestflow_tui.keys import Choice
 from finestflow_tui.screens.choose import Chooser, Entry
 from finestflow_tui.screens.welcome import no_runs_rows
 from finestflow_tui.text import Row, Span, one_line, plural, row, value_text
 from finestflow_tui.views.query import complete
-from finestflow_tui.views.runs import Column, cells_of, choose_columns, column_named, group_spans, preview, preview_more
+from finestflow_tui.views.runs import (
+    Column,
+    cells_of,
+    choose_columns,
+    column_named,
+    distinct,
+    group_spans,
+    preview,
+    preview_more,
+)
 from finestflow_tui.widgets.line import Lines, fitted, spread
 from finestflow_tui.widgets.livestrip import live_rows
 from finestflow_tui.widgets.query import QueryInput
@@ -35,7 +45,7 @@ from finestflow_tui.widgets.table import RunTable
 
 __all__ = ["RunsScreen"]
 
-_QUIET = 0.06
+QUIET = 0.06
 """Seconds without a key before the preview reads a record."""
 
 
@@ -111,14 +121,15 @@ class RunsScreen(RunScreenActions):
         """
         state, history = self.ff.state, self.ff.history
         kept = None if reset else self.current_run()
+        had_groups = any(number <= GROUPS for number in self.table.order[:1])
         first = history.first(state.query, self._sorts)
         if reset or not self.table.columns or not len(self.table.order):
             self._choose_columns(first)
         self.table.sorted_by = self._sorts
         self._gutters(first)
         self.table.forget()
-        if reset and not state.group:
-            self.table.show(self._with_pins(first), cursor=0)
+        if not state.group and (reset or had_groups):
+            self.table.show(self._with_pins(first), cursor=0 if reset else self._position(first, kept) or 0)
         self._load_all(kept)
 
     def _load_all(self, kept: RunSummary | None) -> None:
@@ -143,7 +154,7 @@ class RunsScreen(RunScreenActions):
             if best != self._best:
                 self._best = best
                 self.table.forget()
-            self._found = sum(number > -1_000_000 for number in order)
+            self._found = sum(number > GROUPS for number in order)
             order = self._with_pins(order)
             self._gutters(order)
             at = self._position(order, kept)
@@ -180,7 +191,7 @@ class RunsScreen(RunScreenActions):
         if names:
             if "status" not in names:
                 names = ["status", *names]
-            columns = [column_named(name, runs, now) for name in names]
+            columns = distinct([column_named(name, runs, now) for name in names])
         else:
             columns = choose_columns(runs, now, everything=state.everything)
         self.table.set_columns([column for column in columns if column.key not in state.hidden])
@@ -299,7 +310,7 @@ class RunsScreen(RunScreenActions):
             self._new = 0
         if self._quiet is not None:
             self._quiet.stop()
-        self._quiet = self.set_timer(_QUIET, self._preview_now)
+        self._quiet = self.set_timer(QUIET, self._preview_now)
 
     def _preview_now(self) -> None:
         if not self.aside.display or (not self._total and not len(self.table.order)):
@@ -340,7 +351,7 @@ class RunsScreen(RunScreenActions):
         numbers = self.ff.history.live_numbers(
             self.ff.history.parse(self.ff.state.query) if self.ff.state.query else None
         )
-        shown = [number for number in self.table.order[:64] if -1_000_000 < number < 0]
+        shown = [number for number in self.table.order[:64] if GROUPS < number < 0]
         if sorted(numbers) != sorted(shown):
             self.head.update()
             self.list_runs()
@@ -499,7 +510,7 @@ class RunsScreen(RunScreenActions):
             keys = [column.key for column in self.table.columns]
             state = self.ff.state
             state.hidden = [each for each in state.hidden if each != name]
-            state.columns = [key for key in keys if key != name] if name in keys else [*keys, name]
+            state.columns = [key for key in keys if key != name] if name in keys else _with_column(keys, name)
             self._choose_columns(self.table.order)
             self._load_all(self.current_run())
 
@@ -536,7 +547,7 @@ class RunsScreen(RunScreenActions):
 
     def action_unmark(self) -> None:
         """Take all marks away."""
-        self.ff.set_marks({})
+        super().action_unmark()
         self._marks_changed()
 
     def _set_marks(self, runs: Sequence[RunSummary], *, toggle: bool = False, remember: bool = True) -> None:
@@ -705,6 +716,13 @@ class RunsScreen(RunScreenActions):
             return name
 
         self.slow(work, lambda done: self.say(f"wrote {done}", "good"), group="save")
+
+
+def _with_column(keys: list[str], name: str) -> list[str]:
+    """Put a column behind the last one of its kind: metrics with metrics, params with params."""
+    kin = [at for at, key in enumerate(keys) if key[:2] == name[:2] and name[1:2] == "."]
+    at = kin[-1] + 1 if kin else min(len(keys), 4) if name.startswith("m.") else len(keys)
+    return [*keys[:at], name, *keys[at:]]
 
 
 def _term(run: RunSummary, column: Column) -> str:

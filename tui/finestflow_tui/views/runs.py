@@ -22,18 +22,21 @@ from finestflow_tui.text import (
     duration,
     number,
     one_line,
+    pad,
     plural,
     row,
     title,
     value_text,
     width,
 )
+from finestflow_tui.views.tasks import shape_of
 
 __all__ = [
     "Column",
     "cells_of",
     "choose_columns",
     "column_named",
+    "distinct",
     "group_spans",
     "preview",
     "preview_more",
@@ -129,7 +132,18 @@ def choose_columns(runs: Sequence[RunSummary], now: float, *, everything: bool =
         names.append("tags")
     if any(run.note or run.error for run in runs):
         names.append("note")
-    return [column_named(name, runs, now) for name in names]
+    return distinct([column_named(name, runs, now) for name in names])
+
+
+def distinct(columns: Sequence[Column]) -> list[Column]:
+    """Give columns that would have the same title their whole name."""
+    titles = [column.title for column in columns]
+    return [
+        column
+        if titles.count(column.title) == 1
+        else column._replace(title=one_line(column.key[2:]), width=max(column.width, min(16, len(column.key) - 1)))
+        for column in columns
+    ]
 
 
 def _metric_names(runs: Sequence[RunSummary]) -> list[str]:
@@ -306,21 +320,23 @@ def better(name: str, before: float, after: float) -> Span:
 def preview_more(run: Run) -> list[Row]:
     """Return what the record adds: how each task went, how metrics went, the end of a traceback."""
     rows = []
-    tasks = [node for node in run.nodes.values() if node.kind == "task"]
-    if tasks:
+    lines = [line for line in shape_of(run).lines if line.nodes[0].kind != "pipeline"]
+    if lines:
         rows = [row(""), title("tasks")]
-        for node in tasks[:12]:
+        for line in lines[:12]:
+            node = next((each for each in line.nodes if each.error), line.nodes[0])
+            name = pad(cut(line.label, 18), 18)
             why = one_line(node.error or node.why)
             rows.append(
                 row(
                     " ",
-                    (node_glyph(node.status), node.status.value),
-                    f" {cut(one_line(node.path), 18):<18} ",
+                    (node_glyph(line.status), line.status.value),
+                    f" {name} ",
                     (why, "error" if node.error else "dim"),
                 )
             )
-        if len(tasks) > 12:
-            rows.append(row((f"   and {len(tasks) - 12} more", "dim")))
+        if len(lines) > 12:
+            rows.append(row((f"   and {len(lines) - 12} more", "dim")))
     series = [metric for metric in run.metrics.values() if len(metric.values) > 1]
     if series:
         rows += [row(""), title("over time")]

@@ -103,8 +103,7 @@ def shape_of(run: Run, unfolded: Collection[str] = ()) -> Shape:
     for base, nodes in items.items():
         is_folded = len(nodes) >= _FEW and base not in unfolded
         if is_folded:
-            shown = tuple(node for node in nodes if node.path != base) or tuple(nodes)
-            lines[base] = shown
+            lines[base] = tuple(node for node in nodes if node.path != base or node.kind == "task")
         for node in nodes:
             home[node.path] = base if is_folded else node.path
             if not is_folded:
@@ -236,7 +235,7 @@ def drawing_of(shape: Shape, *, turned: bool) -> Drawing:
     return draw_dag([line.path for line in shape.lines], shape.edges, labels, turned=turned)
 
 
-def node_rows(run: Run, path: str, whys: Sequence[str], now: float) -> list[Row]:
+def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded: bool = False) -> list[Row]:
     """Return one node in full, or the items of a fan-out.
 
     Args:
@@ -244,12 +243,13 @@ def node_rows(run: Run, path: str, whys: Sequence[str], now: float) -> list[Row]
         path: Path of the node.
         whys: Why it ran, in sentences.
         now: The time.
+        is_folded: The items of a fan-out are one line.
     """
     node = run.nodes.get(path)
-    items = [each for each in run.nodes.values() if _ITEM.sub("", each.path) == path and each.path != path]
+    items = [each for each in run.nodes.values() if _ITEM.sub("", each.path) == path and each.kind == "task"]
     if node is None and not items:
         return []
-    if node is None or items:
+    if node is None or (len(items) >= _FEW and is_folded):
         rows = [row((f"{one_line(path)} ×{len(items)}", "name")), row("")]
         rows += [
             row(

@@ -1,0 +1,35 @@
+"""One repository of real runs for all tests of the terminal UI; those that change it get a copy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import IDENTITY
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, home_of_session: Path) -> Path:
+    """A repository with six runs: two equal ones, one that is noted and tagged, one that failed, two after an edit."""
+    folder = tmp_path_factory.mktemp("tui") / "lab"
+    environ = {**os.environ, **IDENTITY, "HOME": str(home_of_session), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-m", "tests.tui.build_lab", str(folder)], cwd=ROOT, env=environ, check=True)
+    return folder
+
+
+@pytest.fixture
+def own_lab(lab: Path, tmp_path: Path) -> Path:
+    """A copy of the repository that a test may change."""
+    return Path(shutil.copytree(lab, tmp_path / "lab"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch that stores frames."""
+    parser.addoption("--write-frames", action="store_true", help="Store the frames of the terminal UI anew.")
