@@ -172,7 +172,8 @@ class NodeRecord(NamedTuple):
     """One call of a task in a run.
 
     ``code`` maps each function, constant and package that the call depends on to its hash or version.
-    ``why`` says why it ran or, for a hit, what was found; ``hit_of`` is the run that computed the output.
+    ``why`` says why it ran or, for a hit, what was found; ``hit_of`` is the run that computed the output. ``after`` names the nodes that the
+    body looked at between the call before and this one.
     """
 
     path: str
@@ -192,6 +193,7 @@ class NodeRecord(NamedTuple):
     error: str = ""
     notes: tuple[str, ...] = ()
     seed: int | None = None
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

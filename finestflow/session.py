@@ -559,6 +559,7 @@ class Session:
     def take_items(self, fan: Structure, items: Iterable[Node]) -> None:
         """Take up the nodes of a fan-out's items, now that there are any."""
         self.nodes.update((item.path, item) for item in items)
+        self.emit({"e": "expect", "nodes": {fan.path: fan.open_calls}}, lazy=True)
         self._schedule.ended(fan)
         if not fan.open_calls:
             self._complete(fan)
@@ -747,7 +748,7 @@ class Session:
                 self._described.add(name)
                 self.emit({"e": "static", "id": name, "params": static.params, "code": dict(static.code)}, lazy=True)
         is_lazy = node.status not in _TOLD_AT_ONCE
-        self.emit_node(node.record(static, now), now, static=name, after=node.after, log=log, lazy=is_lazy)
+        self.emit_node(node.record(static, now), now, static=name, log=log, lazy=is_lazy)
 
     def metrics(self, path: str, rows: list[Row]) -> None:
         """Emit numbers of a call."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from finestflow.journal.names import quote_name
+from finestflow.journal.names import family_of, quote_name
 
 __all__ = ["LONGEST_LOG", "dump_logs", "is_cut", "load_log", "load_logs", "path_of_log"]
 
@@ -17,7 +17,6 @@ _SHORTEST_ITEM = 1024
 _ITEMS = ".items.txt"
 _gap = re.compile(rb"\n\.\.\. \d+ bytes left out \.\.\.\n").search
 _header = re.compile(rb"==> (.*) \((\d+) bytes\)", re.DOTALL).fullmatch
-_item = re.compile(r"(.+)\[\d+\]", re.DOTALL)
 
 
 def dump_logs(logs: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -25,11 +24,11 @@ def dump_logs(logs: Mapping[str, bytes]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     items: dict[str, dict[str, bytes]] = {}
     for node, data in logs.items():
-        match = _item.fullmatch(node)
-        if match is None:
+        family = family_of(node)
+        if family is None:
             files[path_of_log(node)] = _cut(data, LONGEST_LOG)
         else:
-            items.setdefault(match[1], {})[node] = data
+            items.setdefault(family, {})[node] = data
     for parent, parts in items.items():
         room = max(_SHORTEST_ITEM, LONGEST_LOG // len(parts))
         files[_path_of_items(parent)] = b"".join(_section(node, _cut(data, room)) for node, data in parts.items())
@@ -75,8 +74,8 @@ def is_cut(data: bytes) -> bool:
 
 def path_of_log(node: str) -> str:
     """Return the path of the file that has what a node printed."""
-    match = _item.fullmatch(node)
-    return f"logs/{quote_name(node)}.txt" if match is None else _path_of_items(match[1])
+    family = family_of(node)
+    return f"logs/{quote_name(node)}.txt" if family is None else _path_of_items(family)
 
 
 def _iter_sections(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -6,6 +6,8 @@ commit id. The runner makes ids and names from random bytes that it passes in.
 
 from __future__ import annotations
 
+import re
+
 from finestflow.journal.prefixes import SHORTEST_PREFIX
 from finestflow.journal.words import ADJECTIVES, ANIMALS
 from finestflow.model import RunId
@@ -13,6 +15,7 @@ from finestflow.model import RunId
 __all__ = [
     "ID_LENGTH",
     "NAME_BYTES",
+    "family_of",
     "is_run_id",
     "new_run_id",
     "new_run_name",
@@ -25,6 +28,13 @@ NAME_BYTES = 4
 _LETTERS = "klmnopqrstuvwxyz"
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _LONGEST_FILE_NAME = 120
+_member = re.compile(r"(.+?)(?:\[\d+\]|/\d+(?:/.*)?)", re.DOTALL).fullmatch
+
+
+def family_of(path: str) -> str | None:
+    """Return the node whose items or repeats a node belongs to: ``embed`` for ``embed/3``, ``embed/3/clean`` and ``embed[3]``, or None."""
+    match = _member(path)
+    return None if match is None else match[1]
 
 
 def new_run_id(random_bytes: bytes) -> RunId:

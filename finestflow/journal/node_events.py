@@ -22,16 +22,13 @@ STATUSES = {status.value: status for status in NodeStatus}
 _encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 
 
-def dump_node(
-    node: NodeRecord, time: float, *, static: str = "", after: tuple[str, ...] = (), log: str | None = None
-) -> str:
+def dump_node(node: NodeRecord, time: float, *, static: str = "", log: str | None = None) -> str:
     """Return the event as a line.
 
     Args:
         node: The node.
         time: When it ended.
         static: Id of the event ``static`` that tells params and code; without one they are in this event.
-        after: Paths of the nodes that the body looked at before.
         log: Digest of what the call printed whose result is a hit.
     """
     fields = [f'{{"e":"node","path":{quote(node.path)},"task":{quote(node.task)},"status":"{node.status.value}"']
@@ -45,8 +42,8 @@ def dump_node(
     add(f'"t":{time!r}')
     if node.inputs:
         add(f'"inputs":{{{",".join([_dump_input(name, each) for name, each in node.inputs.items()])}}}')
-    if after:
-        add(f'"after":{_encode(after)}')
+    if node.after:
+        add(f'"after":{_encode(node.after)}')
     if node.seconds:
         add(f'"seconds":{node.seconds!r}')
     if node.hit_of is not None:
@@ -131,6 +128,7 @@ def load_node(event: Event, static: Event) -> NodeRecord:
         error=get("error") or "",
         notes=tuple(get("notes") or ()),
         seed=get("seed"),
+        after=tuple(get("after") or ()),
     )
 
 

@@ -7,17 +7,16 @@ three rows of one take 6 us instead of the 15 of dicts for ``json``. Called by `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from finestflow.journal.encode import dump_value, natural_order, number, quote, short_hash
+from finestflow.journal.names import family_of
 from finestflow.model import WHY_HIT, Attempt, InputRecord, NodeRecord, NodeStatus, OutputRecord
 
 __all__ = ["NodeRows", "dump_nodes", "load_nodes"]
 
 Fields = dict[str, Any]
-_is_item = re.compile(r"\[\d+\]$").search
 
 
 class NodeRows(NamedTuple):
@@ -39,7 +38,7 @@ def dump_nodes(nodes: Mapping[str, NodeRecord]) -> NodeRows:
             codes[id(node.code)] = short_hash(node.code), node.code
         name = quote(path)
         fields = _dump_task(node, codes[id(node.code)][0] if node.code else "", nodes)
-        tasks.append(f"  {name}: {{{', '.join(fields)}}}" if _is_item(path) else _wide(name, fields))
+        tasks.append(f"  {name}: {{{', '.join(fields)}}}" if family_of(path) is not None else _wide(name, fields))
         shapes.append(f"  {name}: {{{_dump_shape(node)}}}")
         times.append(f"  {name}: {{{_dump_times(node)}}}")
     return NodeRows(tasks, shapes, times, [_dump_code(*each) for each in sorted(dict(codes.values()).items())])
@@ -123,25 +122,24 @@ def _digest_of(node: NodeRecord | None) -> str | None:
 
 def _dump_output(output: OutputRecord) -> str:
     digest, size, name, kind, preview, parts, note = output
-    fields = [f'"digest": {quote(digest)}']
+    text = f'"digest": {quote(digest)}'
     if note:
-        fields.append(f'"note": {quote(note)}')
+        text += f', "note": {quote(note)}'
     if name is not None:
-        fields.append(f'"object": {quote(name)}')
+        text += f', "object": {quote(name)}'
     if parts:
-        fields.append(f'"parts": {dump_value(parts)}')
-    fields.append(f'"preview": {quote(preview)}')
+        text += f', "parts": {dump_value(parts)}'
+    text += f', "preview": {quote(preview)}'
     if size is not None:
-        fields.append(f'"size": {number(size)}')
-    fields.append(f'"type": {quote(kind)}')
-    return ", ".join(fields)
+        text += f', "size": {number(size)}'
+    return f'{text}, "type": {quote(kind)}'
 
 
 # -- graph.json and run.json -------------------------------------------------------------------------------------------
 
 
 def _dump_shape(node: NodeRecord) -> str:
-    fields = []
+    fields = [f'"after": [{", ".join(map(quote, node.after))}]'] if node.after else []
     edges = [f"{quote(name)}: {quote(each.source)}" for name, each in sorted(node.inputs.items()) if each.source]
     if edges:
         fields.append(f'"edges": {{{", ".join(edges)}}}')
@@ -194,6 +192,7 @@ def _load_node(
         error=row.get("error", ""),
         notes=tuple(row.get("notes", ())),
         seed=row.get("seed"),
+        after=tuple(shape.get("after", ())),
     )
 
 

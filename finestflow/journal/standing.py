@@ -17,7 +17,7 @@ from finestflow.model import NodeRecord, NodeStatus
 __all__ = ["RunningNode", "Standing", "count_groups", "group_of", "remaining", "standing_of"]
 
 _OPEN = frozenset({NodeStatus.PENDING, NodeStatus.RUNNING})
-_index = re.compile(r"\[\d+\]")
+_index = re.compile(r"\[\d+\]|/\d+(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Standing:
 
 def group_of(path: str) -> str:
     """Return what the items of a fan-out have in common: their path without numbers."""
-    return _index.sub("", path) if "[" in path else path
+    return _index.sub("", path)
 
 
 def count_groups(paths: Iterable[str]) -> dict[str, int]:

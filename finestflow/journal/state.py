@@ -187,7 +187,7 @@ class RunState:
         self._statics[event["id"]] = event
 
     def _on_expect(self, event: Event) -> None:
-        self.expected = {str(path): int(count) for path, count in event["nodes"].items()}
+        self.expected.update({str(path): int(count) for path, count in event["nodes"].items()})
 
     def _on_start(self, event: Event) -> None:
         path = event["path"]

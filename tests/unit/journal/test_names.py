@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finestflow.journal.names import (
+    family_of,
     is_run_id,
     new_run_id,
     new_run_name,
@@ -72,3 +73,15 @@ def test_a_file_name_is_safe_and_short(name: str) -> None:
     assert not quoted.startswith(".")
     assert "/" not in quoted
     assert quoted.isascii()
+
+
+@pytest.mark.parametrize(
+    ("path", "family"),
+    [
+        ("embed", None), ("a/b", None), ("embed/3", "embed"), ("a/embed/12", "a/embed"), ("embed/3/clean", "embed"),
+        ("fit[1]", "fit"), ("a/fit[10]", "a/fit"), ("embed/3/fit[1]", "embed"), ("fit[1]/0", "fit[1]"), ("fit/3d", None),
+        ("a\nb[0]", "a\nb"),
+    ],
+)  # fmt: skip
+def test_items_and_repeats_of_a_node_are_a_family(path: str, family: str | None) -> None:
+    assert family_of(path) == family
