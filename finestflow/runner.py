@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from finestflow.cache.fingerprint import Fingerprinter
     from finestflow.cache.store import Store
     from finestflow.executor.protocol import Executor
+    from finestflow.graph import Graph
     from finestflow.journal.live import LiveFolder
 
 __all__ = ["Finished", "RunOptions", "RunRequest", "Runner", "Tracking", "format_traceback"]
@@ -99,7 +100,8 @@ class Tracking(Protocol):
 class Finished:
     """A run that has ended.
 
-    ``result`` is what the pipeline's body returned, Outputs and all; ``error`` what it raised.
+    ``result`` is what the pipeline's body returned, Outputs and all; ``error`` what it raised. Of a plan, ``unknown`` is the node whose value
+    the body looks at before anybody has computed it, and ``further`` the graph with what may come after that.
     """
 
     run: Run
@@ -107,6 +109,7 @@ class Finished:
     result: Any = None
     error: BaseException | None = None
     unknown: str = ""
+    further: Graph | None = None
 
     @property
     def value(self) -> Any:
@@ -188,11 +191,17 @@ class Runner:
     def plan(self, request: RunRequest) -> Finished:
         """Find out what would be hit and what would run; nothing runs, nothing is recorded.
 
-        ``unknown`` names the node whose value the body looks at before anybody has computed it; the plan is known up to there.
+        Where the body looks at a value that nobody has computed yet, the rest is followed without values.
         """
         telling = Telling(None, None, secret_values(request.pipeline))
         telling.emit(self._begin(request))
-        return self._execute(request, telling, None)
+        finished = self._execute(request, telling, None)
+        if finished.unknown:
+            from finestflow.pipeline.trace import trace
+
+            hits = {path: node for path, node in finished.nodes.items() if node.status is NodeStatus.HIT}
+            finished.further = trace(request.pipeline, request.args, request.kwargs, known=hits)
+        return finished
 
     # -- the steps ---------------------------------------------------------------------------------------------------------------------
 

@@ -75,12 +75,11 @@ class Telling:
         time: float,
         *,
         static: str = "",
-        after: tuple[str, ...] = (),
         log: str | None = None,
         lazy: bool = False,
     ) -> None:
         """Take in that a node has ended, from any thread: the event ``node``, without the way over a dict; see ``dump_node``."""
-        line = dump_node(node, time, static=static, after=after, log=log)
+        line = dump_node(node, time, static=static, log=log)
         if self._secrets:
             self.emit(json.loads(line), lazy=lazy)
             return

@@ -1,32 +1,27 @@
-"""``finestflow graph``: the nodes and edges of a run, as text or for other programs."""
+"""``finestflow graph``: the nodes and edges of a run or a pipeline, as text or for other programs."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from finestflow.cli._options import target_argument
 from finestflow.cli._output import STATUS_STYLE, Output
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import duration, one_line
-from finestflow.errors import NotFoundError, UsageError
+from finestflow.cli._text import cut
+from finestflow.drawing.notation import draw_dot, draw_mermaid
+from finestflow.drawing.text import draw_rows, marks
+from finestflow.errors import NotFoundError
+from finestflow.graph import Graph, fold, fold_items, graph_of_nodes
+from finestflow.text import duration, one_line
 
 if TYPE_CHECKING:
-    from finestflow.model import NodeRecord, Run
+    from finestflow.model import Run
 
-_COLORS = {"ok": "#2e7d32", "hit": "#00838f", "failed": "#c62828", "killed": "#c62828", "running": "#1565c0"}
-
-
-class Edge(NamedTuple):
-    """An output that goes into an input; ``part`` is ``[0]`` or ``.x`` where only a part of it does."""
-
-    source: str
-    target: str
-    name: str
-    part: str
+_ITEMS_SHOWN = 8
+"""A fan-out of so many items or more is drawn as one node."""
 
 
 @click.command("graph")
@@ -37,112 +32,91 @@ class Edge(NamedTuple):
     type=click.Choice(["text", "mermaid", "dot", "svg", "json"]),
     default="text",
     show_default=True,
-    help="svg needs Graphviz.",
+    help="How to draw it.",
 )
+@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Fold pipelines that lie deeper inside others.")
+@click.option("--items", is_flag=True, help="Draw each item of a fan-out, however many there are.")
 @pass_session
-def command(session: Session, target: str | None, form: str) -> None:
+def command(session: Session, target: str | None, form: str, depth: int | None, items: bool) -> None:
     """Draw the graph of a run or a pipeline.
 
-    TARGET is a run, the newest when it is left out, or a pipeline as "run" takes it; the graph of a pipeline comes from its plan.
+    TARGET is a run, the newest when it is left out, or a pipeline as "run" takes it; its body is then followed without running any task.
     """
-    nodes = _find_nodes(session, target)
-    edges = list(iter_edges(nodes))
+    graph = _find_graph(session, target)
+    if depth is not None:
+        graph = fold(graph, depth)
     if form == "json":
-        documents = [{"path": n.path, "task": n.task, "kind": n.kind, "status": n.status.value} for n in nodes.values()]
-        joined = [{"from": e.source, "part": e.part or None, "to": e.target, "input": e.name} for e in edges]
-        session.out.json("graph", nodes=documents, edges=joined)
+        _write_json(session, graph)
+        return
+    if not items:
+        graph = fold_items(graph, _ITEMS_SHOWN)
+    if form == "svg":
+        from finestflow.drawing.svg import draw_svg
+
+        session.out.raw(draw_svg(graph).encode())
     elif form == "text":
-        session.out.lines(_text(nodes, edges, session.out), page=True)
-    elif form == "mermaid":
-        session.out.lines(_mermaid(nodes, edges))
-    elif form == "dot":
-        session.out.lines(_dot(nodes, edges))
+        session.out.lines(_lines(graph, session.out), page=True)
     else:
-        session.out.raw(_svg("\n".join(_dot(nodes, edges))))
+        session.out.lines(draw_mermaid(graph) if form == "mermaid" else draw_dot(graph))
+    if graph.stopped:
+        session.out.note(f"the graph is known up to here: {one_line(graph.stopped)}")
 
 
-def _find_nodes(session: Session, target: str | None) -> Mapping[str, NodeRecord]:
-    """Return the nodes of the run that is named, else those of a pipeline's plan."""
+def _find_graph(session: Session, target: str | None) -> Graph:
+    """Return the graph of the run that is named, else that of a pipeline before it runs."""
     try:
-        return session.history.load_run(target or "@").nodes
+        return graph_of_nodes(session.history.load_run(target or "@").nodes)
     except NotFoundError:
         if target is None:
             raise
-    workspace = session.workspace
-    pipeline, inputs = workspace.load_pipeline(target)
-    return workspace.plan(pipeline, (), inputs).run.nodes
+    from finestflow.pipeline.trace import trace
+
+    pipeline, inputs = session.workspace.load_pipeline(target)
+    return trace(pipeline, (), inputs)
 
 
-def iter_edges(nodes: Mapping[str, NodeRecord]) -> Iterator[Edge]:
-    """Yield the edges between nodes, in the order of the nodes."""
-    for node in nodes.values():
-        for name, item in node.inputs.items():
-            source = item.source or ""
-            path = source if source in nodes else _path_of(source, nodes)
-            if path:
-                yield Edge(path, node.path, name, source[len(path) :])
-
-
-def _path_of(source: str, nodes: Mapping[str, NodeRecord]) -> str:
-    fitting = [path for path in nodes if source.startswith((f"{path}[", f"{path}."))]
-    return max(fitting, key=len, default="")
+def _write_json(session: Session, graph: Graph) -> None:
+    nodes = [
+        {
+            "path": node.path,
+            "task": node.task,
+            "kind": node.kind,
+            "status": node.status or None,
+            "maybe": node.is_maybe,
+            "count": node.count or None,
+        }
+        for node in graph.nodes
+    ]
+    edges = [
+        {"from": edge.source, "part": edge.part or None, "to": edge.target, "input": edge.name, "kind": edge.kind}
+        for edge in graph.edges
+    ]
+    session.out.json("graph", nodes=nodes, edges=edges, stopped=graph.stopped or None)
 
 
 def text_graph(run: Run, out: Output) -> Iterator[str]:
     """Yield the graph of a run as lines of text."""
-    return _text(run.nodes, list(iter_edges(run.nodes)), out)
+    return _lines(fold_items(graph_of_nodes(run.nodes), _ITEMS_SHOWN), out)
 
 
-def _text(nodes: Mapping[str, NodeRecord], edges: list[Edge], out: Output) -> Iterator[str]:
-    """Yield a line a node, deeper ones further in, each with where its inputs come from."""
-    depth: dict[str, int] = {}
-    for path in nodes:
-        above = [depth.get(edge.source, 0) for edge in edges if edge.target == path and edge.source != path]
-        depth[path] = max(above, default=-1) + 1
-    for path, node in sorted(nodes.items(), key=lambda item: depth[item[0]]):
-        status = out.style(node.status.value, STATUS_STYLE[node.status.value])
-        sources = ", ".join(f"{edge.name}={one_line(edge.source + edge.part)}" for edge in edges if edge.target == path)
-        took = f" {duration(node.seconds)}" if node.seconds else ""
-        came = f"  ← {sources}" if sources else ""
-        yield f"{'   ' * depth[path]}{out.style(one_line(path), 'bold')} {status}{took}{out.style(came, 'dim')}"
+def _lines(graph: Graph, out: Output) -> Iterator[str]:
+    """Yield a line a node: lanes, name, status, and where its inputs come from."""
+    rows = list(draw_rows(graph))
+    room = max((len(row.lanes) for row in rows), default=0)
+    names = [one_line(row.label) + marks(row.node) for row in rows]
+    widest = max(map(len, names), default=0)
+    statuses = [" ".join(part for part in (row.node.status, _took(row.node.seconds)) if part) for row in rows]
+    longest = max(map(len, statuses), default=0)
+    for row, name, status in zip(rows, names, statuses, strict=True):
+        styled = out.style(f"{status:<{longest}}", STATUS_STYLE.get(row.node.status, ""))
+        inputs = one_line(row.inputs)
+        if out.is_terminal:
+            inputs = cut(inputs, max(out.columns - room - widest - longest - 6, 12))
+        came = out.style(f"← {inputs}", "dim") if inputs else ""
+        label = out.style(f"{name:<{widest}}", "bold")
+        parts = [f"{row.lanes:<{room}}", label, *([styled] if longest else []), came]
+        yield "  ".join(parts).rstrip()
 
 
-def _quote(text: str) -> str:
-    return one_line(text).replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _mermaid(nodes: Mapping[str, NodeRecord], edges: list[Edge]) -> Iterator[str]:
-    ids = {path: f"n{number}" for number, path in enumerate(nodes)}
-    yield "flowchart LR"
-    for path, node in nodes.items():
-        label = re.sub(r'["<>&]', "'", one_line(path))
-        yield f'  {ids[path]}["{label}"]' + (f":::{node.status.value}" if node.status.value in _COLORS else "")
-    for edge in edges:
-        label = re.sub(r'["<>&|]', "'", one_line(edge.name + (f" {edge.part}" if edge.part else "")))
-        yield f'  {ids[edge.source]} -- "{label}" --> {ids[edge.target]}'
-    for status in dict.fromkeys(node.status.value for node in nodes.values()):
-        if status in _COLORS:
-            yield f"  classDef {status} stroke:{_COLORS[status]}"
-
-
-def _dot(nodes: Mapping[str, NodeRecord], edges: list[Edge]) -> Iterator[str]:
-    yield "digraph finestflow {"
-    yield '  rankdir=LR; node [shape=box, style=rounded, fontname="sans-serif"]; edge [fontname="sans-serif", fontsize=10];'
-    for path, node in nodes.items():
-        color = _COLORS.get(node.status.value, "#757575")
-        yield f'  "{_quote(path)}" [color="{color}", tooltip="{_quote(node.task)}"];'
-    for edge in edges:
-        yield f'  "{_quote(edge.source)}" -> "{_quote(edge.target)}" [label="{_quote(edge.name)}"];'
-    yield "}"
-
-
-def _svg(dot: str) -> bytes:
-    import subprocess
-
-    try:
-        done = subprocess.run(["dot", "-Tsvg"], input=dot.encode(), capture_output=True, check=False)
-    except FileNotFoundError:
-        raise UsageError('the program "dot" is not there', "install Graphviz, or use --format mermaid") from None
-    if done.returncode:
-        raise UsageError(f"dot: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
+def _took(seconds: float) -> str:
+    return duration(seconds) if seconds else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,10 +14,11 @@ from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import one_line
 from finestflow.cli.show import node_table
 from finestflow.errors import UsageError
+from finestflow.model import NodeRecord
 from finestflow.sweep import iter_settings
 
 if TYPE_CHECKING:
-    from finestflow.model import NodeRecord
+    from finestflow.runner import Finished
 
 
 @click.command("plan")
@@ -45,7 +46,7 @@ def show_plan(
     pipeline, inputs = workspace.load_pipeline(target, combinations[0], over=over)
     inputs = workspace.configure(pipeline, combinations[0].items(), inputs)
     plan = workspace.plan(pipeline, (), inputs)
-    nodes = list(plan.run.nodes.values())
+    nodes = [*plan.run.nodes.values(), *_further(plan)]
     if as_json:
         session.out.json(
             "plan",
@@ -57,10 +58,29 @@ def show_plan(
     session.out.lines(node_table(nodes, session.out, status_of=_expect), page=True)
     if plan.unknown:
         session.out.note(
-            f"the body looks at {one_line(plan.unknown)!r}, which has no value yet: what follows is not known"
+            f"the body looks at {one_line(plan.unknown)!r}, which has no value yet: what follows depends on it"
         )
+        if plan.further is not None and plan.further.stopped:
+            session.out.note(f"and is known up to here: {one_line(plan.further.stopped)}")
     counts = Counter(_expect(node) for node in nodes if node.kind == "task")
     session.out.note(", ".join(f"{count} {status}" for status, count in counts.items()) or "no tasks")
+
+
+def _further(plan: Finished) -> Iterator[NodeRecord]:
+    """Yield the nodes that may come after a look at a value that nobody has yet."""
+    if plan.further is None:
+        return
+    for node in plan.further.nodes:
+        if node.path in plan.run.nodes:
+            continue
+        looks = [edge.source for edge in plan.further.edges if edge.target == node.path and edge.kind == "control"]
+        on = " and ".join(dict.fromkeys(map(repr, looks or [plan.unknown])))
+        yield NodeRecord(
+            path=node.path + ("" if node.count == 1 else "[*]"),
+            task=node.task,
+            kind=node.kind,
+            why=f"{'only called in some branches: ' if node.is_maybe else ''}depends on {on}",
+        )
 
 
 def _expect(node: NodeRecord) -> str:

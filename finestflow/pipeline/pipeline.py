@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from finestflow.errors import ParamError, UsageError, nearest_hint
+from finestflow.errors import FinestflowError, ParamError, UsageError, nearest_hint
 from finestflow.pipeline.call import FRAME, SCOPE, get_launcher
 from finestflow.pipeline.declare import is_class_var
 from finestflow.pipeline.lint import warn_of_handles
@@ -181,6 +181,20 @@ class Pipeline(Task):
         for name, child in other.children.items():
             child.__dict__["_slot"] = name
         return other
+
+    def _repr_html_(self) -> str:
+        """Return the graph of the pipeline, for a notebook; its body is followed, none of its tasks runs."""
+        from html import escape
+
+        from finestflow.drawing.svg import draw_svg
+        from finestflow.pipeline.trace import trace
+
+        try:
+            graph = trace(self)
+        except FinestflowError as error:
+            return f"<pre>{escape(repr(self))}\n{escape(str(error))}</pre>"
+        stopped = f"<br><small>known up to here: {escape(graph.stopped)}</small>" if graph.stopped else ""
+        return f'<div style="overflow-x: auto">{draw_svg(graph)}</div>{stopped}'
 
     if TYPE_CHECKING:  # as variables, so that a child may have one of these names
         load: Any

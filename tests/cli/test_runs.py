@@ -281,8 +281,8 @@ class TestGraph:
     def test_text(self, finestflow):
         lines = finestflow("graph").out.splitlines()
 
-        assert [line.split()[0] for line in lines] == ["load", "scale", "total"]
-        assert "numbers=load" in lines[1]
+        assert [line.split()[:3] for line in lines] == [["●", "load", "ok"], ["●", "scale", "ok"], ["●", "total", "ok"]]
+        assert lines[1].endswith("← numbers=load")
 
     def test_json(self, finestflow):
         document = finestflow("graph", "--format", "json").json
@@ -295,8 +295,121 @@ class TestGraph:
     def test_dot(self, finestflow):
         assert '"load" -> "scale" [label="numbers"];' in finestflow("graph", "--format", "dot").out
 
+    def test_svg_needs_no_other_program(self, finestflow):
+        assert finestflow("graph", "--format", "svg").out.startswith("<svg")
+
     def test_of_a_pipeline_that_did_not_run(self, finestflow):
-        assert "scale" in finestflow("graph", "numbers_pipeline.py:Numbers").out
+        assert finestflow("graph", "numbers_pipeline.py:Numbers").out.splitlines() == [
+            "●  load",
+            "●  scale  ← numbers=load",
+            "●  total  ← numbers=scale",
+        ]
+
+
+LOOP = """\
+from finestflow import Pipeline, Task
+
+class Load(Task):
+    class Meta:
+        outputs = ("train", "test")
+
+    def run(self, n):
+        return {"train": list(range(n)), "test": [n]}
+
+class Fit(Task):
+    def run(self, model):
+        return 1 if isinstance(model, list) else model + 1
+
+class Score(Task):
+    def run(self, model, test):
+        return model / 5
+
+class Inner(Pipeline):
+    fit: Fit
+
+    def __call__(self, model):
+        return self.fit(model)
+
+class Loop(Pipeline):
+    load: Load
+    fit: Fit
+    score: Score
+    inner: Inner
+
+    def __call__(self, goal: float = 0.5):
+        print("the body runs")
+        data = self.load(3)
+        model = self.fit(data.train)
+        score = self.score(model, data["test"])
+        while score < goal:
+            model = self.fit(model)
+            score = self.score(model, data.test)
+        if score > 0.55:
+            return self.inner(model)
+        return float(score)
+"""
+
+
+class TestLoop:
+    """A body that looks at values: known before it runs as far as it can be, and exactly after."""
+
+    @pytest.fixture(autouse=True)
+    def written(self, project):
+        (project / "loop.py").write_text(LOOP)
+
+    def test_the_graph_before_a_run_has_what_may_be_called(self, finestflow):
+        answer = finestflow("graph", "loop.py:Loop", "--format", "json")
+        nodes = {node["path"]: (node["maybe"], node["count"]) for node in answer.json["nodes"]}
+
+        assert nodes == {
+            "load": (False, 1),
+            "fit": (False, 1),
+            "score": (False, 1),
+            "fit[1]": (True, None),
+            "score[1]": (True, None),
+            "inner": (True, 1),
+            "inner/fit": (True, 1),
+        }
+        assert {"from": "score", "part": None, "to": "fit[1]", "input": "", "kind": "control"} in answer.json["edges"]
+        assert "needs a number of" in answer.json["stopped"]
+
+    def test_a_plan_tells_what_depends_on_values_that_nobody_has(self, finestflow):
+        plan = finestflow("plan", "loop.py:Loop", "--json").json
+        assert {node["path"]: node["status"] for node in plan["nodes"]} == {
+            "load": "run",
+            "fit": "unknown",
+            "score": "unknown",
+            "fit[1][*]": "unknown",
+            "score[1][*]": "unknown",
+            "inner": "unknown",
+            "inner/fit": "unknown",
+        }
+        assert plan["nodes"][3]["why"] == "only called in some branches: depends on 'score'"
+
+        finestflow("run", "loop.py:Loop")
+        plan = finestflow("plan", "loop.py:Loop", "-p", "goal=0.7", "--json").json
+        statuses = {node["path"]: node["status"] for node in plan["nodes"]}
+        assert statuses["fit[3]"] == "hit"  # the pipeline inside called the same task with the same input
+        assert statuses["score[3]"] == "run"
+        assert statuses["inner/fit"] == "unknown"
+
+    def test_a_run_of_it_records_the_looks(self, finestflow):
+        finestflow("run", "loop.py:Loop", "--json")
+        document = finestflow("graph", "--format", "json").json
+        joined = {(edge["from"], edge["to"], edge["kind"]) for edge in document["edges"]}
+
+        assert [node["path"] for node in document["nodes"]] == [
+            "load", "fit", "score", "fit[1]", "score[1]", "fit[2]", "score[2]", "inner", "inner/fit",
+        ]  # fmt: skip
+        assert {("load", "fit", "data"), ("score", "fit[1]", "control"), ("score[1]", "fit[2]", "control")} <= joined
+        assert {node["status"] for node in document["nodes"]} == {"ok"}
+        assert "┊" in finestflow("graph").out or "┄" in finestflow("graph").out
+
+    def test_pipelines_inside_are_folded(self, finestflow):
+        assert "▾ inner" in finestflow("graph", "loop.py:Loop").out
+        folded = finestflow("graph", "loop.py:Loop", "--depth", "0").out
+        assert "▾" not in folded
+        assert "inner maybe" in folded
 
 
 class TestOutputs:

@@ -65,8 +65,8 @@ def test_a_run_is_the_same_from_records_and_from_the_events_that_are_written(
     time = node.started + node.seconds
     start = {"e": "start", "path": node.path, "task": node.task, "kind": node.kind, "t": node.started}
     told = [start] if has_start else []
-    node = node if has_start else node._replace(started=time - node.seconds)
-    line = dump_node(node, time, static=STATIC["id"] if has_static else "", after=("a",), log="2c" * 32)
+    node = (node if has_start else node._replace(started=time - node.seconds))._replace(after=("a",))
+    line = dump_node(node, time, static=STATIC["id"] if has_static else "", log="2c" * 32)
     assert line.isascii()
     assert line.count("\n") == 1
     event = json.loads(line)
