@@ -224,11 +224,8 @@ class LiveFollower(_Listening):
             self._take_lines([(node, line) for line in self._texts.feed(node, text)])
 
     def _take_lines(self, lines: list[tuple[str, str]]) -> None:
-        """Take whole lines of nodes, with the node before them when more than one is running."""
-        labels = self._board.running > 1
-        shown = [
-            f"{label_of(node, color=self._out.color_err) if labels and node else ''}{line}" for node, line in lines
-        ]
+        """Take whole lines of nodes."""
+        shown = _labelled(lines, self._board, color=self._out.color_err)
         if self._out.is_terminal:
             self._above += shown
         elif shown:

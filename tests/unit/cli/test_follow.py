@@ -111,12 +111,14 @@ def test_the_live_display_shows_nodes_and_survives_broken_events():
     assert "\x1b[31mbad" not in err.getvalue()
 
 
-def test_what_tasks_print_stays_above_the_live_display():
+@pytest.mark.parametrize(("jobs", "label"), [(1, "\n"), (2, "[load] ")])
+def test_what_tasks_print_stays_above_the_live_display(jobs, label):
     out, err = Terminal(), Terminal()
-    follow(LiveFollower(Output(out=out, err=err, environ={"TERM": "xterm", "NO_COLOR": "1"})))
+    begin = EVENTS[0] | {"settings": {"jobs": jobs}}
+    follow(LiveFollower(Output(out=out, err=err, environ={"TERM": "xterm", "NO_COLOR": "1"})), [begin, *EVENTS[1:]])
 
     assert out.getvalue() == ""
-    assert err.getvalue().index("hello\x1b[K\n") < err.getvalue().rindex("load")
+    assert err.getvalue().index(f"{label}hello\x1b[K\n") < err.getvalue().rindex("load")
 
 
 def test_what_tasks_print_goes_where_stdout_goes():
