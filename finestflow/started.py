@@ -241,7 +241,7 @@ class StartedRun:
         try:
             if self._workspace is not None and self._destination.is_recorded:
                 self._end(self._workspace, error)
-        except (FinestflowError, OSError) as problem:
+        except Exception as problem:  # noqa: BLE001 - the program is more important than its record, and the events are kept
             self.reporter.warn("end", f"run {self.name} could not be recorded: {problem}; the next command tries again")
 
     def _end(self, workspace: Workspace, error: BaseException | None) -> None:

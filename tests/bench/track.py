@@ -34,8 +34,11 @@ def main() -> None:
 
         finestflow.start("first").finish()
         print(f"first run of a process, imports included  {(time.perf_counter() - began) * 1e3:8.1f} ms")
+        before = os.times()
         times = [seconds_of(lambda: finestflow.start("empty", lr=0.1).finish()) for _ in range(RUNS)]
+        own, git = ((sum(os.times()[at : at + 2]) - sum(before[at : at + 2])) / RUNS * 1e3 for at in (0, 2))
         print(f"start and finish, median of {RUNS}            {statistics.median(times) * 1e3:8.1f} ms")
+        print(f"    of CPU: in this process, in git        {own:8.1f} {git:8.1f} ms")
         with finestflow.start("logging") as run:
             for what, call in {
                 "run.log(loss=...)": lambda step: run.log(loss=0.5, step=step),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -92,6 +94,35 @@ class TestAScriptThatDoesNotKnowFinestflow:
 
         assert started.wait().code == 128 + number
         assert scripts.runs()[0]["status"] == "cancelled"
+
+    def test_is_interrupted_once_by_a_key_at_the_terminal(self, scripts: Project):
+        """The terminal sends Ctrl-C to the script too, so it is not passed on a second time."""
+        scripts.write(
+            "count.py",
+            """
+            import signal, time
+            seen = []
+            signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+            print("waiting")
+            while not seen:
+                time.sleep(0.01)
+            time.sleep(0.3)
+            print("interrupted", len(seen))
+            """,
+        )
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(scripts.folder)
+            os.execv(sys.executable, [sys.executable, "-m", "finestflow", "run", "count.py"])
+        wait_for("waiting", scripts)
+        os.write(terminal, b"\x03")
+        with contextlib.suppress(OSError):  # that is how the end of a terminal reads
+            while os.read(terminal, 4096):
+                pass
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+        assert "interrupted 1" in scripts.do("logs", "@:count").out
 
     def test_is_recorded_as_killed_when_finestflow_is(self, scripts: Project):
         started = scripts.start("run", "train.py", "--wait")

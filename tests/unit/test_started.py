@@ -298,6 +298,17 @@ class TestNothingThatIsReportedRaises:
 
         assert "could not be recorded" in capsys.readouterr().err
 
+    def test_a_mistake_of_ours_at_the_end_is_said_and_the_next_command_records_the_run(
+        self, workspace, last, monkeypatch, capsys
+    ):
+        with monkeypatch.context() as broken, finestflow.start("train") as run:
+            run.log(loss=1)
+            broken.setattr(workspace.journal, "publish", lambda *_: 1 / 0)
+            run.finish()
+
+        assert "could not be recorded: division by zero" in capsys.readouterr().err
+        assert (last().summary.status, last().summary.metrics) == ("ok", {"loss": 1})
+
     def test_outside_of_any_run_it_warns_once_and_does_nothing(self, workspace, capsys):
         for _ in range(2):
             finestflow.log(loss=1)
