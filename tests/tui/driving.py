@@ -86,6 +86,14 @@ class Driver:
                 await asyncio.sleep(0.001)
         await self._rounds(2)
 
+    async def until_still(self) -> None:
+        """Wait until two paints are the same."""
+        before = ""
+        while before != self.text:
+            before = self.text
+            await asyncio.sleep(0.02)
+            await self.settle()
+
     async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
         """Wait for something that another process does."""
         for _ in range(int(seconds / 0.05)):

@@ -26,11 +26,11 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("code", ("7",)),
     ("outputs", ("9",)),
     ("failed", ("1", "]", "]")),
-    ("diff-code", ("[", "[", "escape", "j", "space", "k", "k", "d")),
+    ("diff-code", ("escape", "home", "j", "d", "]")),
     ("diff-metrics", ("3",)),
     ("diff-outputs", ("5",)),
     ("diff-graph", ("6",)),
-    ("compare", ("escape", "space", "c")),
+    ("compare", ("escape", "space", "space", "c")),
     ("help", ("escape", "?")),
     ("palette", ("escape", "ctrl+p")),
     ("leader", ("escape", "g")),
@@ -67,6 +67,7 @@ def test_each_screen_looks_as_it_is_stored(name, size, environ, lab, pytestconfi
         async with drive(lab, size, environ=environ) as ui:
             for frame, keys in TOUR:
                 await ui.press(*keys)
+                await ui.until_still()
                 found[frame] = masked(ui, lab)
                 _check(ui, size, environ)
         for frame, text in found.items():

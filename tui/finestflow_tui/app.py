@@ -16,7 +16,9 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
+from textual import events
 from textual.app import App
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["FinestflowApp", "run_app"]
 
 _POLL = 0.25
+_OPENING = 0.01
 
 
 class FinestflowApp(App[int]):
@@ -83,6 +86,9 @@ class FinestflowApp(App[int]):
         self.keys = keymap(dict(workspace.config.tui.keys)) if hasattr(workspace.config.tui, "keys") else {}
         self.processes: list[tuple[subprocess.Popen[bytes], str, Path]] = []
         self._open_first = run
+        self._opening: Screen[Any] | None = None
+        self._held: list[events.Key] = []
+        self._typed_at: WeakKeyDictionary[events.Key, Screen[Any]] = WeakKeyDictionary()
         self._plain_filter = PlainFilter()
         for theme in THEMES:
             self.register_theme(theme)
@@ -121,7 +127,32 @@ class FinestflowApp(App[int]):
         """Open a screen; each knows whether it may draw with more than ASCII."""
         if isinstance(screen, Screen):
             screen.set_class(self.is_ascii, "-ascii")
+            self._opening = screen
+            self.set_timer(_OPENING, self._release_keys)
         return super().push_screen(screen, *args, **options)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Give a key to the screen that is open when its turn comes: Textual drops what is typed while one opens, and people type ``gg`` blind."""
+        if isinstance(event, events.Key):
+            if self._opening is not None and not event.is_forwarded:
+                self._held.append(event)
+                return
+            if not event.is_forwarded:
+                self._typed_at[event] = self.screen
+            elif self._typed_at.get(event, self.screen) is not self.screen:
+                self.post_message(events.Key(event.key, event.character))
+                return
+        await super().on_event(event)
+
+    def _release_keys(self) -> None:
+        """Give a screen that has opened the keys that came meanwhile."""
+        if self._opening is not None and not self._opening.is_mounted:
+            self.set_timer(_OPENING, self._release_keys)
+            return
+        self._opening = None
+        held, self._held = self._held, []
+        for event in held:
+            self.post_message(event)
 
     def on_unmount(self) -> None:
         """Keep the arrangement."""

@@ -151,7 +151,7 @@ class RunsScreen(RunScreenActions):
 
         def show(found: tuple[array[int], dict[str, Range], int]) -> None:
             order, best, self._total = found
-            if best != self._best:
+            if best != self._best or by:
                 self._best = best
                 self.table.forget()
             self._found = sum(number > GROUPS for number in order)
