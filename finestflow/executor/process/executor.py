@@ -23,7 +23,7 @@ from finestflow.cache.codec import Encoded
 from finestflow.executor.perform import Clock, Performer
 from finestflow.executor.process.failure import revive
 from finestflow.executor.process.handle import Item
-from finestflow.executor.process.messages import Begin, Done, Large, Setup
+from finestflow.executor.process.messages import Done, Large, Setup
 from finestflow.executor.process.portable import Portable, load
 from finestflow.executor.protocol import Effects, Job, NotPortableError, Outcome, Reference
 from finestflow.pipeline.output import Output, holds_output, resolve
@@ -111,22 +111,8 @@ class ProcessExecutor:
                 data, more = self._portable.dump(context)
                 wanted |= more
             definitions = self._portable.definitions(wanted) if wanted else []
-        begin = Begin(
-            0, None, [], False, job.path, None, code, job.warm_key, arguments, job.seed, job.setup_seed, job.store, data
-        )
-        return Item(
-            owner=self,
-            job=job,
-            begin=begin,
-            setup=self._setup,
-            definitions=definitions,
-            task=task,
-            sink=job.sink,
-            start=job.start,
-            done=done,
-            timeout=job.timeout,
-            is_warm=type(job.task).initialize is not Task.initialize,
-        )
+        is_warm = type(job.task).initialize is not Task.initialize
+        return Item(self, job, done, self._setup, definitions, task, code, arguments, data, is_warm)
 
     def _pack_task(self, job: Job) -> tuple[bytes, frozenset[str], str]:
         data, needs = self._portable.dump(job.task)
@@ -190,7 +176,7 @@ class ProcessExecutor:
 
     def finished(self, item: Item, done: Done) -> None:
         """Make an outcome of what a worker says."""
-        job: Job = item.job
+        job = item.job
         outcome = Outcome(**done.outcome)
         special: dict[str, Any] = {}
         try:
@@ -213,7 +199,7 @@ class ProcessExecutor:
 
     def refused(self, item: Item, reason: str) -> None:
         """Run a job in the runner that no worker can begin; the next ones of its task as well."""
-        self._at_home[item.begin.warm_key] = reason
+        self._at_home[item.job.warm_key] = reason
         self._home.take(item.job, item.done, reason, is_started=item.is_started)
 
     def died(self, item: Item, error: Exception) -> None:

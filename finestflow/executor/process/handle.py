@@ -22,7 +22,7 @@ from finestflow.executor.process.launch import Launcher
 from finestflow.executor.process.messages import Begin, Done, Equipment, Setup
 from finestflow.executor.process.portable import Definition
 from finestflow.executor.process.worker import DUMP_SIGNAL, main
-from finestflow.executor.protocol import Sink
+from finestflow.executor.protocol import Job, Outcome
 
 __all__ = ["Item", "Owner", "Worker"]
 
@@ -55,43 +55,36 @@ class Item:
     Attributes:
         owner: Who submitted it.
         job: What it was made of.
-        begin: The message that a worker gets; what depends on the worker is filled in when it is sent.
+        done: Takes its outcome.
         setup: The set-up of its run.
         definitions: What has to be defined before.
         task: The pickled task.
-        sink: Where reports go.
-        start: Asked once, before it is sent for the first time, whether it is still wanted.
-        timeout: Seconds after which it is ended.
+        code: Fingerprint of the task's code.
+        arguments: See ``Begin``.
+        context: See ``Begin``.
         is_warm: Whether its task has an ``initialize``.
+        serial: Its number in the pool.
+        began: When a worker began it, as far as the runner knows.
         text: What it has printed.
     """
 
     owner: Owner
-    job: Any
-    begin: Begin
+    job: Job
+    done: Callable[[Outcome], None]
     setup: Setup
     definitions: list[Definition]
     task: bytes
-    sink: Sink
-    start: Callable[[], bool]
-    done: Callable[[Any], None]
-    timeout: float | None = None
+    code: str
+    arguments: list[tuple[str | None, Any]]
+    context: bytes | None
     is_warm: bool = False
+    serial: int = 0
     is_started: bool = False
     is_cancelled: bool = False
     passed_over: int = 0
     refusals: int = 0
     began: float = 0.0
     text: list[str] = field(default_factory=list)
-
-    @property
-    def serial(self) -> int:
-        """Its number in the pool."""
-        return self.begin.serial
-
-    @serial.setter
-    def serial(self, number: int) -> None:
-        self.begin = self.begin._replace(serial=number)
 
 
 class Worker:
@@ -143,7 +136,7 @@ class Worker:
         """Whether nothing but the job itself has to be sent: only then it can be taken back."""
         return (
             item.setup.number == self._setup
-            and item.begin.warm_key in self._tasks
+            and item.job.warm_key in self._tasks
             and all(self._known.get(definition.token) == definition for definition in item.definitions)
         )
 
@@ -154,12 +147,22 @@ class Worker:
             return False  # it has another version of a class: nothing can be said of what it would do
         is_new = item.setup.number != self._setup
         forgets = len(self._tasks) >= _TASKS
-        has_task = item.begin.warm_key in self._tasks and not is_new and not forgets
-        begin = item.begin._replace(
-            setup=item.setup if is_new else None,
-            definitions=[definition[:3] for definition in missing],
-            forgets=forgets,
-            task=None if has_task else item.task,
+        has_task = item.job.warm_key in self._tasks and not is_new and not forgets
+        job = item.job
+        begin = Begin(
+            item.serial,
+            item.setup if is_new else None,
+            [definition[:3] for definition in missing],
+            forgets,
+            job.path,
+            None if has_task else item.task,
+            item.code,
+            job.warm_key,
+            item.arguments,
+            job.seed,
+            job.setup_seed,
+            job.store,
+            item.context,
         )
         self._trim_log()
         if len(self.items) == 1:
@@ -170,7 +173,7 @@ class Worker:
         self._setup = item.setup.number
         if is_new or forgets:
             self._tasks.clear()
-        self._tasks.add(item.begin.warm_key)
+        self._tasks.add(item.job.warm_key)
         return True
 
     def begin_next(self) -> None:
@@ -180,7 +183,7 @@ class Worker:
         timeout = None
         if self.items:
             self.items[0].began = self.began
-            timeout = self.items[0].timeout
+            timeout = self.items[0].job.timeout
         self.deadline = None if timeout is None else self.began + timeout
 
     def take_back(self) -> list[Item]:
@@ -208,14 +211,14 @@ class Worker:
         """Take note that it has initialised the task of a job."""
         self.is_fresh = False
         if item.is_warm:
-            self.warm[item.begin.warm_key] = None
-            self.warm.move_to_end(item.begin.warm_key)
+            self.warm[item.job.warm_key] = None
+            self.warm.move_to_end(item.job.warm_key)
             if len(self.warm) > _WARM:
                 self.warm.popitem(last=False)
 
     def refuse(self, item: Item) -> None:
         """Take note that it could not begin a job: what it knows is in doubt."""
-        self._tasks.discard(item.begin.warm_key)
+        self._tasks.discard(item.job.warm_key)
         if not self.is_fresh or item.definitions:
             self.is_ending = True
             if not self.items:
@@ -241,7 +244,7 @@ class Worker:
         text = self._decoder.decode(data, final=end is not None)
         if text:
             item.text.append(text)
-            item.sink.text(item.begin.path, text)
+            item.job.sink.text(item.job.path, text)
 
     def _trim_log(self) -> None:
         """Empty a log that has grown large, while the worker does nothing."""
@@ -296,7 +299,7 @@ class Worker:
         error: Exception
         if self._is_late:
             error = TaskTimeoutError(
-                f"it took longer than {item.timeout:g} s (Meta.timeout)", "its log ends with what it was doing"
+                f"it took longer than {item.job.timeout:g} s (Meta.timeout)", "its log ends with what it was doing"
             )
         elif status < 0:
             name = signal.Signals(-status).name if -status in signal.valid_signals() else "a signal"

@@ -186,7 +186,7 @@ class Pool:
         first = self._queue[0]
         if first.is_warm and first.passed_over < _FAIR:
             for item in itertools.islice(self._queue, _FAIR):
-                worker = next((worker for worker in idle if item.is_warm and item.begin.warm_key in worker.warm), None)
+                worker = next((worker for worker in idle if item.is_warm and item.job.warm_key in worker.warm), None)
                 if worker is not None:
                     first.passed_over += item is not first
                     return worker, item
@@ -205,14 +205,14 @@ class Pool:
         return min(ready, key=lambda worker: len(worker.items), default=None)
 
     def _is_quick(self, item: Item) -> bool:
-        seen = self._durations.get(item.begin.warm_key)
-        return item.timeout is None and seen is not None and len(seen) > 2 and sorted(seen)[len(seen) // 2] < _QUICK
+        seen = self._durations.get(item.job.warm_key)
+        return item.job.timeout is None and seen is not None and len(seen) > 2 and sorted(seen)[len(seen) // 2] < _QUICK
 
     def _send(self, worker: Worker, item: Item) -> bool:
         """Send a job to the worker that is reserved for it; return whether there is any use in sending more."""
         is_wanted, is_sent = True, False
         if not item.is_started:
-            is_wanted = item.is_started = item.start()
+            is_wanted = item.is_started = item.job.start()
         if is_wanted:
             with contextlib.suppress(ChannelClosedError, OSError):
                 is_sent = worker.send(item, wait=len(worker.items) == 1)
@@ -227,7 +227,7 @@ class Pool:
             if worker.is_dead:
                 self._gone.notify_all()
             is_asleep, is_full = self._is_asleep, is_wanted and not is_sent and bool(worker.items)
-        if is_asleep or item.timeout is not None:
+        if is_asleep or item.job.timeout is not None:
             self._wake()
         return not is_full
 
@@ -380,7 +380,7 @@ class Pool:
             if type(message) is Live:
                 item = worker.item_of(message.serial)
                 if item is not None:
-                    _call(getattr(item.sink, message.method), item.begin.path, *message.values)
+                    _call(getattr(item.job.sink, message.method), item.job.path, *message.values)
             else:
                 self._end_item(worker, message)
 
@@ -406,7 +406,7 @@ class Pool:
                         item = None
         if isinstance(message, Done) and item is not None:
             worker.note_warm(item)
-            self._durations.setdefault(item.begin.warm_key, deque(maxlen=5)).append(message.outcome["seconds"])
+            self._durations.setdefault(item.job.warm_key, deque(maxlen=5)).append(message.outcome["seconds"])
             _call(worker.tell_text, item, message.log)
         self._feed()
         if isinstance(message, Done) and item is not None:

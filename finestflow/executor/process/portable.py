@@ -483,7 +483,7 @@ def _make_function(
     if module == _MAIN:
         home = sys.modules[_MAIN].__dict__
     elif "@" in module:
-        home = _namespaces.setdefault(module, {"__name__": module.partition("@")[0], "__builtins__": __builtins__})
+        home = _namespaces.setdefault(module, {"__name__": module.partition("@")[0], "__builtins__": builtins})
     else:
         home = importlib.import_module(module).__dict__
     empty = tuple([types.CellType() for _ in range(cells)])

@@ -6,6 +6,7 @@ Everything that is written to the descriptors of stdout and stderr, by whomever,
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 import faulthandler
 import io
@@ -292,7 +293,7 @@ class _Worker:
             return
         module = types.ModuleType("__main__")
         name = setup.main.pop("spec", None)
-        module.__dict__.update(setup.main, __finestflow_worker__=True)
+        module.__dict__.update(setup.main, __builtins__=builtins, __finestflow_worker__=True)
         module.__spec__ = ModuleSpec(name, None) if name else None
         sys.modules["__main__"] = module
 
