@@ -82,7 +82,8 @@ class LiveFolder:
         (new / "logs").mkdir()
         alive = _lock_alive(new, create=True)
         assert alive is not None
-        _write_all(alive, Process.of(os.getpid()).dump())
+        with contextlib.suppress(OSError):  # on a full disk a run goes on, and only "stop" does not find it
+            _write_all(alive, Process.of(os.getpid()).dump())
         path = parent / run_id
         new.rename(path)
         return cls(path, run_id, alive)
