@@ -20,12 +20,14 @@ from weakref import WeakKeyDictionary
 
 from textual import events
 from textual.app import App
+from textual.binding import Binding
 from textual.filter import LineFilter
 from textual.screen import Screen
 
 from finestflow.model import RunSummary
 from finestflow_tui.bindings import keymap
 from finestflow_tui.history import History
+from finestflow_tui.keys import key_named
 from finestflow_tui.screens.frame import Frame
 from finestflow_tui.state import ViewState
 from finestflow_tui.text import one_line
@@ -56,7 +58,9 @@ class FinestflowApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     TITLE = "finestflow"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
-    BINDINGS = []
+    BINDINGS = [
+        Binding(key_named("quit").keys, "quit", priority=True, show=False, id="quit")
+    ]  # questions over a screen too are left by it
 
     def __init__(
         self,

@@ -20,11 +20,8 @@ def bindings(where: str) -> list[BindingType]:
                 Binding(each, f"tab({each})", key.text, show=False, tooltip=key.help, id=f"tab-{each}")
                 for each in key.keys.split(",")
             ]
-            continue
-        has_priority = key.id == "quit"
-        made.append(
-            Binding(key.keys, key.action, key.text, show=False, priority=has_priority, tooltip=key.help, id=key.id)
-        )
+        elif key.id != "quit":  # the app has it, so that it works over questions too
+            made.append(Binding(key.keys, key.action, key.text, show=False, tooltip=key.help, id=key.id))
     return made
 
 

@@ -25,6 +25,7 @@ from finestflow.cli._text import (
 from finestflow.text import many_lines, one_line
 
 __all__ = [
+    "LONGEST",
     "Row",
     "Span",
     "ago",

@@ -49,6 +49,10 @@ QUIET = 0.06
 """Seconds without a key before the preview reads a record."""
 
 
+_PAUSE = 0.08
+"""Seconds without a letter before a query that is being typed is answered in full."""
+
+
 class RunsScreen(RunScreenActions):
     """The list."""
 
@@ -74,6 +78,7 @@ class RunsScreen(RunScreenActions):
         self._beat = 0
         self._before_filter = ""
         self._quiet: Timer | None = None
+        self._soon: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -113,24 +118,30 @@ class RunsScreen(RunScreenActions):
     def _sorts(self) -> tuple[str, ...]:
         return tuple(self.ff.state.sorts) or ("-started",)
 
-    def list_runs(self, *, reset: bool = False) -> None:
+    def list_runs(self, *, reset: bool = False, is_typing: bool = False) -> None:
         """Show the runs that the query finds: the first ones now, all of them soon.
 
         Args:
             reset: Begin at the top, with columns chosen anew.
+            is_typing: Another letter is likely to follow: the columns stay, and what takes longer waits for a pause.
         """
         state, history = self.ff.state, self.ff.history
         kept = None if reset else self.current_run()
         had_groups = any(number <= GROUPS for number in self.table.order[:1])
         first = history.first(state.query, self._sorts)
-        if reset or not self.table.columns or not len(self.table.order):
+        if (reset and not is_typing) or not self.table.columns:
             self._choose_columns(first)
         self.table.sorted_by = self._sorts
         self._gutters(first)
         self.table.forget()
         if not state.group and (reset or had_groups):
             self.table.show(self._with_pins(first), cursor=0 if reset else self._position(first, kept) or 0)
-        self._load_all(kept)
+        if self._soon is not None:
+            self._soon.stop()
+        if is_typing:
+            self._soon = self.set_timer(_PAUSE, lambda: self._load_all(None))
+        else:
+            self._load_all(kept)
 
     def _load_all(self, kept: RunSummary | None) -> None:
         state, history = self.ff.state, self.ff.history
@@ -379,7 +390,7 @@ class RunsScreen(RunScreenActions):
         """Apply what is typed."""
         if self.has_class("-filtering") and event.value != self.ff.state.query:
             self.ff.state.query = event.value
-            self.list_runs(reset=True)
+            self.list_runs(reset=True, is_typing=True)
         self.hints.update()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -396,6 +407,7 @@ class RunsScreen(RunScreenActions):
         self._leave_filter()
 
     def _leave_filter(self) -> None:
+        self._choose_columns(self.table.order)
         self.remove_class("-filtering")
         self.table.focus()
         self.status.update()

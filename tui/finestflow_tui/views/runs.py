@@ -101,7 +101,8 @@ def column_named(name: str, runs: Iterable[RunSummary], now: float) -> Column:
     bare = Column(key, label, 0, False, "")
     widths = [width(_cell(run, bare, now)[0]) for run in runs]
     widest = _WIDEST.get(key, 12 if is_value else 16)
-    room = min(widest, max([width(label) + (1 if is_value or key in {"when", "took"} else 0), *widths, 1]))
+    least = 18 if key == "name" else 1
+    room = min(widest, max([least, width(label) + (1 if is_value or key in {"when", "took"} else 0), *widths, 1]))
     role = {"m.": "metric", "p.": "param"}.get(
         key[:2], {"tags": "tag", "id": "id", "note": "note", "error": "error"}.get(key, "")
     )

@@ -18,7 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from finestflow_tui.bindings import bindings
-from finestflow_tui.text import Row, Span, asciify, plain_text
+from finestflow_tui.text import LONGEST, Row, Span, asciify, plain_text
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
@@ -74,7 +74,6 @@ class RowsView(ScrollView, inherit_bindings=False):
         self.follows = False
         """Stay at the end while rows are added."""
         self.pattern = ""
-        self._longest = 0
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
 
@@ -85,19 +84,38 @@ class RowsView(ScrollView, inherit_bindings=False):
             rows: The rows; anything with a length and positions.
             keep: Stay where the cursor is: by the key of the row, else by its position.
         """
-        key = self.key if keep else None
+        key, before, top = self.key if keep else None, self.rows, self.scroll_offset
         self.rows = rows
-        self._longest = max((sum(map(_length, line.spans)) for line in rows), default=0) if len(rows) <= 5000 else 4000
-        self.virtual_size = Size(self._longest, len(rows))
+        self._set_extent()
         if not keep:
             self.cursor = 0
-            self.scroll_to(0, 0, animate=False, immediate=True, force=True)
+            if top != (0, 0):
+                self.scroll_to(0, 0, animate=False, immediate=True, force=True)
         elif key is not None:
             self.cursor = next((at for at, line in enumerate(rows) if line.key == key), min(self.cursor, len(rows) - 1))
         self._settle(1)
         if self.follows:
             self.scroll_to(y=len(rows), animate=False, immediate=True, force=True)
-        self.refresh()
+        if top != self.scroll_offset or self.has_cursor:
+            self.refresh()
+        else:
+            self._refresh_changed(before)
+
+    def _refresh_changed(self, before: Sequence[Row]) -> None:
+        """Paint the lines that are others now: the pane beside a list changes with every key, most of its lines do not."""
+        top = self.scroll_offset.y
+        for at in range(top, top + self.size.height):
+            old, new = before[at] if at < len(before) else None, self.rows[at] if at < len(self.rows) else None
+            if old != new:
+                self.refresh_line(at)
+
+    def _set_extent(self) -> None:
+        """Set how far can be scrolled; while all rows fit this does not change, since a change lays the whole screen out anew."""
+        self.virtual_size = Size(LONGEST, max(len(self.rows), self.size.height))
+
+    def on_resize(self) -> None:
+        """Measure anew."""
+        self._set_extent()
 
     @property
     def key(self) -> Any:
@@ -167,7 +185,10 @@ class RowsView(ScrollView, inherit_bindings=False):
 
     def action_aside(self, step: int) -> None:
         """Scroll to the side."""
-        self.scroll_to(x=max(0, self.scroll_offset.x + 8 * step), animate=False, immediate=True)
+        seen = self.rows[self.scroll_offset.y : self.scroll_offset.y + self.size.height]
+        longest = max((sum(map(_length, line.spans)) for line in seen), default=0)
+        x = min(self.scroll_offset.x + 8 * step, longest - self.size.width + 8)
+        self.scroll_to(x=max(0, x), animate=False, immediate=True)
 
     def action_half(self, step: int) -> None:
         """Go half a page."""

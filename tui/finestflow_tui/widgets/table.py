@@ -167,10 +167,9 @@ class RunTable(ScrollView, inherit_bindings=False):
                 text, its = cells[place.column]
                 shown = pad(cut(text, place.width), place.width, right=column.right)
                 if is_cursor and place.column == self.column:
-                    its = its or "cell"
-                    spans += [(shown, "column" if its == "cell" else its), (" " * _GAP, "")]
+                    spans += [(shown, its or "column"), (" " * _GAP, "")]
                 else:
-                    spans += [(shown, its), (" " * _GAP, "")]
+                    spans.append((shown + " " * _GAP, its))
         over = "cursor" if is_cursor else ""
         strip = make_strip(app, spans, base, over=over)
         return strip.crop_extend(0, width, base + app.palette["cursor"] if over else base)
