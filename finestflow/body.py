@@ -16,7 +16,9 @@ from finestflow.fanout import Fan, PipelineFan, TaskFan
 from finestflow.node import Call, Structure
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.each import Each
+from finestflow.pipeline.lint import explained
 from finestflow.pipeline.output import Output, resolve
+from finestflow.pipeline.paths import Paths
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
 
@@ -45,9 +47,7 @@ class BodyFrame:
         self.context = session.context if context is None else context
         self._pipeline = pipeline
         self._node = node
-        self._prefix = f"{node.path}/" if node is not None else ""
-        self._counts: dict[str, int] = {}
-        self._named: set[str] = set()
+        self._paths = Paths(f"{node.path}/" if node is not None else "")
         self._looks: dict[str, None] = {}
         self._shown: list[BaseException] = []
 
@@ -60,8 +60,8 @@ class BodyFrame:
         if self._shown:
             self.go_on()
         if isinstance(task, Each):
-            return self._fan_out(task.task, self._path_of(task, name), args, kwargs, task.limit)
-        path, after = self._path_of(task, name), self._take_looks()
+            return self._fan_out(task.task, self._paths.next_path(task, name), args, kwargs, task.limit)
+        path, after = self._paths.next_path(task, name), self._take_looks()
         if isinstance(task, Pipeline):
             return self._call_pipeline(path, task, args, kwargs, after)
         return self.session.call_task(path, task, args, kwargs, self.context.prefix, self._node, after)
@@ -79,7 +79,7 @@ class BodyFrame:
         """Make the call with each item a node, and return the Output of a list."""
         if self._shown:
             self.go_on()
-        return self._fan_out(task, self._path_of(task, name), (items, *args), kwargs, limit)
+        return self._fan_out(task, self._paths.next_path(task, name), (items, *args), kwargs, limit)
 
     def _take_looks(self) -> tuple[str, ...]:
         """Return what the body has looked at since its last call."""
@@ -131,23 +131,7 @@ class BodyFrame:
 
     @property
     def _own_path(self) -> str:
-        return self._prefix.removesuffix("/")
-
-    def _path_of(self, task: Task, name: str | None) -> str:
-        """Return the path of the next call: a name once, unnamed repeats with a number."""
-        if name is not None:
-            if name in self._named or name in self._counts:
-                raise GraphError(f"two calls are named {name!r}", "give each a name of its own: task.named(...)")
-            self._named.add(name)
-            return self._prefix + name
-        label = task.__dict__.get("_slot") or task.task_name
-        count = self._counts.get(label, 0)
-        self._counts[label] = count + 1
-        if count:
-            return f"{self._prefix}{label}[{count}]"
-        if label in self._named:
-            raise GraphError(f"two calls are named {label!r}", "give each a name of its own: task.named(...)")
-        return self._prefix + label
+        return self._paths.prefix.removesuffix("/")
 
     def _call_pipeline(
         self, path: str, pipeline: Pipeline, args: tuple[Any, ...], kwargs: dict[str, Any], after: tuple[str, ...]
@@ -199,7 +183,7 @@ class BodyFrame:
             except Terminated:
                 raise
             except (Exception, SystemExit) as raised:  # noqa: BLE001 - it stays in the Output
-                error = raised
+                error = explained(raised)
         self.session.close_body(node, error, self._shown)
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from finestflow.model import NodeRecord
 
@@ -90,7 +90,8 @@ def graph_of_nodes(nodes: Mapping[str, NodeRecord], status_of: Callable[[NodeRec
                 given.add(path)
                 edges[Edge(path, node.path, name, source[len(path) :])] = None
         for path in node.after:
-            if path in nodes and path not in given:
+            is_inside = any(path.startswith(other + "/") for other in node.after)
+            if path in nodes and path not in given and not is_inside:
                 edges[Edge(path, node.path, kind="control")] = None
     return Graph(nodes=tuple(in_order(drawn, edges)), edges=tuple(edges))
 
@@ -143,17 +144,23 @@ def fold(graph: Graph, depth: int) -> Graph:
 
 
 def fold_items(graph: Graph, least: int) -> Graph:
-    """Return the graph with one node for all items of a fan-out, where there are at least so many; so for repeated calls."""
+    """Return the graph with one node for all items of a fan-out, where there are at least so many; so for repeated calls that take from the same and go to the same."""
     names: dict[str, str] = {}
     for fan in [node.path for node in graph.nodes if node.kind == "map"]:
         inside = [node.path for node in graph.nodes if node.path.startswith(fan + "/")]
         if sum("/" not in path[len(fan) + 1 :] for path in inside) >= least:
             names.update(dict.fromkeys(inside, fan))
-    groups: dict[tuple[str, str], list[str]] = {}
+    above: dict[str, set[str]] = {}
+    below: dict[str, set[str]] = {}
+    for edge in graph.edges:
+        above.setdefault(edge.target, set()).add(edge.source)
+        below.setdefault(edge.source, set()).add(edge.target)
+    groups: dict[tuple[Any, ...], list[str]] = {}
     for node in graph.nodes:
         if node.kind == "task" and node.path not in names:
-            groups.setdefault((re.sub(r"\[\d+\]$", "", node.path), node.task), []).append(node.path)
-    names.update({path: base for (base, _), paths in groups.items() if len(paths) >= least for path in paths})
+            joined = frozenset(above.get(node.path, ())), frozenset(below.get(node.path, ()))
+            groups.setdefault((re.sub(r"\[\d+\]$", "", node.path), node.task, *joined), []).append(node.path)
+    names.update({path: base for (base, *_), paths in groups.items() if len(paths) >= least for path in paths})
     return _joined(graph, lambda path: names.get(path, path))
 
 

@@ -1,6 +1,6 @@
 """Uses of an Output that would be silently wrong, found when a pipeline class is defined.
 
-``y is None``, ``type(y)``, ``callable(y)``, ``isinstance(y, ...)`` and ``match y`` see the handle, not its value, and Python gives no way to
+``y is None``, ``type(y)``, ``callable(y)``, ``hasattr(y, ...)``, ``isinstance(y, ...)`` and ``match y`` see the handle, not its value, and Python gives no way to
 change that. Owns which names of a body surely are Outputs: those that are bound to nothing but task calls and parts of them. Invariant: it
 never raises, and never speaks of a plain name. Called once a class by ``pipeline``.
 """
@@ -14,12 +14,12 @@ import textwrap
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["child_of_call", "warn_of_handles"]
+__all__ = ["child_of_call", "explained", "warn_of_handles"]
 
-_SUSPECT = re.compile(r"\b(is|type|callable|isinstance|match)\b")
-_BLIND_CALLS = frozenset({"callable", "isinstance", "type"})
+_SUSPECT = re.compile(r"\b(is|type|callable|hasattr|isinstance|match)\b")
+_BLIND_CALLS = frozenset({"callable", "hasattr", "isinstance", "type"})
 
 
 def warn_of_handles(body: Callable[..., Any], children: Collection[str]) -> None:
@@ -36,7 +36,7 @@ def warn_of_handles(body: Callable[..., Any], children: Collection[str]) -> None
             return
         file = inspect.getsourcefile(body) or "?"
         function = ast.parse(textwrap.dedent(source)).body[0]
-        found = sorted(_iter_findings(function, children))
+        found = sorted(_iter_findings(function, children, _fan_outs(body)))
     except Exception:  # noqa: BLE001 - no source, or a kind of it that is not known: then there is nothing to say
         return
     for line, text in found:
@@ -44,10 +44,28 @@ def warn_of_handles(body: Callable[..., Any], children: Collection[str]) -> None
         warnings.warn_explicit(f"{Path(file).name}:{at}: {text}", UserWarning, file, at, module=body.__module__)
 
 
-def _iter_findings(function: ast.AST, children: Collection[str]) -> Iterator[tuple[int, str]]:
+Raised = TypeVar("Raised", bound=BaseException)
+
+
+def explained(error: Raised) -> Raised:
+    """Return an error of a body, with a note where foreign code was given an Output in place of a value."""
+    if isinstance(error, (TypeError, AttributeError)) and re.search(r"\bOutput\b", str(error)):
+        error.add_note("finestflow: an Output stands for a value; give that code the value itself: y.value")
+    return error
+
+
+def _fan_outs(body: Callable[..., Any]) -> frozenset[str]:
+    """Return the names by which a body calls ``each``: it gives an Output as well."""
+    names = getattr(body, "__globals__", {}).items()
+    return frozenset(name for name, value in names if getattr(value, "__module__", "") == "finestflow.pipeline.each")
+
+
+def _iter_findings(
+    function: ast.AST, children: Collection[str], fan_outs: Collection[str]
+) -> Iterator[tuple[int, str]]:
     if not isinstance(function, ast.FunctionDef) or not function.args.args:
         return
-    known = _Known(function.args.args[0].arg, children)
+    known = _Known(function.args.args[0].arg, children, fan_outs)
     known.learn(function)
     for node in ast.walk(function):
         if isinstance(node, ast.Compare):
@@ -87,9 +105,10 @@ def _value_of(node: ast.expr) -> ast.expr:
 class _Known:
     """Which expressions of a body surely are Outputs."""
 
-    def __init__(self, myself: str, children: Collection[str]) -> None:
+    def __init__(self, myself: str, children: Collection[str], fan_outs: Collection[str]) -> None:
         self._myself = myself
         self._children = children
+        self._fan_outs = fan_outs
         self._names: set[str] = set()
 
     def learn(self, function: ast.FunctionDef) -> None:
@@ -111,6 +130,8 @@ class _Known:
         match node:
             case ast.Name(id=name):
                 return name in self._names
+            case ast.Call(func=ast.Name(id=name)):
+                return name in self._fan_outs
             case ast.Call(func=function):
                 return child_of_call(function, self._myself) in self._children
             case ast.Attribute(value=inner, attr=name):

@@ -15,7 +15,7 @@ from typing import Any
 from finestflow.pipeline.output import Output, Part, handle_of, part_of, take_part
 from finestflow.pipeline.task import FunctionTask, Task, signature_of
 
-__all__ = ["named_parts", "part_count", "resolved", "return_kind", "take_named"]
+__all__ = ["located", "named_parts", "part_count", "resolved", "return_kind", "take_named"]
 
 
 def named_parts(task: Task) -> Mapping[str, Part]:
@@ -39,6 +39,8 @@ def part_count(task: Task) -> int:
     if names:
         return len(names)
     kind = return_kind(task)
+    if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return len(kind._fields)
     arguments = typing.get_args(kind) if typing.get_origin(kind) is tuple else ()
     return len(arguments) if arguments and Ellipsis not in arguments else 1
 
@@ -64,15 +66,21 @@ def resolved(kind: Any, task: Task) -> Any:
         return Any
 
 
+def located(value: Any, part: Part, task: Task) -> Part:
+    """Return a part of a task's result with a name of ``Meta.outputs`` turned into the item of the tuple or dict that it names."""
+    names = type(task).__finestflow_meta__.outputs
+    if not names or not part or part[0][0] != "attribute" or part[0][1] not in names:
+        return part
+    name = part[0][1]
+    if isinstance(value, Mapping):
+        return (("item", name), *part[1:])
+    if isinstance(value, (tuple, list)) and not hasattr(value, name):
+        return (("item", names.index(name)), *part[1:])
+    return part
+
+
 def take_named(value: Any, part: Part, task: Task) -> Any:
     """Return a part of a task's result: an Output of an Output, or that part of a plain value."""
     if type(value) is Output:
         return Output(handle_of(value), (*part_of(value), *part))
-    names = type(task).__finestflow_meta__.outputs
-    if names and part and part[0][0] == "attribute" and part[0][1] in names:
-        name = part[0][1]
-        if isinstance(value, Mapping):
-            return take_part(value[name], part[1:])
-        if isinstance(value, (tuple, list)) and not hasattr(value, name):
-            return take_part(value[names.index(name)], part[1:])
-    return take_part(value, part)
+    return take_part(value, located(value, part, task))

@@ -23,7 +23,12 @@ from finestflow.pipeline.task import FunctionTask, Task, shown_params, signature
 
 __all__ = ["ChildSpec", "Pipeline", "import_target", "is_compatible", "make_child"]
 
-_OPTIONS = frozenset({"cache", "context", "executor", "force", "jobs", "keep_going", "name", "note", "seed", "tags"})
+_OPTIONS = frozenset(
+    {
+        "cache", "context", "executor", "force", "from_run", "jobs", "keep_going", "name", "note", "seed", "start", "stop", "tags",
+        "timeout",
+    }
+)  # fmt: skip
 
 
 class ChildSpec:
@@ -138,8 +143,10 @@ class Pipeline(Task):
         """Return the same pipeline with options for its calls.
 
         Args:
-            options: ``jobs``, ``executor``, ``start``, ``stop``, ``from_run``, ``cache`` (False: neither read nor write), ``force`` (node paths
-                to run again, or True), ``name``, ``note``, ``tags``, ``keep_going``, ``context`` (values given at the start), ``seed``.
+            options: ``jobs`` (a number, or ``"auto"``), ``executor`` (``"sequential"``, ``"process"``), ``timeout`` (seconds a task),
+                ``start``, ``stop`` (node paths or patterns that the run starts and stops at), ``from_run`` (where outputs before the start
+                come from), ``cache`` (False: neither read nor write), ``force`` (node paths to run again, or True), ``name``, ``note``,
+                ``tags``, ``keep_going``, ``context`` (values given at the start), ``seed``.
         """
         for name in options:
             if name not in _OPTIONS:

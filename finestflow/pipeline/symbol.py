@@ -40,6 +40,9 @@ class Tracer(Protocol):
     def decide(self, symbol: Symbol) -> bool:
         """Say which way the body goes where it asks for the truth of a symbol."""
 
+    def unpacked(self) -> int | None:
+        """Return into how many names the body takes a value apart; None where it does something else."""
+
     def begin_loop(self) -> None:
         """Take note that what follows happens once for each element."""
 
@@ -128,6 +131,9 @@ class Symbol:
         return self.tracer.decide(self._derived(item))
 
     def __iter__(self) -> Iterator[Any]:
+        count = self.tracer.unpacked()
+        if count is not None:  # a, b = y
+            return iter([self._element(index) for index in range(count)])
         return self._elements()
 
     def __reversed__(self) -> Iterator[Any]:
@@ -137,10 +143,13 @@ class Symbol:
         """Yield one element for all."""
         self.tracer.begin_loop()
         try:
-            item = self._part("item", ITEM)
-            yield item if item.output is None else item.output
+            yield self._element(ITEM)
         finally:
             self.tracer.end_loop()
+
+    def _element(self, key: Any) -> Any:
+        item = self._part("item", key)
+        return item if item.output is None else item.output
 
     # -- needs a value -------------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dis
 import functools
 import inspect
 import io
@@ -26,6 +27,7 @@ from finestflow.pipeline.call import FRAME, SCOPE
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.each import Each
 from finestflow.pipeline.output import Handle, Output, Part, handle_of, part_of, part_text, resolve
+from finestflow.pipeline.parts import located, part_count
 from finestflow.pipeline.paths import Paths
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.symbol import ITEM, Stop, Symbol, origins_in_text
@@ -148,6 +150,13 @@ class _Way:
         self.questions.append(_Question(answer, is_forced, sources, len(self.nodes)))
         return answer
 
+    def unpacked(self) -> int | None:
+        """Return into how many names the body takes a value apart; None where it does something else."""
+        frame = _user_frame()
+        code = frame.f_code.co_code
+        name, count = dis.opname[code[frame.f_lasti]], code[frame.f_lasti + 1]
+        return count if name == "UNPACK_SEQUENCE" else None
+
     def begin_loop(self) -> None:
         """Take note that what is called now is called once for each element."""
         self._loops += 1
@@ -239,7 +248,7 @@ class _TraceFrame:
         if isinstance(task, Pipeline):
             token = FRAME.set(_TraceFrame(self._way, task, path + "/"))
             try:
-                return Output(_Inside(path, task.body(*args, **kwargs)))
+                return Output(_Inside(path, task, task.body(*args, **kwargs)))
             finally:
                 FRAME.reset(token)
         for label, value in _labelled(task, args, kwargs):
@@ -308,8 +317,6 @@ class _Unknown:
         known = self._way.known.get(self.path)
         if known is not None:
             return known.children(part)
-        from finestflow.pipeline.parts import part_count
-
         count = part_count(self._task)
         return tuple(range(count)) if count > 1 and not part else None
 
@@ -321,13 +328,15 @@ class _Unknown:
 class _Inside:
     """The result of a nested pipeline: what its body returned, Outputs and all."""
 
-    def __init__(self, path: str, result: Any) -> None:
+    def __init__(self, path: str, task: Task, result: Any) -> None:
         self.path = path
+        self._task = task
         self._result = result
 
     def take(self, part: Part) -> Any:
         """Return a part of the result."""
         value = self._result
+        part = located(value, part, self._task)
         for index, (kind, key) in enumerate(part):
             if type(value) is Output:
                 return Output(handle_of(value), (*part_of(value), *part[index:]))

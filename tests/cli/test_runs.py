@@ -583,3 +583,125 @@ class TestReproduce:
         document = finestflow("reproduce", "@", "--json", code=3).json
 
         assert document["first"] == "total"
+
+
+PARTS = """\
+from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
+
+from finestflow import Pipeline, Task
+
+class Dict(Task):
+    class Meta:
+        outputs = ("train", "test")
+
+    def run(self):
+        return {"train": 1, "test": 2}
+
+class Pair(Task):
+    class Meta:
+        outputs = ("train", "test")
+
+    def run(self):
+        return 3, 4
+
+class Table(TypedDict):
+    a: int
+    b: int
+
+class Row(NamedTuple):
+    a: int
+    b: int
+
+@dataclass
+class Data:
+    a: int
+    b: int
+
+class Tabled(Task):
+    def run(self) -> Table:
+        return {"a": 5, "b": 6}
+
+class Rowed(Task):
+    def run(self) -> Row:
+        return Row(7, 8)
+
+class Dated(Task):
+    def run(self) -> Data:
+        return Data(9, 10)
+
+class Tupled(Task):
+    def run(self) -> tuple[int, int]:
+        return 11, 12
+
+class Add(Task):
+    def run(self, x, y):
+        return x + y
+
+class Inner(Pipeline):
+    pair: Pair
+
+    class Meta:
+        outputs = ("left", "right")
+
+    def __call__(self):
+        pair = self.pair()
+        return pair.test, pair.train
+
+class Parts(Pipeline):
+    dict: Dict
+    pair: Pair
+    tabled: Tabled
+    rowed: Rowed
+    dated: Dated
+    tupled: Tupled
+    inner: Inner
+    add: Add
+
+    def __call__(self):
+        one, two = self.dict(), self.pair()
+        train, test = two
+        table, row, data = self.tabled(), self.rowed(), self.dated()
+        first, second = self.tupled()
+        inner = self.inner()
+        left, right = inner
+        return [
+            self.add(one.train, one["test"]),
+            self.add(two.train, two[1]),
+            self.add(train, test),
+            self.add(table["a"], table["b"]),
+            self.add(row.a, row[1]),
+            self.add(data.a, data.b),
+            self.add(first, second),
+            self.add(inner.left, inner[1]),
+            self.add(left, right),
+        ]
+"""
+
+
+def test_parts_of_outputs_have_names_and_the_graph_before_is_that_after(project, finestflow):
+    (project / "parts.py").write_text(PARTS)
+    before = finestflow("graph", "parts.py:Parts", "--format", "json").json
+    finestflow("run", "parts.py:Parts")
+    after = finestflow("graph", "--format", "json").json
+
+    returned = {path: node for path, node in nodes_of(finestflow).items() if path.startswith("add")}
+    assert [node["output"]["preview"] for node in returned.values()] == [
+        "3",
+        "7",
+        "7",
+        "11",
+        "15",
+        "19",
+        "23",
+        "7",
+        "7",
+    ]
+    assert before["stopped"] is None
+    assert {node["path"] for node in before["nodes"]} == {node["path"] for node in after["nodes"]}
+
+    def joined(graph):
+        edges = [edge for edge in graph["edges"] if edge["kind"] == "data"]
+        return {(edge["from"], edge["part"], edge["to"], edge["input"]) for edge in edges}
+
+    assert joined(before) == joined(after)

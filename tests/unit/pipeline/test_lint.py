@@ -10,6 +10,7 @@ import pytest
 from finestflow.pipeline.lint import warn_of_handles
 
 HEAD = """\
+from finestflow.pipeline.each import each
 from finestflow.pipeline.output import Output
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import Task
@@ -44,7 +45,7 @@ def findings(tmp_path, monkeypatch):
 
 def test_says_where_and_what_to_write(findings):
     assert findings("y = self.fit(x)\nif y is None:\n    return 0\nreturn y") == [
-        'pipe.py:12: "y is None" compares the handle, not its value: write y.value is None'
+        'pipe.py:13: "y is None" compares the handle, not its value: write y.value is None'
     ]
 
 
@@ -60,6 +61,8 @@ def test_says_where_and_what_to_write(findings):
         ("y = self.fit(x)\nmatch y:\n    case [a]:\n        return a", "match y", "match y.value"),
         ("y = self.fit(x)\nmatch y:\n    case None:\n        return 0", "match y", "match y.value"),
         ("a, b = self.fit(x)\nreturn b is None", "b is None", "b.value is None"),
+        ("y = each(self.fit, rows)\nreturn y is True", "y is True", "y.value is True"),
+        ("y = self.fit(x)\nreturn hasattr(y, 'shape')", "hasattr(y, 'shape')", "hasattr(y.value, 'shape')"),
         ("a, b = self.fit(x), 3\nreturn a is None", "a is None", "a.value is None"),
         ("a = b = self.fit(x)\nreturn a is None", "a is None", "a.value is None"),
         ("y: int = self.fit(x)\nreturn y is None", "y is None", "y.value is None"),
@@ -112,6 +115,7 @@ def test_finds_uses_of_outputs(findings, body, wrong, fixed):
         "return self.fit is None",
         "y = self.other(x)\nreturn y is None",
         "y = rows.fit(x)\nreturn y is None",
+        "y = rows.each(x)\nreturn y is None",
         "y = self.fit(x)\nreturn y == 1  # this is fine",
         "y = self.fit(x)\nreturn type('A', (), {})",
     ],
@@ -128,3 +132,13 @@ def test_a_body_without_source_is_no_error():
     warn_of_handles(len, ["fit"])
     warn_of_handles(None, ["fit"])
     warn_of_handles(lambda self: self.fit() is None, ["fit"])
+
+
+def test_an_error_of_foreign_code_that_was_given_an_output_says_what_to_give():
+    from finestflow.pipeline.lint import explained
+
+    error = explained(TypeError("Object of type Output is not JSON serializable"))
+
+    assert "y.value" in error.__notes__[0]
+    assert not hasattr(explained(TypeError("Object of type Outputs is not")), "__notes__")
+    assert not hasattr(explained(ValueError("Output")), "__notes__")
