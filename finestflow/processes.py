@@ -11,16 +11,25 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, Self
 
-__all__ = ["Process", "ProcessHandle", "Usage", "iter_descendants", "load_process", "read_usage"]
+__all__ = [
+    "Process",
+    "ProcessHandle",
+    "Usage",
+    "iter_descendants",
+    "load_process",
+    "make_follower_of_parent",
+    "read_usage",
+]
 
 # Places in /proc/PID/stat, counted from the state that follows the name in parentheses; proc(5) counts three more.
 _TIMES, _START, _PAGES = slice(11, 15), 19, 21
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +132,28 @@ def iter_descendants(pid: int) -> Iterator[int]:
             children = [int(word) for word in data.split()]
             yield from children
             waiting += children
+
+
+def make_follower_of_parent() -> Callable[[], None] | None:
+    """Return what a child calls before its program begins, so that it gets SIGTERM when the thread that started it is gone.
+
+    None where the system cannot do that (it is Linux's prctl(2)). All that needs a lock is done here: the child is a fork of a process that may
+    have threads.
+    """
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    parent = os.getpid()
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    number, term = ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGTERM)
+
+    def follow() -> None:
+        prctl(number, term)
+        if os.getppid() != parent:  # it went before the call
+            os._exit(128 + signal.SIGTERM)
+
+    return follow
 
 
 class Usage(NamedTuple):

@@ -1,8 +1,9 @@
 """A program that does not know finestflow, run as it is and recorded: ``finestflow run script.py --lr 0.1``.
 
 The program runs in a process of its own, with its stdin, and with pipes for stdout and stderr, whose bytes are shown and kept as they come.
-Invariant: it gets every signal that this process is sent, its exit code is handed on, and its end is recorded as it was. A program that makes
-runs itself is not recorded a second time. ``workspace`` makes one of these a run; the command line asks for it.
+Invariant: it gets every signal that this process is sent, and SIGTERM when this process is killed (on Linux); its exit code is handed on, and its
+end is recorded as it was. A program that makes runs itself is not recorded a second time. ``workspace`` makes one of these a run; the command
+line asks for it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from finestflow.given import Command, is_python, parse_words
 from finestflow.handed import Handed, has_made_runs
 from finestflow.journal.joined import read_joined
 from finestflow.model import Run, RunId, RunStatus
+from finestflow.processes import make_follower_of_parent
 from finestflow.reporter import artifact_event, store_value
 from finestflow.telling import Telling
 
@@ -226,6 +228,7 @@ class ScriptRunner:
                 env={"PYTHONUNBUFFERED": "1", **self._environ, **handed.environment()},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                preexec_fn=make_follower_of_parent(),  # noqa: PLW1509 - made for a process with threads
             )
         except OSError as error:
             end.code = 127 if isinstance(error, FileNotFoundError) else 126

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from finestflow.processes import Process
 from tests.e2e import processes
 from tests.e2e.conftest import Project
 
@@ -133,6 +134,32 @@ class TestAScriptThatDoesNotKnowFinestflow:
         (run,) = scripts.runs()
         assert (run["id"], run["status"]) == (live.name, "killed")
         assert "from a shell" in scripts.do("logs", "@").out
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that its parent is gone")
+    def test_ends_with_finestflow_when_that_is_killed(self, scripts: Project):
+        """It needs not print anything to be ended, and may still tidy up."""
+        scripts.write(
+            "tidy.py",
+            """
+            import os, pathlib, signal, time
+            pathlib.Path("pid").write_text(str(os.getpid()))
+            signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path("tidied").touch(), os._exit(0)))
+            print("waiting", flush=True)
+            time.sleep(60)
+            """,
+        )
+        started = scripts.start("run", "tidy.py")
+        wait_for("waiting", scripts)
+        child = Process.of(int((scripts.folder / "pid").read_text()))
+        started.send(signal.SIGKILL)
+        started.wait()
+        for _ in range(600):
+            if not child.is_there:
+                break
+            time.sleep(0.05)
+
+        assert not child.is_there
+        assert (scripts.folder / "tidied").exists()
 
     def test_what_it_leaves_behind_does_not_hold_it(self, scripts: Project):
         """A background process that keeps the pipes open is not waited for."""
