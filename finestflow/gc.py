@@ -99,7 +99,8 @@ def plan_values(kept: Iterable[Run], store: Store) -> tuple[list[str], int]:
     for entry in store.iter_entries():
         if entry.key in keys:
             reached.add(entry.value)
-            reached.update(_replayed(entry.effects))
+            reached.update(_named(entry.effects))
+            reached.update(_named(entry.about))
     size = 0
     unreached = []
     for info in store.iter_values():
@@ -120,8 +121,9 @@ def _described(description: object) -> Iterable[str]:
             yield from _described(value)
 
 
-def _replayed(effects: str) -> Iterable[str]:
-    told = json.loads(effects) if effects else {}
+def _named(text: str) -> Iterable[str]:
+    """Yield the digests of values that the effects of an entry name, or what ``why`` compares with."""
+    told = json.loads(text) if text else {}
     for name in ("about", "log"):
         if name in told:
             yield told[name]

@@ -234,6 +234,11 @@ class Lookup:
             store: Where to look.
             fresh: Look for what other processes have added meanwhile.
         """
+        ahead = None if fresh else store.find_ahead(key)
+        if ahead is not None and not self._stale_reason(ahead.observed, key, context):
+            value = store.find_value(ahead.value)
+            if value is not None:
+                return Verdict(ahead, value)
         why = ""
         for entry in store.find_entries(key, fresh=fresh):
             reason = self._stale_reason(entry.observed, key, context)
@@ -287,10 +292,10 @@ class Lookup:
     def explain_miss(self, path: str, static: Static, inputs: Mapping[str, str | None]) -> str:
         """Say what changed since the last run of the pipeline at this node."""
         earlier = self.earlier.get(path)
-        entries = static.store.find_entries(earlier) if earlier else []
-        if not entries:
+        described = static.store.find_about(earlier) if earlier else ""
+        if not described:
             return "no earlier result"
-        before = json.loads(entries[0].effects or "{}")
+        before = json.loads(described)
         try:
             about = json.loads(self.store.load(before["about"]))
         except (FinestflowError, KeyError, ValueError):

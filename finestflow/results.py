@@ -21,9 +21,7 @@ from finestflow.pipeline.context import Context
 
 __all__ = ["Results"]
 
-_dump_effects = json.JSONEncoder(separators=(",", ":")).encode
-_NOTHING_TO_REPLAY = '{"about"'
-"""How the effects of a call begin that did nothing but return: what is replayed comes first."""
+_dump = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Results:
@@ -62,17 +60,18 @@ class Results:
             return
         try:
             observed = self._lookup.observed(node.key, context, outcome)  # type: ignore[arg-type]
-            effects = self._effects(node, static, outcome.effects)
+            effects = self._effects(outcome.effects)
+            about = self._about(node, static)
         except FinestflowError as error:
             node.notes += (f"not cached: {error}",)
             self._warn(f"task {node.path!r} is not cached: {error}")
             return
         self.note_files(observed)
-        static.store.add_entry(Entry(node.key, observed, encoded.digest, self._run_id, outcome.seconds, effects))  # type: ignore[arg-type]
+        static.store.add_entry(Entry(node.key, observed, encoded.digest, self._run_id, outcome.seconds, effects, about))  # type: ignore[arg-type]
 
     def effects_of(self, entry: Entry) -> Mapping[str, Any]:
         """Return what a hit of an entry replays; empty for most."""
-        if entry.effects.startswith(_NOTHING_TO_REPLAY):
+        if not entry.effects:
             return {}
         effects: dict[str, Any] = json.loads(entry.effects)
         return effects
@@ -81,7 +80,8 @@ class Results:
         """Take note of the files that a call depends on."""
         self.files.update((name[5:], token) for name, token in observed if name.startswith("file:"))
 
-    def _effects(self, node: Node, static: Static, effects: Effects) -> str:
+    def _effects(self, effects: Effects) -> str:
+        """Return what a hit replays; nothing for most calls."""
         kept: dict[str, Any] = {}
         if effects.metrics:
             kept["metrics"] = effects.metrics
@@ -91,12 +91,16 @@ class Results:
             kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
         if effects.artifacts:
             kept["saved"] = {name: encoded.digest for name, encoded in effects.artifacts.items()}
-        kept["about"] = self._lookup.describe(static)
+        return _dump(kept) if kept else ""
+
+    def _about(self, node: Node, static: Static) -> str:
+        """Return what ``why`` compares a later call with."""
+        about: dict[str, Any] = {"about": self._lookup.describe(static)}
         if node.inputs:
-            kept["in"] = tokens_of(node)
+            about["in"] = tokens_of(node)
         if node.tokens:
-            kept["classes"] = self._lookup.describe_classes(node.tokens.values())
-        return _dump_effects(kept)
+            about["classes"] = self._lookup.describe_classes(node.tokens.values())
+        return _dump(about)
 
     def _put(self, value: Any) -> Digest:
         encoded = self._store.encode(value)

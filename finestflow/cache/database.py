@@ -23,18 +23,23 @@ __all__ = ["FORMAT", "Database"]
 
 FORMAT = 1
 
-_SCHEMA = """
-CREATE TABLE value(
+_COUNT_REMOVED = "BEGIN UPDATE removed SET count = count + 1; END"
+_SCHEMA = (
+    """CREATE TABLE value(
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, object BLOB, type TEXT NOT NULL,
-    preview TEXT NOT NULL, parts TEXT, classes TEXT, data BLOB);
-CREATE INDEX value_object ON value(object) WHERE object IS NOT NULL;
-CREATE TABLE entry(
+    preview TEXT NOT NULL, parts TEXT, classes TEXT, data BLOB)""",
+    "CREATE INDEX value_object ON value(object) WHERE object IS NOT NULL",
+    """CREATE TABLE entry(
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, observed TEXT NOT NULL, value BLOB NOT NULL, run TEXT NOT NULL,
-    seconds REAL NOT NULL, effects TEXT NOT NULL, UNIQUE(key, observed));
-CREATE TABLE prefetch(id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, path TEXT NOT NULL, key BLOB NOT NULL);
-CREATE INDEX prefetch_pipeline ON prefetch(pipeline);
-CREATE TABLE file(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, signature TEXT NOT NULL, digest BLOB NOT NULL);
-"""
+    seconds REAL NOT NULL, effects TEXT NOT NULL, about TEXT NOT NULL, UNIQUE(key, observed))""",
+    "CREATE TABLE removed(count INTEGER NOT NULL)",
+    "INSERT INTO removed VALUES (0)",
+    f"CREATE TRIGGER value_removed AFTER DELETE ON value {_COUNT_REMOVED}",
+    f"CREATE TRIGGER entry_removed AFTER DELETE ON entry {_COUNT_REMOVED}",
+    """CREATE TABLE ahead(
+    id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL UNIQUE, removed INTEGER NOT NULL, nodes TEXT NOT NULL, data BLOB NOT NULL)""",
+    "CREATE TABLE file(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, signature TEXT NOT NULL, digest BLOB NOT NULL)",
+)
 _BUSY_SECONDS = 30
 _DAMAGED = {11, 26}
 """SQLITE_CORRUPT, SQLITE_NOTADB."""
@@ -152,6 +157,7 @@ class Database:
             self._give_up(f"the store '{self.path}' has format {version}, and this version reads {FORMAT}")
             raise _sqlite().OperationalError("unknown format")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA recursive_triggers=ON")  # else rows that are replaced would not count as removed
         connection.execute("PRAGMA temp_store=MEMORY")
 
     def _create(self, connection: sqlite3.Connection) -> None:
@@ -159,7 +165,7 @@ class Database:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in _SCHEMA.split(";"):
+            for statement in _SCHEMA:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={FORMAT}")
         connection.execute("COMMIT")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from finestflow.cache.ahead import Ahead
 from finestflow.cache.codec import INLINE, Encoded
 from finestflow.cache.rows import Entry
 
@@ -28,6 +29,7 @@ class Known:
         self._values: dict[str, Plain] = {}
         self._entries: dict[str, tuple[Plain, ...]] = {}
         self._added: dict[str, tuple[Plain, ...]] = {}
+        self._ahead: dict[str, Plain] = {}
 
     def __len__(self) -> int:
         return len(self._values) + len(self._entries)
@@ -82,12 +84,28 @@ class Known:
         self._entries[key] = tuple(newest.values())
         return [Entry._make(each) for each in newest.values()]
 
-    def prefetched(self, entries: dict[str, tuple[Plain, ...]], values: Iterable[Plain]) -> None:
-        """Take in what has been read ahead: the entries of keys, and values; what is known already stays."""
-        self._entries = {**entries, **self._entries} if self._entries else entries
-        for value in values:
-            if value[0] not in self._values:
-                self.add_value(value)
+    def read_ahead(self, ahead: Ahead) -> None:
+        """Take in what has been read ahead; what is known already stays."""
+        self._ahead = ahead.entries
+        self._values = {**ahead.values, **self._values} if self._values else ahead.values
+
+    def entry_ahead(self, key: str) -> Entry | None:
+        """Return the newest entry of a key of which nothing else is known than what was read ahead."""
+        found = self._ahead.get(key)
+        return None if found is None or key in self._entries or key in self._added else Entry._make(found)
+
+    def newest(self, keys: Iterable[str]) -> tuple[list[Plain], list[Plain]]:
+        """Return the newest entry of each key, and their values, as far as both are known."""
+        entries: list[Plain] = []
+        values: dict[str, Plain] = {}
+        for key in dict.fromkeys(keys):
+            found = self._added.get(key) or self._entries.get(key)
+            entry = found[0] if found else self._ahead.get(key)
+            value = None if entry is None else self._values.get(entry[2])
+            if value is not None:
+                entries.append(entry)  # type: ignore[arg-type]
+                values[value[0]] = value
+        return entries, list(values.values())
 
     def trimmed(self, values: Iterable[Encoded], entries: Iterable[Entry]) -> Known:
         """Return what has to be known still when the database knows the rest: what it cannot hold, and what waits.

@@ -17,10 +17,7 @@ from finestflow.cache.files import Signature
 
 __all__ = ["Entry", "entry_fields", "load_entry", "load_file", "load_value", "statements", "value_fields"]
 
-PREFETCHED = 1024
-"""Values up to this size are read together with their entries."""
-
-_ENTRY = "key, observed, value, run, seconds, effects"
+_ENTRY = "key, observed, value, run, seconds, effects, about"
 _VALUE = "digest, size, object, type, preview, parts, classes"
 
 SELECT_ENTRIES = f"SELECT {_ENTRY} FROM entry WHERE key=? ORDER BY id DESC"
@@ -31,23 +28,19 @@ SELECT_DATA = "SELECT data FROM value WHERE digest=?"
 SELECT_FILE = "SELECT signature, digest FROM file WHERE path=?"
 SELECT_DANGLING = "SELECT DISTINCT value FROM entry WHERE value NOT IN (SELECT digest FROM value)"
 SELECT_USAGE = "SELECT (SELECT count(*) FROM entry), count(*), coalesce(sum(length(data)), 0) FROM value"
-SELECT_PREFETCH = f"""
-SELECT p.path, p.key, e.observed, e.value, e.run, e.seconds, e.effects,
-       v.digest, v.size, v.object, v.type, v.preview, v.parts, v.classes,
-       CASE WHEN v.size <= {PREFETCHED} THEN v.data END
-FROM prefetch p LEFT JOIN entry e ON e.key = p.key LEFT JOIN value v ON v.digest = e.value
-WHERE p.pipeline = ? ORDER BY e.id DESC"""
+SELECT_ABOUT = "SELECT about FROM entry WHERE key=? ORDER BY id DESC LIMIT 1"
+SELECT_AHEAD = """
+SELECT removed.count, ahead.removed, ahead.nodes, ahead.data FROM removed LEFT JOIN ahead ON ahead.pipeline=?"""
 
 _INSERT_VALUE = """
 INSERT INTO value(digest, size, object, type, preview, parts, classes, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(digest) DO UPDATE SET size=excluded.size, object=excluded.object, type=excluded.type, preview=excluded.preview,
     parts=excluded.parts, classes=excluded.classes, data=excluded.data"""
-_INSERT_ENTRY = f"INSERT OR REPLACE INTO entry({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_ENTRY = f"INSERT OR REPLACE INTO entry({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 DELETE_ENTRIES = "DELETE FROM entry WHERE hex(value) IN (SELECT value FROM json_each(?))"
 """One scan: an index of entries by value would cost each new entry 2 us, and only collections would use it."""
 DELETE_VALUE = "DELETE FROM value WHERE digest=?"
-_DELETE_PREFETCH = "DELETE FROM prefetch WHERE pipeline=?"
-_INSERT_PREFETCH = "INSERT INTO prefetch(pipeline, path, key) VALUES (?, ?, ?)"
+_INSERT_AHEAD = "INSERT OR REPLACE INTO ahead(pipeline, removed, nodes, data) VALUES (?, ?, ?, ?)"
 _INSERT_FILE = "INSERT OR REPLACE INTO file(path, signature, digest) VALUES (?, ?, ?)"
 
 
@@ -61,6 +54,7 @@ class Entry(NamedTuple):
         run: The run that computed it.
         seconds: How long that took.
         effects: What a hit replays (metrics, artifacts, log), as JSON; empty for nothing.
+        about: What ``why`` compares a later call with, as JSON; left out of entries that were read ahead.
     """
 
     key: str
@@ -69,19 +63,15 @@ class Entry(NamedTuple):
     run: str
     seconds: float
     effects: str
+    about: str = ""
 
 
 def statements(batch: Mapping[str, list[Any]]) -> list[tuple[str, Sequence[Sequence[Any]]]]:
     """Return what writes a batch: values before the entries that name them."""
-    prefetch: dict[str, dict[str, str]] = dict(batch.get("prefetch", ()))
     return [
         (_INSERT_VALUE, [_dump_value(value) for value in batch.get("value", ())]),
         (_INSERT_ENTRY, [_dump_entry(entry) for entry in batch.get("entry", ())]),
-        (_DELETE_PREFETCH, [(pipeline,) for pipeline in prefetch]),
-        (
-            _INSERT_PREFETCH,
-            [(name, path, bytes.fromhex(key)) for name, keys in prefetch.items() for path, key in keys.items()],
-        ),
+        (_INSERT_AHEAD, batch.get("ahead", ())),
         (_INSERT_FILE, [_dump_file(*file) for file in batch.get("file", ())]),
     ]
 
@@ -114,15 +104,16 @@ def load_value(row: Sequence[Any]) -> Encoded:
 
 
 def _dump_entry(entry: Entry) -> tuple[Any, ...]:
-    key, observed, value, run, seconds, effects = entry
-    return bytes.fromhex(key), json.dumps(observed) if observed else "", bytes.fromhex(value), run, seconds, effects
+    key, observed, value, run, seconds, effects, about = entry
+    seen = json.dumps(observed) if observed else ""
+    return bytes.fromhex(key), seen, bytes.fromhex(value), run, seconds, effects, about
 
 
 def entry_fields(row: Sequence[Any]) -> tuple[Any, ...]:
     """Return the fields of the entry in a row."""
-    key, observed, value, run, seconds, effects = row
+    key, observed, value, run, seconds, effects, about = row
     pairs = tuple([(name, digest) for name, digest in json.loads(observed)]) if observed else ()
-    return key.hex(), pairs, value.hex(), run, seconds, effects
+    return key.hex(), pairs, value.hex(), run, seconds, effects, about
 
 
 def load_entry(row: Sequence[Any]) -> Entry:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finestflow.cache import rows
+from finestflow.cache.ahead import dump_ahead, load_ahead
 from finestflow.cache.batch import BatchWriter
 from finestflow.cache.claims import Claims
 from finestflow.cache.codec import INLINE, Encoded, MissingValueError, Packed, check, pack, unpack
@@ -123,6 +124,7 @@ class Store:
         )
         self._guard = threading.Lock()
         self._known = Known()
+        self._ahead: dict[str, tuple[int, dict[str, str] | None]] = {}
         _STORES.add(self)
 
     # -- values -----------------------------------------------------------------------------------------------------
@@ -270,7 +272,7 @@ class Store:
             self._known.add_entry(entry)
             value = self._known.value(entry.value)
             if value is None or is_writable(value):
-                self._batch.put("entry", entry, len(entry.effects))
+                self._batch.put("entry", entry, len(entry.effects) + len(entry.about))
         self._batch.flush_if_due()
 
     def find_entries(self, key: str, *, fresh: bool = False) -> list[Entry]:
@@ -289,36 +291,52 @@ class Store:
         with self._guard:
             return self._known.merge(key, read, is_newer=fresh)
 
+    def find_about(self, key: str) -> str:
+        """Return what ``why`` compares with of the newest entry of a key that has been written; empty where there is none."""
+        read = self._database.read(rows.SELECT_ABOUT, (bytes.fromhex(key),))
+        return str(read[0][0]) if read else ""
+
     def remember(self, pipeline: str, keys: Mapping[str, str]) -> None:
-        """Note the key that each node of a pipeline's run looked up, by its path, for :meth:`prefetch`."""
-        self._batch.put("prefetch", (pipeline, dict(keys)))
+        """Keep together what the nodes of a pipeline's run looked up, for :meth:`prefetch`.
+
+        Args:
+            pipeline: Name of the pipeline.
+            keys: Key of each node, by its path.
+        """
+        removed, packed = self._ahead.get(pipeline, (-1, None))
+        if packed == keys:
+            return
+        with self._guard:
+            entries, values = self._known.newest(keys.values())
+        nodes, data = dump_ahead(keys, entries, values)
+        self._batch.put("ahead", (pipeline, removed, nodes, data), len(nodes) + len(data))
 
     def prefetch(self, pipeline: str) -> dict[str, str]:
-        """Read the entries and values of a pipeline's last run in one query; call it at the start of a run.
+        """Read what the last run of a pipeline looked up; call it at the start of a run.
 
         Returns:
             The key that each node looked up then, by its path: what ``why`` compares with.
         """
         self.flush()
         self._trim()
-        keys: dict[str, str] = {}
-        entries: dict[str, tuple[tuple[Any, ...], ...]] = {}
-        values: list[tuple[Any, ...]] = []
-        for row in self._database.read(rows.SELECT_PREFETCH, (pipeline,)):
-            key = keys[row[0]] = row[1].hex()
-            if row[3] is None:
-                continue
-            entry = rows.entry_fields(row[1:7])
-            found = entries.get(key)
-            if found is None:
-                entries[key] = (entry,)
-            elif entry not in found:  # else two nodes have one key
-                entries[key] = (*found, entry)
-            if row[7] is not None:
-                values.append(rows.value_fields(row[7:]))
-        with self._guard:
-            self._known.prefetched(entries, values)
-        return keys
+        read = self._database.read(rows.SELECT_AHEAD, (pipeline,))
+        count, removed, nodes, data = read[0] if read else (0, 0, None, b"")  # nothing is removed from a new database
+        self._ahead[pipeline] = (count, None)
+        if nodes is None:
+            return {}
+        try:
+            ahead = load_ahead(nodes, data)
+        except (KeyError, TypeError, ValueError):
+            return {}
+        if removed == count:
+            self._ahead[pipeline] = (count, ahead.keys)
+            with self._guard:
+                self._known.read_ahead(ahead)
+        return ahead.keys
+
+    def find_ahead(self, key: str) -> Entry | None:
+        """Return an entry of a key from what was read ahead; there may be others."""
+        return self._known.entry_ahead(key)
 
     def claims(self) -> Claims:
         """Return the claims of one run."""

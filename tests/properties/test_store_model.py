@@ -53,6 +53,11 @@ class StoreAgainstDicts(RuleBasedStateMachine):
         found = {entry.observed: entry.value for entry in self.store.find_entries(key, fresh=fresh)}
         assert found == self.entries.get(key, {})
 
+    @rule(key=KEYS)
+    def find_ahead(self, key):
+        ahead = self.store.find_ahead(key)
+        assert ahead is None or self.entries[key][ahead.observed] == ahead.value
+
     @rule(digest=digests)
     def load(self, digest):
         if digest in self.values:
@@ -79,6 +84,8 @@ class StoreAgainstDicts(RuleBasedStateMachine):
         keys = {str(i): key for i, key in enumerate(sorted(self.entries))}
         self.store.remember("p", keys)
         assert self.store.prefetch("p") == keys
+        for key in keys.values():
+            self.find_ahead(key)
 
     @rule(target=digests, digest=digests)
     def remove(self, digest):

@@ -187,6 +187,7 @@ def test_rows_are_written_soon_by_themselves(store, open_store):
 
 def test_the_keys_of_the_last_run_are_read_together(open_store):
     first = open_store()
+    assert first.prefetch("digits") == {}
     keys = {f"node[{i}]": f"{i:064x}" for i in range(300)}
     for i, key in enumerate(keys.values()):
         add(first, [i], key)
@@ -200,8 +201,68 @@ def test_the_keys_of_the_last_run_are_read_together(open_store):
     statements = []
     second._database._reader.set_trace_callback(statements.append)
 
-    assert [second.load(second.find_entries(key)[0].value) for key in keys.values()] == [[i] for i in range(300)]
+    assert [second.load(second.find_ahead(key).value) for key in keys.values()] == [[i] for i in range(300)]
     assert statements == []
+
+
+def remember(open_store, observed=()):
+    """Leave a store whose next run of a pipeline reads one entry ahead."""
+    store = open_store()
+    store.prefetch("digits")
+    value = add(store, (1, LARGE), KEY, observed, '{"log": 1}')
+    store.remember("digits", {"node": KEY})
+    store.close()
+    return value
+
+
+def test_what_is_read_ahead_is_what_was_added(open_store):
+    observed = (("seed", "12"), ("file:a", "cd" * 32))
+    value = remember(open_store, observed)
+
+    store = open_store()
+    store.prefetch("digits")
+
+    assert store.find_ahead(KEY) == store.find_entries(KEY)[0]
+    assert store.find_value(value.digest) == value
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed", "damaged"])
+def test_nothing_is_read_ahead_that_is_no_longer_so(open_store, tmp_path, change):
+    value = remember(open_store)
+    other = open_store()
+    if change == "replaced":
+        add(other, 2, KEY)
+    elif change == "removed":
+        other.remove_values([value.digest])
+    other.close()
+    if change == "damaged":
+        with sqlite3.connect(tmp_path / "state/store.sqlite") as connection:
+            connection.execute("UPDATE ahead SET nodes = substr(nodes, 2)")
+
+    store = open_store()
+    assert store.prefetch("digits") == ({} if change == "damaged" else {"node": KEY})
+    assert store.find_ahead(KEY) is None
+    assert [store.find_value(entry.value).digest for entry in store.find_entries(KEY)] == {
+        "replaced": [store.encode(2).digest],
+        "removed": [],
+        "damaged": [value.digest],
+    }[change]
+
+    store.remember("digits", {"node": KEY})
+    store.close()
+    again = open_store()
+    again.prefetch("digits")
+    assert (again.find_ahead(KEY) is None) == (change == "removed")
+
+
+def test_what_has_been_added_since_comes_before_what_was_read_ahead(open_store):
+    remember(open_store)
+    store = open_store()
+    store.prefetch("digits")
+    add(store, 2, KEY)
+
+    assert store.find_ahead(KEY) is None
+    assert [entry.value for entry in store.find_entries(KEY)] == [store.encode(2).digest]
 
 
 def test_memory_is_bounded_and_nothing_is_lost(open_store, monkeypatch):
