@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import Any, Protocol, Self
 
 from finestflow.ending import NotedExit
-from finestflow.errors import FinestflowError, TaskFailedError, ValueNotStorableError
+from finestflow.errors import FinestflowError, TaskFailedError, TaskTimeoutError, ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
 from finestflow.executor.watch import Watch, watching
@@ -30,7 +30,7 @@ from finestflow.pipeline.task import Task
 _IMMUTABLE = frozenset({int, float, str, bool, bytes, type(None), complex})
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
-__all__ = ["CallScope", "Clock", "Performer", "Terminated", "WarmTasks", "own_value"]
+__all__ = ["CallScope", "Clock", "Expired", "Performer", "Terminated", "WarmTasks", "own_value"]
 
 
 class Clock(Protocol):
@@ -45,6 +45,10 @@ class Clock(Protocol):
 
 class Terminated(NotedExit):
     """The process was asked to end (SIGTERM), other than by a task that calls ``exit``."""
+
+
+class Expired(BaseException):
+    """The time of a call is over: an executor raises it inside the call. No ``Exception``, as a task may catch all of these."""
 
 
 class CallScope:
@@ -228,6 +232,11 @@ class Performer:
             if isinstance(stop, Terminated):
                 raise
             outcome.error = TaskFailedError(f"it called exit({stop.code!r})", "raise an error instead")
+            return
+        except Expired as expired:
+            outcome.error = TaskTimeoutError(
+                f"it took longer than {job.timeout:g} s (Meta.timeout)", "its traceback says what it was doing"
+            ).with_traceback(expired.__traceback__)
             return
         except Exception as error:  # noqa: BLE001 - a task may raise anything; it is recorded
             outcome.error = error
