@@ -30,7 +30,7 @@ class Row:
         self.running: dict[str, float] = {}
         """When its running nodes began."""
         self.expected = 0
-        """How many nodes the run before had here; this one may have fewer or more."""
+        """How many nodes there may be here: those that the run before had, until a fan-out tells how many it has."""
         self.progress: tuple[float, float | None] | None = None
         self.metric: tuple[str, float] | None = None
         self.began: float | None = None
@@ -118,7 +118,11 @@ class Board:
             self.name = str(event["name"])
             self.is_parallel = (event.get("settings") or {}).get("jobs", 1) not in {1, None}
         elif kind == "expect":
-            self.expected = {str(group): int(count) for group, count in event["nodes"].items()}
+            for path, count in event["nodes"].items():
+                group = group_of(str(path))
+                self.expected[group] = int(count)
+                if group in self.rows:
+                    self.rows[group].expected = int(count)
 
     def _row_of(self, path: str) -> Row:
         group = group_of(path)

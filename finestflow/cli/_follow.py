@@ -188,11 +188,13 @@ class LiveFollower(_Listening):
 
     def __enter__(self) -> Self:
         self._hook, sys.breakpointhook = sys.breakpointhook, self._break
+        self._out.above = self._take_line
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.breakpointhook = self._hook
+        self._out.above = None
         self._ended.set()
         self._thread.join()
         with self._lock:
@@ -215,6 +217,12 @@ class LiveFollower(_Listening):
             self._began = time.monotonic()
             title = f"run {one_line(event['name'])} ({event['id']}) of {one_line(event['pipeline'])}"
             self._above += self._paint([title], "bold")
+
+    def _take_line(self, line: str) -> None:
+        """Take what the program itself has to say."""
+        with self._lock:
+            self._is_stale = True
+            self._above.append(line)
 
     def _take_text(self, node: str, text: str) -> None:
         if self._is_aside:
@@ -268,6 +276,7 @@ class LiveFollower(_Listening):
         with self._lock:
             self._take_lines(list(self._texts.flush()))
             self._draw()
+            self._out.above = None
             self._is_aside = True
         if self._hook is not sys.__breakpointhook__ or self._out.has_debugger:
             return self._hook(*args, **kwargs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, TextIO
 
 from finestflow.cli._text import cut, pad, width
@@ -237,6 +237,8 @@ class Output:
         self.color_err = _wants_color(color, self.err, self._environ)
         self.can_redraw = _is_terminal(self.err) and _can_redraw(self._environ)
         """Whether stderr is a terminal on which lines can change."""
+        self.above: Callable[[str], None] | None = None
+        """Takes lines in place of stderr while something is drawn there."""
         self.has_debugger = "PYTHONBREAKPOINT" in self._environ
         """Whether a person has chosen what ``breakpoint()`` opens."""
 
@@ -313,8 +315,12 @@ class Output:
             self._say(f"hint: {hint}", "")
 
     def _say(self, text: str, style: str) -> None:
+        line = paint(text, style) if style and self.color_err else text
+        if self.above is not None:
+            self.above(line)
+            return
         self.out.flush()
-        self.err.write((paint(text, style) if style and self.color_err else text) + "\n")
+        self.err.write(line + "\n")
         self.err.flush()
 
     # -- pager

@@ -55,7 +55,7 @@ class Session:
         if self._workspace is None:
             from finestflow.workspace import Workspace
 
-            self._workspace = Workspace.find(self.folder, self.environ)
+            self._workspace = Workspace.find(self.folder, self.environ, warn=self.out.warn)
         return self._workspace
 
     @property

@@ -121,6 +121,19 @@ def test_what_tasks_print_stays_above_the_live_display(jobs, label):
     assert err.getvalue().index(f"{label}hello\x1b[K\n") < err.getvalue().rindex("load")
 
 
+def test_warnings_stay_above_the_live_display():
+    err = Terminal()
+    output = Output(out=Terminal(), err=err, environ={"TERM": "xterm", "NO_COLOR": "1"})
+    with LiveFollower(output) as follower:
+        follower(EVENTS[0])
+        output.warn("something is odd")
+        assert "odd" not in err.getvalue().split("\x1b[J")[-1]
+    output.note("afterwards")
+
+    assert "finestflow: warning: something is odd\x1b[K\n" in err.getvalue()
+    assert err.getvalue().endswith("afterwards\n")
+
+
 def test_what_tasks_print_goes_where_stdout_goes():
     out, err = io.StringIO(), Terminal()
     follow(LiveFollower(Output(out=out, err=err, environ={"TERM": "xterm"})))
