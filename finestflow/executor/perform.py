@@ -201,6 +201,11 @@ class Performer:
         ACTIVE_SCOPES.append(scope)
         try:
             self._run(job, outcome)
+        except Expired as expired:
+            outcome.encoded = None
+            outcome.error = TaskTimeoutError(
+                f"it took longer than {job.timeout:g} s (Meta.timeout)", "its traceback says what it was doing"
+            ).with_traceback(expired.__traceback__)
         finally:
             ACTIVE_SCOPES.remove(scope)
             SCOPE.reset(call)
@@ -232,11 +237,6 @@ class Performer:
             if isinstance(stop, Terminated):
                 raise
             outcome.error = TaskFailedError(f"it called exit({stop.code!r})", "raise an error instead")
-            return
-        except Expired as expired:
-            outcome.error = TaskTimeoutError(
-                f"it took longer than {job.timeout:g} s (Meta.timeout)", "its traceback says what it was doing"
-            ).with_traceback(expired.__traceback__)
             return
         except Exception as error:  # noqa: BLE001 - a task may raise anything; it is recorded
             outcome.error = error
