@@ -1,0 +1,273 @@
+"""The rows of the list of runs: which, in what order, under which columns; and the lines above them.
+
+Invariant: every change of query or order paints the first rows at once and takes the whole vector in from a worker; the row under the cursor
+is kept by the id of its run, so that a new run never moves it. ``runs_order`` changes what is listed, ``runs`` is the screen.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+
+from textual.timer import Timer
+
+from finestflow.journal.listing import Group, Range
+from finestflow.model import RunSummary
+from finestflow_tui.actions import RunScreenActions
+from finestflow_tui.glyphs import LETTERS
+from finestflow_tui.history import GROUPS
+from finestflow_tui.screens.welcome import no_runs_rows
+from finestflow_tui.text import Row, Span, one_line, row
+from finestflow_tui.views.query import complete
+from finestflow_tui.views.runs import (
+    cells_of,
+    choose_columns,
+    column_named,
+    distinct,
+    group_spans,
+)
+from finestflow_tui.widgets.line import Lines, fitted, spread
+from finestflow_tui.widgets.livestrip import live_rows
+from finestflow_tui.widgets.query import QueryInput
+from finestflow_tui.widgets.rows import RowsView
+from finestflow_tui.widgets.table import RunTable
+
+__all__ = ["RunList"]
+
+_PAUSE = 0.08
+"""Seconds without a letter before a query that is being typed is answered in full."""
+
+
+class RunList(RunScreenActions):
+    """The list, its columns and the lines above it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = Lines(self._head_rows, over="bar", id="head")
+        self.live = Lines(self._live_rows, id="live")
+        self.status = Lines(self._status_rows, id="status")
+        self.input = QueryInput(self._completions, id="query")
+        self.hints = Lines(self._hint_rows, id="hints")
+        self.table = RunTable(self._fetch, id="table")
+        self.aside = RowsView(id="preview", has_cursor=False, classes="aside")
+        self.table.add_class("main")
+        self._best: dict[str, Range] = {}
+        self.folded: set[str] = set()
+        self._total = 0
+        self._found: int | None = None
+        self._new = 0
+        self._beat = 0
+        self._before_filter = ""
+        self._quiet: Timer | None = None
+        self._soon: Timer | None = None
+
+    # -- the list --------------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _sorts(self) -> tuple[str, ...]:
+        return tuple(self.ff.state.sorts) or ("-started",)
+
+    def list_runs(self, *, reset: bool = False, is_typing: bool = False, keeps_columns: bool = False) -> None:
+        """Show the runs that the query finds: the first ones now, all of them soon.
+
+        Args:
+            reset: Begin at the top, with columns chosen anew.
+            is_typing: Another letter is likely to follow: what takes longer waits for a pause.
+            keeps_columns: The columns stay.
+        """
+        state, history = self.ff.state, self.ff.history
+        kept = None if reset else self.current_run()
+        had_groups = any(number <= GROUPS for number in self.table.order[:1])
+        first = history.first(state.query, self._sorts)
+        if (reset and not keeps_columns) or not self.table.columns:
+            self.choose_columns(first)
+        self.table.sorted_by = self._sorts
+        self.show_gutters(first)
+        self.table.forget()
+        if not state.group and (reset or had_groups):
+            self.table.show(self._with_pins(first), cursor=0 if reset else self._position(first, kept) or 0)
+        if self._soon is not None:
+            self._soon.stop()
+        if is_typing:
+            self._soon = self.set_timer(_PAUSE, lambda: self.load_all(None))
+        else:
+            self.load_all(kept)
+
+    def load_all(self, kept: RunSummary | None) -> None:
+        """Take the whole list in, from a worker; the cursor goes to a run where one is given."""
+        state, history = self.ff.state, self.ff.history
+        query, sorts, by = state.query, self._sorts, state.group
+        folded = frozenset(self.folded)
+        means = tuple(column.key for column in self.table.columns if column.is_metric)
+        keys = [column.key for column in self.table.columns if column.is_metric]
+
+        def work() -> tuple[array[int], dict[str, Range], int]:
+            order = history.order(query, sorts, by, folded, means[:3])
+            parsed = history.parse(query) if query else None
+            ranges = {key: history.searching.range_of(key[2:], parsed) for key in keys}
+            return (
+                order,
+                {key: found for key, found in ranges.items() if found is not None},
+                history.searching.index.count(),
+            )
+
+        def show(found: tuple[array[int], dict[str, Range], int]) -> None:
+            order, best, self._total = found
+            if best != self._best or by:
+                self._best = best
+                self.table.forget()
+            self._found = sum(number > GROUPS for number in order)
+            order = self._with_pins(order)
+            self.show_gutters(order)
+            at = self._position(order, kept)
+            self.table.show(order, cursor=at)
+            self._empty_state()
+            self.status.update()
+            self.head.update()
+            self.show_preview()
+
+        self.slow(work, show, group="order")
+
+    def _position(self, order: array[int], kept: RunSummary | None) -> int | None:
+        """Return where the run is that the cursor was on."""
+        if kept is None:
+            return None
+        number = self.ff.history.number_of(kept.id)
+        try:
+            return order.index(number) if number is not None else None
+        except ValueError:
+            return None
+
+    def _with_pins(self, order: array[int]) -> array[int]:
+        pins = self.ff.state.pins
+        if not pins:
+            return order
+        numbers = self.ff.history.reading.numbers_of(pins)
+        top = array("q", (numbers[pin] for pin in pins if pin in numbers))
+        return top + array("q", (number for number in order if number not in top))
+
+    def choose_columns(self, order: array[int]) -> None:
+        """Choose the columns: those that were asked for, else those that say something about the first runs."""
+        state, now = self.ff.state, self.ff.workspace.clock.time()
+        runs = [run for run in self.ff.history.page(order[:200]).values() if isinstance(run, RunSummary)]
+        names = state.columns or list(self.ff.workspace.config.tui.columns)
+        if names:
+            if "status" not in names:
+                names = ["status", *names]
+            columns = distinct([column_named(name, runs, now) for name in names])
+        else:
+            columns = choose_columns(runs, now, everything=state.everything)
+        self.table.set_columns([column for column in columns if column.key not in state.hidden])
+
+    def _fetch(self, numbers: Iterable[int]) -> Mapping[int, Sequence[Span]]:
+        """Return the cells of rows: a page of the index, formatted."""
+        now = self.ff.workspace.clock.time()
+        cells: dict[int, Sequence[Span]] = {}
+        for number, found in self.ff.history.page(numbers).items():
+            if isinstance(found, Group):
+                folded = str(found.value) in self.folded
+                cells[number] = group_spans(found, self.ff.state.group, is_folded=folded)
+            else:
+                cells[number] = cells_of(found, self.table.columns, now, self._best)
+        return cells
+
+    def show_gutters(self, order: Sequence[int]) -> None:
+        """Show marks and pins."""
+        state = self.ff.state
+        gutters: dict[int, Span] = {}
+        marked = [*state.pins, *state.marks]
+        numbers = self.ff.history.reading.numbers_of(marked) if marked else {}
+        for pin in state.pins:
+            if pin in numbers:
+                gutters[numbers[pin]] = ("⌖", "dim")
+        for run_id, letter in state.marks.items():
+            if run_id in numbers:
+                gutters[numbers[run_id]] = (letter, f"mark{LETTERS.index(letter) % 6}")
+        self.table.gutters = gutters
+
+    def _empty_state(self) -> None:
+        is_empty = not self._total and not len(self.table.order)
+        if is_empty and self.ff.history.is_fresh:
+            self.aside.show(no_runs_rows())
+            self.set_class(True, "-aside")
+        self.table.set_class(is_empty and self.ff.history.is_fresh, "hidden")
+
+    def show_preview(self) -> None:
+        """Show the run under the cursor beside the list; the screen does."""
+
+    def current_run(self) -> RunSummary | None:
+        """Return the run under the cursor."""
+        number = self.table.number
+        return self.ff.history.find(number) if number is not None else None
+
+    def neighbours(self, run_id: str, step: int) -> tuple[RunSummary, int, int] | None:
+        """Return the run beside another one in the list, its place and how many there are; the cursor goes with it."""
+        order, number = self.table.order, self.ff.history.number_of(run_id)
+        try:
+            at = order.index(number) + step if number is not None else -1
+        except ValueError:
+            return None
+        if not 0 <= at < len(order):
+            return None
+        run = self.ff.history.find(order[at])
+        if run is None:
+            return None
+        self.table.put(at)
+        return run, at + 1, len(order)
+
+    def _go_to(self, run_id: str) -> None:
+        number = self.ff.history.number_of(run_id)
+        if number is not None and number in self.table.order:
+            self.table.put(self.table.order.index(number))
+
+    # -- lines -----------------------------------------------------------------------------------------------------------------------------
+
+    def _head_rows(self, columns: int) -> Sequence[Row]:
+        ff = self.ff
+        live = len(ff.history.live.runs)
+        name = str(ff.workspace.root).replace(ff.environ.get("HOME") or "\0", "~", 1)
+        left: list[Span] = [(" finestflow ", "title"), (f" {one_line(name)}", "bold")]
+        right: list[Span] = [(f"{self._total:,} run{'s' * (self._total != 1)}", "")]
+        if live:
+            right.append((f" · {live} live", "running"))
+        if ff.read_only:
+            right.append((" · read-only", "warning"))
+        return [row(*spread(left, [*right, (" ", "")], columns))]
+
+    def _live_rows(self, columns: int) -> Sequence[Row]:
+        return live_rows(self.ff.history.live.runs, columns, self.ff.workspace.clock.time(), beat=self._beat)
+
+    def _status_rows(self, columns: int) -> Sequence[Row]:
+        state = self.ff.state
+        query: list[Span] = [(" / ", "key"), (one_line(state.query) or "all runs", "" if state.query else "dim")]
+        parts: list[Span] = []
+        if self._new:
+            parts.append((f"{self._new} new ↑  ", "running"))
+        if state.query and self._found is not None:
+            parts.append((f"{self._found:,} of {self._total:,}", "bold"))
+        if state.sorts and state.sorts != ["-started"]:
+            signs = " ".join(
+                sort.removeprefix("-").removeprefix("m.").removeprefix("p.") + ("▼" if sort.startswith("-") else "▲")
+                for sort in state.sorts
+            )
+            parts.append((f" · sort {signs}", ""))
+        if state.group:
+            parts.append((f" · by {state.group}", ""))
+        if state.marks:
+            parts.append((f" · {len(state.marks)} marked", ""))
+        return [row(*spread(query, [*parts, (" ", "")], columns))]
+
+    def _hint_rows(self, columns: int) -> Sequence[Row]:
+        if not self.has_class("-filtering"):
+            return [row("")]
+        problems = self.ff.history.parse(self.input.value).problems[:1]
+        rows = [row(" ", (one_line(each.text), "error"), (f"  {each.hint}", "warning")) for each in problems]
+        word = self.input.value[: self.input.cursor_position].rpartition(" ")[2]
+        parts: list[list[Span]] = []
+        for hint in complete(word, self.ff.history.reading, self.ff.history.known)[:24]:
+            count = "" if hint.runs is None else f" {hint.runs}"
+            parts.append([(one_line(hint.text)[:40], "param"), (count, "dim")])
+        return [*rows, row((" tab ", "key"), *fitted(parts, columns - 6))]
+
+    def _completions(self, word: str) -> list[str]:
+        return [hint.text for hint in complete(word, self.ff.history.reading, self.ff.history.known)]
