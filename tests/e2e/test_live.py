@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import processes
 from tests.e2e.conftest import Project
 from tests.e2e.processes import Started
 
@@ -99,6 +100,8 @@ def start_waiting(project: Project, *words: str) -> Started:
     """Start the pipeline and return when its second task has printed."""
     started = project.start("run", "steps.py:Steps", *words)
     wait_for(lambda: "no line end" in live_log(project, "wait") or started.read_err().count("error"))
+    (events,) = (project.folder / ".git/finestflow/live").glob("*/events.jsonl")
+    wait_for(lambda: '"done":4' in events.read_text())  # what is told fast is told a tenth of a second later
     return started
 
 
@@ -221,3 +224,10 @@ def test_a_folder_that_another_process_holds_is_not_signalled(steps: Project) ->
         assert message in steps.do("stop", "@", code=6).err
     (steps.folder / "go").touch()
     assert run.wait().code == 0
+
+
+def test_a_program_shows_what_workers_print_and_is_quiet_otherwise(steps: Project) -> None:
+    code = "from steps import Quick\nQuick().options(jobs=JOBS, cache=False)()"
+    for jobs, printed in ((1, "first is\x1b[31m done\x1b[0m\n"), (2, "[first] first is\x1b[31m done\x1b[0m\n")):
+        answer = processes.run_code(code.replace("JOBS", str(jobs)), cwd=steps.folder)
+        assert (answer.out, answer.err) == (printed, "")
