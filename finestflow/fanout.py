@@ -6,7 +6,7 @@ refers to its value as a part of the list, nothing is copied before it runs. ``b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,8 @@ class Fan(Structure):
             except (FinestflowError, LookupError, AttributeError, TypeError) as error:
                 session.block(self, error)
                 return False
+        if session.is_partial:
+            self._room = len(source)  # what nobody needs stays open to the end
         self._values = source
         self._source = None
         self.items = [self.make(f"{self.path}/{index}") for index in range(len(source))]
@@ -146,6 +148,24 @@ class Fan(Structure):
         return self.items[self._next :] if self.has_returned else (self,)
 
     # -- what an Output asks -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Sequence[Node]:
+        """The items; before they are known, what they come from."""
+        source = self._source
+        if self.has_returned or type(source) is not Output:
+            return self.items
+        origin: Node = handle_of(source)  # type: ignore[assignment]
+        return tuple(origin.origins(part_of(source)))
+
+    def origins(self, part: Part) -> Iterable[Node]:
+        """Return itself for all items together, and while nobody knows them."""
+        return super().origins(part) if part and not self.is_open else (self,)
+
+    def find_bodies(self, part: Part, found: dict[Node, None]) -> None:
+        """Add what its items come from."""
+        if part and not self.is_open:
+            super().find_bodies(part, found)
 
     def find_unsized(self, part: Part, found: dict[Node, None]) -> None:
         """Add itself until it is known how many items there are."""

@@ -18,6 +18,7 @@ from finestflow.errors import TaskFailedError
 from finestflow.executor.protocol import NotPortableError, Reference
 from finestflow.model import Attempt, Digest, Fingerprint, InputRecord, NodeRecord, NodeStatus, OutputRecord, RunId
 from finestflow.pipeline.output import Output, Part, handle_of, iter_outputs, part_of, part_text, resolve, take_part
+from finestflow.pipeline.parts import located
 from finestflow.pipeline.task import signature_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class Node:
     dependants: list[Node] | None = None
     is_awaited = False
     is_cached = False
+    is_controlled = False
+    is_demanded = False
+    is_downstream: bool | None = None
     has_returned = False
     key: Fingerprint | None = None
     why = ""
@@ -143,8 +147,20 @@ class Node:
         """Add the nodes that have to end before the length of that part of the value is known."""
         self.find_open(part, found)
 
+    def find_bodies(self, part: Part, found: dict[Node, None]) -> None:
+        """Add the bodies that have to end before it is known which calls that part of the value is made of."""
+
     def step(self) -> None:
         """Go on, where a node has something to do by itself."""
+
+    @property
+    def parts(self) -> Sequence[Node]:
+        """The nodes whose outputs make up its own."""
+        return ()
+
+    def origins(self, part: Part) -> Iterable[Node]:
+        """Return the nodes whose outputs that part of the value is made of, as far as that is known."""
+        return (self,)
 
     @property
     def unstarted(self) -> Sequence[Node]:
@@ -404,6 +420,28 @@ class Structure(Node):
             if type(result) is Output:
                 handle_of(result).find_unsized(part_of(result), found)  # type: ignore[attr-defined]
 
+    def find_bodies(self, part: Part, found: dict[Node, None]) -> None:
+        """Add itself while its body goes on, then those that its result comes from."""
+        if self.is_open:
+            found[self] = None
+        elif self.error is None:
+            try:
+                outputs = iter_outputs(self.take(part))
+            except Exception:  # noqa: BLE001 - see ``find_open``
+                return
+            for each in outputs:
+                handle_of(each).find_bodies(part_of(each), found)  # type: ignore[attr-defined]
+
+    def origins(self, part: Part) -> Iterable[Node]:
+        """Return the nodes whose outputs that part of the result is made of; none while the body goes on."""
+        if self.is_open or self.error is not None:
+            return ()
+        try:
+            outputs = iter_outputs(self.take(part))
+        except Exception:  # noqa: BLE001 - see ``find_open``
+            return ()
+        return [node for each in outputs for node in handle_of(each).origins(part_of(each))]  # type: ignore[attr-defined]
+
     def elements(self, part: Part) -> Sequence[Any]:
         """Return the items of that part of the result."""
         result = self.take(part)
@@ -421,6 +459,7 @@ class Structure(Node):
     def take(self, part: Part) -> Any:
         """Return that part of the result: an Output where the body returned one, or else what is there."""
         value = self.result
+        part = located(value, part, self.task)
         for index, (kind, key) in enumerate(part):
             if type(value) is Output:
                 return Output(handle_of(value), (*part_of(value), *part[index:]))

@@ -26,6 +26,9 @@ class RunOptions:
         executor: How tasks run; ``auto`` is ``process`` where more than one job is asked for, else ``sequential``.
         jobs: How many calls run at a time; ``auto`` is one a core, None is one unless workers are asked for by name.
         timeout: Seconds after which a call is ended whose task has no ``Meta.timeout``; 0 and None are never.
+        start: Patterns of the nodes that the run starts at; what lies before comes from the cache or from ``from_run``.
+        stop: Patterns of the nodes that it stops at: nothing else is computed than what they need.
+        from_run: The run that outputs before the start may come from.
         cache: False neither reads nor writes entries.
         force: Patterns of node paths that run although they are hits; True is all.
         name: A name instead of the made-up one.
@@ -40,6 +43,9 @@ class RunOptions:
     executor: str = "auto"
     jobs: int | str | None = None
     timeout: float | None = None
+    start: str | Iterable[str] = ()
+    stop: str | Iterable[str] = ()
+    from_run: str = ""
     cache: bool = True
     force: bool | str | tuple[str, ...] = ()
     name: str = ""
@@ -51,7 +57,11 @@ class RunOptions:
     echo: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tags", (self.tags,) if isinstance(self.tags, str) else tuple(self.tags))
+        for name in ("tags", "start", "stop"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        if self.from_run and not self.start:
+            raise UsageError("from_run is given without a start", "say where the run starts: start=..., --from")
         if self.executor not in {"auto", *EXECUTORS}:
             raise UsageError(
                 f"there is no executor {self.executor!r}", nearest_hint(self.executor, EXECUTORS, "executors")

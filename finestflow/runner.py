@@ -25,6 +25,7 @@ from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
 from finestflow.node import Node, Structure, UnknownValue
 from finestflow.options import RunOptions
+from finestflow.partial import Partial
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.describe import (
     dump_task,
@@ -34,6 +35,7 @@ from finestflow.pipeline.describe import (
     iter_paths,
     secret_values,
 )
+from finestflow.pipeline.lint import explained
 from finestflow.pipeline.output import Output, handle_of, part_of, resolve
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
@@ -66,6 +68,7 @@ class RunRequest:
         reproduces: The run that this one runs again.
         folder: Where the process works, relative to the root.
         judge: Asked at the end how the run compares; its answer is recorded.
+        partial: Where the run starts and stops, when that is not at the beginning and the end.
     """
 
     pipeline: Pipeline
@@ -78,6 +81,7 @@ class RunRequest:
     reproduces: RunId | None = None
     folder: str = "."
     judge: Callable[[Run], dict[str, Any]] | None = None
+    partial: Partial | None = None
 
 
 class Tracking(Protocol):
@@ -228,6 +232,7 @@ class Runner:
                 "jobs": options.jobs,
                 "cache": options.cache,
                 "force": list(options.forced),
+                **_bounds(options),
                 "folder": request.folder,
                 "context": dump_value(dict(options.context), self._put),
             },
@@ -298,6 +303,7 @@ class Runner:
             forced=options.forced,
             keep_going=options.keep_going,
             timeout=options.timeout or None,
+            partial=request.partial,
             warn=telling.warn_of(self._warn),
             blank=telling.blank,
         )
@@ -321,14 +327,17 @@ class Runner:
         except UnknownValue as unknown:
             finished.unknown = unknown.path
         except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is recorded, and handed on
-            finished.error = error
+            finished.error = explained(error)
         if not isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
             try:
-                session.finish(finished.error)
+                finished.error = session.finish(finished.error, finished.result)
             except (KeyboardInterrupt, SystemExit) as error:
                 finished.error = error
         if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
             session.stop()
+        elif request.partial is not None and request.partial.stop:
+            outputs = {node.path: Output(node) for node in request.partial.chosen(session.nodes)}
+            finished.result = next(iter(outputs.values())) if len(outputs) == 1 else outputs
         elif request.pipeline.__finestflow_meta__.return_all and finished.error is None:
             finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
         if finished.error is None:
@@ -359,9 +368,9 @@ class Runner:
             }
         )
         if not is_plan:
-            keys = _looked_up(session, is_whole=error is None)
-            if keys != session.lookup.earlier:
-                self._store.remember(request.pipeline.task_name, keys)
+            self._store.remember(
+                request.pipeline.task_name, _looked_up(session, is_whole=error is None and request.partial is None)
+            )
             self._store.flush()
         with _without_gc():
             finished.run = telling.state.run
@@ -404,6 +413,12 @@ def _looked_up(session: Session, *, is_whole: bool) -> dict[str, str]:
         if node.key is not None and node.status in {NodeStatus.OK, NodeStatus.HIT}:
             keys[path] = node.key
     return keys
+
+
+def _bounds(options: RunOptions) -> dict[str, Any]:
+    """Return where a partial run starts and stops, for the record."""
+    bounds = {"start": list(options.start), "stop": list(options.stop), "from_run": options.from_run}
+    return {name: value for name, value in bounds.items() if value}
 
 
 def _unmatched(patterns: Iterable[str], nodes: Iterable[str]) -> list[str]:

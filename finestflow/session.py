@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import Context, copy_context
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import partial as bound
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from finestflow.cache.store import Entry, Store, ValueInfo
     from finestflow.executor.perform import Clock
     from finestflow.pace import Row
+    from finestflow.partial import Partial
     from finestflow.pipeline.context import Context as RunContext
     from finestflow.pipeline.task import Task
 
@@ -65,6 +66,7 @@ class Session:
         forced: Patterns of node paths that run although they are hits.
         keep_going: Whether what does not depend on a failure still runs.
         timeout: Seconds after which a call is ended, where its task says nothing else.
+        partial: Where it starts and stops, when that is not at the beginning and the end.
         blank: Takes the secrets out of a text that is kept.
         warn: Says something to the person at the terminal.
     """
@@ -85,6 +87,7 @@ class Session:
         forced: Iterable[str] = (),
         keep_going: bool = False,
         timeout: float | None = None,
+        partial: Partial | None = None,
         blank: Callable[[str], str] = str,
         warn: Callable[[str], None] | None = None,
     ) -> None:
@@ -101,6 +104,9 @@ class Session:
         self.is_parallel = executor is not None and executor.is_parallel
         self._schedule = Schedule(self._advance, is_parallel=self.is_parallel)
         self._lock = self._schedule.lock
+        self._partial = partial
+        if partial is not None:
+            partial.make_ready = self._schedule.make_ready
         self._failures: dict[Node, None] = {}
         self._computing: dict[str, Node] = {}
         self._threads = 0
@@ -115,6 +121,11 @@ class Session:
         self.warn = warn or (lambda _: None)
         self._results = Results(run_id, lookup, blank, self.warn)
         self._described: set[str] = set()
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether not all calls are to be computed."""
+        return self._partial is not None
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -156,6 +167,8 @@ class Session:
             if after:
                 node.after = after
             self.nodes[path] = node
+            if self._partial is not None:
+                self._partial.take_up(node, FRAME.get())
             self._advance(node)
         if self._schedule.has_work:
             self._schedule.work()
@@ -168,7 +181,9 @@ class Session:
             if not self._is_stopped:
                 node.step()
             return
-        if self.is_parallel or self._schedule.held:
+        if self._partial is not None and not self._admit(self._partial, node, call):
+            return
+        if self.is_parallel or self._schedule.held or self._partial is not None:
             origins = open_nodes((*call.args, *call.kwargs.values()))
             if origins:
                 self._defer(node, origins)
@@ -185,6 +200,27 @@ class Session:
             self._hold(node)
         else:
             self._serve(node, call, tokens, call.static.problem or problem)
+
+    def _admit(self, partial: Partial, node: Node, call: Call) -> bool:
+        """Return whether a call is to go on in a partial run; what another run has of it is taken from there."""
+        bodies = partial.find_bodies(call)
+        if bodies:
+            self._defer(node, bodies)
+            return False
+        self._make_own(node)
+        if not partial.admit(node, call):
+            return False
+        digest = partial.output_of(node)
+        store = call.static.store
+        if digest is None or not store.has(digest):
+            return True
+        node.status = NodeStatus.HIT
+        node.info = store.info(digest)
+        node.store = store
+        node.hit_of = partial.run
+        node.why = "before the start of a partial run"
+        self._end(node, call.static)
+        return False
 
     def _defer(self, node: Node, origins: Iterable[Node]) -> None:
         """Let a call go on when these have ended."""
@@ -218,6 +254,9 @@ class Session:
         node.why = why
         if self.executor is None:
             self._tell(node, static)
+            return
+        if self._partial is not None and not node.is_downstream:
+            self._partial.miss(node)
             return
         node.is_cached = self._use_cache and not problem
         if not node.is_cached or self._take_claim(node, static):
@@ -270,8 +309,8 @@ class Session:
         return True
 
     def _look_later(self, node: Node, pause: float) -> None:
-        look = partial(self._look_again, node, min(2 * pause, _LAST_LOOK))
-        self._schedule.begin_work(partial(self.executor.later, pause, look))  # type: ignore[union-attr]
+        look = bound(self._look_again, node, min(2 * pause, _LAST_LOOK))
+        self._schedule.begin_work(bound(self.executor.later, pause, look))  # type: ignore[union-attr]
 
     def _look_again(self, node: Node, pause: float) -> None:
         """Ask once more whether another run has computed a key."""
@@ -355,13 +394,11 @@ class Session:
             setup_seed=seed_of(self.lookup.seed, static.warm_key),
             context=context,
             sink=self,
-            start=partial(self._start, node),
+            start=bound(self._start, node),
             store=str(static.store.objects.root) if static.store is not self.store else "",
             timeout=meta.timeout or self._timeout,
         )
-        if meta.timeout is not None and not self.is_parallel:
-            node.notes += (f"Meta.timeout is not kept by the {self.executor.name} executor",)
-        self._schedule.begin_work(partial(self.executor.submit, job, partial(self._finish, node, context)))
+        self._schedule.begin_work(bound(self.executor.submit, job, bound(self._finish, node, context)))
 
     def _start(self, node: Node) -> bool:
         """Take note that a call begins; False when it is not to: then it is held, and asked for again later."""
@@ -399,7 +436,7 @@ class Session:
         node.status = NodeStatus.PENDING
         assert self.executor is not None
         pause = _pause_before(len(node.attempts), node.seed or 0)
-        self._schedule.begin_work(partial(self.executor.later, pause, partial(self._run_again, node)))
+        self._schedule.begin_work(bound(self.executor.later, pause, bound(self._run_again, node)))
 
     def _run_again(self, node: Node) -> None:
         with self._lock:
@@ -491,7 +528,7 @@ class Session:
 
     def _start_thread(self, node: Structure, body: Callable[[], None], context: Context) -> None:
         self._threads += 1
-        target = partial(context.run, self._run_body, node, body)
+        target = bound(context.run, self._run_body, node, body)
         self._schedule.begin_work(Thread(target=target, name=f"finestflow {node.path}", daemon=True).start)
 
     def _run_body(self, node: Structure, body: Callable[[], None]) -> None:
@@ -553,7 +590,11 @@ class Session:
         """Take up a fan-out, and let it go on as far as it can now."""
         with self._lock:
             self._take_up(fan)
+            if self._partial is not None:
+                self._partial.take_up(fan, FRAME.get())
             fan.step()
+            if self._partial is not None:
+                self._partial.take_up_fan(fan)
         self._schedule.work()
 
     def take_items(self, fan: Structure, items: Iterable[Node]) -> None:
@@ -567,6 +608,8 @@ class Session:
     def begin_item(self, node: Node, call: Call) -> None:
         """Let the call of an item go on."""
         node.call = call
+        if self._partial is not None:
+            self._partial.take_up(node, None)
         self._advance(node)
 
     def begin_item_body(self, node: Structure, body: Callable[[], None], context: Context) -> None:
@@ -576,7 +619,7 @@ class Session:
         if self.is_parallel:
             self._start_thread(node, body, context)
         else:
-            self._schedule.begin_work(partial(self._run_item_body, body))
+            self._schedule.begin_work(bound(self._run_item_body, body))
 
     def _run_item_body(self, body: Callable[[], None]) -> None:
         self._schedule.run_apart(body)
@@ -673,7 +716,17 @@ class Session:
         frame = FRAME.get()
         if frame is not None:
             frame.look(node.path)
+        if self._partial is not None:
+            self._demand(self._partial, node)
         self.wait(node)
+        if self._partial is not None:
+            with self._lock:
+                self._partial.look(frame, node)
+
+    def _demand(self, partial: Partial, node: Node) -> None:
+        with self._lock:
+            partial.demand(node)
+        self._schedule.work()
 
     def wait(self, node: Node) -> None:
         """Return when a node has ended."""
@@ -686,6 +739,8 @@ class Session:
         """Raise when a node will not end, as nothing new may start."""
         if self._is_stopped:
             raise Stopped
+        if self._partial is not None:
+            self._partial.check(node)
         if self.is_halted and node.status is NodeStatus.PENDING:
             failure = self.failure
             error = failure.error if failure is not None else self._body_error
@@ -693,25 +748,35 @@ class Session:
             self.raised(error)
             raise error
 
-    def finish(self, error: BaseException | None) -> None:
+    def finish(self, error: BaseException | None, result: Any = None) -> BaseException | None:
         """Return when all calls have ended: what has begun is finished, what may not start is skipped.
 
         Args:
             error: What the body of the outermost pipeline raised.
+            result: What it returned.
+
+        Returns:
+            The error, or that of a partial run that cannot be.
         """
         self._body_error = error
+        if self._partial is not None:
+            with self._lock:
+                self._partial.take_result(result)
         self._schedule.join()
         with self._lock:
             failure = self.failure
             held = list(self._schedule.held)
             self._schedule.held.clear()
-            if failure is not None:
-                why, error = f"not started: {failure.path!r} failed", failure.error
-            else:
-                why = f"not started: the pipeline raised {type(error).__name__}"
+            why = f"{failure.path!r} failed" if failure is not None else f"the pipeline raised {type(error).__name__}"
             for node in [part for each in held for part in each.unstarted]:
-                self._skip(node, why, error)
+                self._skip(node, f"not started: {why}", self._body_error if failure is None else failure.error)
+            if self._partial is not None:
+                skipped, problem = self._partial.close(self.nodes)
+                error = error or problem
+                for node, reason in skipped:
+                    self._skip(node, reason, problem)
         self._schedule.work()
+        return error
 
     def stop(self) -> None:
         """Let nothing go on: what has not ended is cancelled, and what still comes in is ignored."""

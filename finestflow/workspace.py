@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from finestflow.journal.journal import Journal
     from finestflow.journal.query import Query
     from finestflow.model import Run, RunId, RunSummary
+    from finestflow.partial import Partial
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.reproduce import Preflight, Verdict
     from finestflow.runner import Finished, Runner, RunOptions, RunRequest
@@ -946,7 +947,19 @@ class Workspace:
             name=new_run_name(os.urandom(4)),
             argv=tuple(argv),
             folder=os.path.relpath(self.folder, self.root),
+            partial=self._bounds_of(options),
         )
+
+    def _bounds_of(self, options: RunOptions) -> Partial | None:
+        """Return where a run starts and stops; None for a whole one."""
+        if not (options.start or options.stop):
+            return None
+        from finestflow.partial import Partial, outputs_of
+
+        run = self.load_run(options.from_run) if options.from_run else None
+        if run is None:
+            return Partial(tuple(options.start), tuple(options.stop))
+        return Partial(tuple(options.start), tuple(options.stop), run.summary.id, outputs_of(run))
 
     @cached_property
     def tracking(self) -> RepositoryTracking:

@@ -49,6 +49,9 @@ _NOTES_SHOWN = 5
 @click.option("-j", "--jobs", metavar="N", help='How many tasks run at a time, or "auto": one a core.')
 @click.option("--executor", type=click.Choice(["auto", "sequential", "process"]), help="How tasks run.")
 @click.option("--timeout", metavar="S", help='End a task after so long, such as 90 or "2m".')
+@click.option("--from", "start", multiple=True, metavar="NODE", help="Start here: what lies before is not computed.")
+@click.option("--to", "stop", multiple=True, metavar="NODE", help="Stop here: nothing is computed that is not needed.")
+@click.option("--from-run", metavar="RUN", help="Where outputs before --from come from, when not from the cache.")
 @click.option(
     "--force",
     "force",
@@ -195,6 +198,9 @@ def _options(given: Mapping[str, Any], turn: int) -> RunOptions:
         executor=given["executor"] or "auto",
         jobs=int(jobs) if jobs and jobs != "auto" else jobs,
         timeout=_seconds(given["timeout"]),
+        start=given["start"],
+        stop=given["stop"],
+        from_run=given["from_run"] or "",
         cache=not given["no_cache"],
         force=tuple(given["force"]),
         name=given["name"] or "",

@@ -1,0 +1,238 @@
+"""Partial runs: which calls of a run are computed when it is to start, or to stop, at some of its nodes.
+
+Owns what lies after a start node (by its inputs, or because the body looked at something that does), and what is needed for a stop node or for
+a look. Invariants: what lies before a start node is never computed: it comes from the cache or from another run; with a stop node nothing is
+computed that nobody needs. Every method is called with the lock of the run held; ``session`` asks before it takes a call on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from finestflow.errors import FinestflowError, NotFoundError, UsageError, nearest_hint
+from finestflow.node import Call, Node
+from finestflow.pipeline.output import Output, handle_of, iter_outputs, part_of
+
+if TYPE_CHECKING:
+    from finestflow.model import Run, RunId
+
+__all__ = ["Partial", "outputs_of"]
+
+_NAMED = 8
+
+
+class Partial:
+    """What a partial run is about.
+
+    Args:
+        start: Patterns of the nodes that it starts at; none is at the beginning.
+        stop: Patterns of the nodes that it stops at; none is at the end.
+        run: The run that outputs before the start may come from.
+        outputs: Its outputs: digests by path of the node.
+    """
+
+    def __init__(
+        self,
+        start: tuple[str, ...] = (),
+        stop: tuple[str, ...] = (),
+        run: RunId | None = None,
+        outputs: Mapping[str, str] | None = None,
+    ) -> None:
+        self.run = run
+        self.start = start
+        self.stop = stop
+        self.make_ready: Callable[[Node], None] = lambda _: None
+        """Lets a call go on; the session sets it."""
+        self._outputs = outputs or {}
+        self._controlled: set[Any] = set()
+        self._waiting: dict[Node, None] = {}
+        self._missing: dict[Node, None] = {}
+        self._results: list[Node] = []
+
+    # -- a call ------------------------------------------------------------------------------------------------------------------------
+
+    def take_up(self, node: Node, frame: object) -> None:
+        """Take note of a new node.
+
+        Args:
+            node: The node.
+            frame: The body that calls it.
+        """
+        parent = node.parent
+        node.is_controlled = frame in self._controlled or (parent is not None and parent.is_controlled)
+        node.is_demanded = parent is not None and parent.kind == "map" and parent.is_demanded
+
+    def take_up_fan(self, fan: Node) -> None:
+        """Take note of a fan-out: one that the run stops at, or at an item of, has to know its items."""
+        if _matches(self.stop, fan):
+            self.demand(fan)
+        elif fan.is_open and any(_may_name_item(pattern, fan.path) for pattern in self.stop):
+            for origin in fan.parts:
+                self.demand(origin)
+
+    def find_bodies(self, call: Call) -> dict[Node, None]:
+        """Return the nested pipelines whose bodies have to end before it is known where the inputs of a call come from."""
+        found: dict[Node, None] = {}
+        pending = [call]
+        while pending:
+            given = pending.pop()
+            for output in iter_outputs((given.args, given.kwargs)):
+                handle: Node = handle_of(output)  # type: ignore[assignment]
+                handle.find_bodies(part_of(output), found)
+            pending += [
+                origin.call for origin in _origins(given) if origin.is_downstream is None and origin.call is not None
+            ]
+        return found
+
+    def admit(self, node: Node, call: Call) -> bool:
+        """Return whether a call whose origins are known is to be looked up, and computed where it may be."""
+        origins = list(_origins(call))
+        if node.is_downstream is None:
+            node.is_downstream = not self.start or self._is_after(node, origins)
+        if node.is_demanded:
+            for origin in origins:
+                self.demand(origin)
+        if not node.is_downstream:
+            if any(origin in self._missing for origin in origins):
+                self._missing[node] = None
+                return False
+            return True
+        if self.stop and not node.is_demanded:
+            if not _matches(self.stop, node):
+                self._waiting[node] = None
+                return False
+            self.demand(node)
+        return True
+
+    def _is_after(self, node: Node, origins: Iterable[Node]) -> bool:
+        return node.is_controlled or _matches(self.start, node) or any(map(_lies_after, origins))
+
+    def output_of(self, node: Node) -> str | None:
+        """Return the digest that the other run has for a node before the start."""
+        return None if node.is_downstream else self._outputs.get(node.path)
+
+    def miss(self, node: Node) -> None:
+        """Take note that the output of a node before the start is not to be had."""
+        self._missing[node] = None
+
+    # -- what is needed ----------------------------------------------------------------------------------------------------------------
+
+    def demand(self, node: Node) -> None:
+        """Take note that a node is needed, and with it all that it is made of."""
+        pending = [node]
+        while pending:
+            needed = pending.pop()
+            if needed.is_demanded:
+                continue
+            needed.is_demanded = True
+            if needed in self._waiting:
+                del self._waiting[needed]
+                self.make_ready(needed)
+            pending += needed.parts
+            if needed.call is not None:
+                pending += _origins(needed.call)
+
+    def take_result(self, result: Any) -> None:
+        """Take note of what the body of the pipeline returned: the run cannot do without, unless it stops before."""
+        if not self.stop:
+            self._results = [origin for output in iter_outputs(result) for origin in _origins_of(output)]
+
+    def look(self, frame: object, node: Node) -> None:
+        """Take note that a body looks at a node that has ended: what it calls from now on lies after what that lies after."""
+        if frame is not None and _lies_after(node):
+            self._controlled.add(frame)
+
+    def check(self, node: Node) -> None:
+        """Raise when a node that somebody looks at cannot be had."""
+        missing = self._needed_by([node])
+        if missing:
+            raise self._error_of(missing)
+
+    # -- the end -----------------------------------------------------------------------------------------------------------------------
+
+    def close(self, nodes: Mapping[str, Node]) -> tuple[list[tuple[Node, str]], FinestflowError | None]:
+        """Return what is not computed, each node with the reason, and the error that the run ends with."""
+        stops = ", ".join(map(repr, self.stop))
+        starts = ", ".join(map(repr, self.start))
+        open_nodes = [
+            node for node in nodes.values() if node.is_open and node.is_downstream and node not in self._waiting
+        ]
+        missing = self._needed_by([*self._results, *open_nodes])
+        skipped = [(node, f"not needed for {stops}") for node in self._waiting]
+        skipped += [(node, f"before {starts}, and not to be had") for node in self._missing]
+        self._waiting.clear()
+        self._missing.clear()
+        for pattern in (*self.start, *self.stop):
+            if not any(fnmatchcase(path, pattern) for path in nodes):
+                return skipped, UsageError(
+                    f"no node matches {pattern!r}", nearest_hint(pattern, nodes, "nodes of this run")
+                )
+        return skipped, self._error_of(missing) if missing else None
+
+    def chosen(self, nodes: Mapping[str, Node]) -> list[Node]:
+        """Return the nodes that the run stops at."""
+        return [node for path, node in nodes.items() if any(fnmatchcase(path, pattern) for pattern in self.stop)]
+
+    def _needed_by(self, nodes: Iterable[Node]) -> list[Node]:
+        """Return the missing nodes that these are, or wait for."""
+        found: dict[Node, None] = {}
+        seen: set[Node] = set()
+        pending = list(nodes)
+        while pending:
+            node = pending.pop()
+            if node in self._missing:
+                found[node] = None
+            elif node not in seen and (node.is_open or node.parts):
+                seen.add(node)
+                pending += node.parts
+                if node.call is not None:
+                    pending += _origins(node.call)
+        return list(found)
+
+    def _error_of(self, missing: Iterable[Node]) -> FinestflowError:
+        paths = sorted(node.path for node in missing)
+        names = ", ".join(map(repr, paths[:_NAMED])) + (
+            f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        )
+        places = "the cache" if self.run is None else f"run {self.run!r} and not in the cache"
+        return NotFoundError(
+            f"the run starts after outputs that are not in {places}: {names}",
+            "start earlier, or name a run that has them: --from-run RUN, options(from_run=...)",
+        )
+
+
+def outputs_of(run: Run) -> dict[str, str]:
+    """Return the digests of a recorded run's outputs by path of the node."""
+    return {
+        path: node.output.digest for path, node in run.nodes.items() if node.output is not None and node.output.digest
+    }
+
+
+def _origins(call: Call) -> Iterator[Node]:
+    """Yield the nodes that the inputs of a call come from, as far as that is known."""
+    for output in iter_outputs((call.args, call.kwargs)):
+        yield from _origins_of(output)
+
+
+def _origins_of(output: Output) -> Iterable[Node]:
+    handle: Node = handle_of(output)  # type: ignore[assignment]
+    return handle.origins(part_of(output))
+
+
+def _may_name_item(pattern: str, path: str) -> bool:
+    return pattern.startswith(f"{path}/") or fnmatchcase(f"{path}/0", pattern)
+
+
+def _lies_after(node: Node) -> bool:
+    return bool(node.is_downstream) or any(map(_lies_after, node.parts))
+
+
+def _matches(patterns: Iterable[str], node: Node | None) -> bool:
+    """Whether a pattern names the node, or a pipeline or fan-out that it is in."""
+    while node is not None:
+        if any(fnmatchcase(node.path, pattern) for pattern in patterns):
+            return True
+        node = node.parent
+    return False
