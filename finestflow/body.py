@@ -103,7 +103,7 @@ class BodyFrame:
         """Take note that the body got over the errors that it was shown."""
         shown, self._shown = self._shown, []
         if shown:
-            self.session.forgive(shown)
+            self.session.forgive(shown, self._node)
 
     def log(self, values: Mapping[str, Any], step: float | None) -> None:
         """Report metrics of the pipeline itself; as any look at an Output, it raises what its task raised."""

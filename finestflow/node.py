@@ -372,6 +372,7 @@ class Structure(Node):
         result: What it returned.
         open_calls: How many of its calls have not ended.
         has_skipped: Whether one of them was skipped.
+        failed: One that failed and that its body did not get over.
     """
 
     kind = "pipeline"
@@ -380,6 +381,7 @@ class Structure(Node):
     result: Any = None
     open_calls = 0
     has_skipped = False
+    failed: Node | None = None
 
     def __init__(self, path: str, session: Session, task: Task, identity: str = "") -> None:
         super().__init__(

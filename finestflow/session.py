@@ -558,7 +558,7 @@ class Session:
             node.has_returned = True
             if error is not None:
                 node.error = error
-                self._forget(seen)
+                self._forget(seen, node)
                 self._failures[node] = None
                 self._schedule.wake()
             self._schedule.ended(node)
@@ -570,7 +570,7 @@ class Session:
         """Tell how a nested pipeline stands when its body and all its calls have ended."""
         if not node.has_returned:
             return
-        below = next((each for each in self._failures if each.path.startswith(node.path + "/")), None)
+        below = node.failed or next((each for each in self._failures if each.path.startswith(node.path + "/")), None)
         if node.error is not None or below is not None:
             node.status = NodeStatus.FAILED
             node.why = f"{below.path!r} failed" if below is not None else ""
@@ -692,17 +692,21 @@ class Session:
         if frame is not None:
             frame.raised(error)
 
-    def forgive(self, errors: Collection[BaseException]) -> None:
+    def forgive(self, errors: Collection[BaseException], body: Structure | None) -> None:
         """Take note that a body went on after these errors: they were its business, and what was held may start."""
         with self._lock:
-            self._forget(errors)
+            self._forget(errors, body)
             if not self.is_halted:
                 self._schedule.release()
         self._schedule.work()
 
-    def _forget(self, errors: Collection[BaseException]) -> None:
+    def _forget(self, errors: Collection[BaseException], body: Structure | None) -> None:
         for node in [each for each in self._failures if any(each.error is error for error in errors)]:
             del self._failures[node]
+            parent = node.parent
+            while parent is not None and parent is not body:  # the bodies in between have not got over it
+                parent.failed = parent.failed or node
+                parent = parent.parent
 
     # -- waiting -----------------------------------------------------------------------------------------------------------------------
 
