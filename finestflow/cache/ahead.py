@@ -44,7 +44,7 @@ def dump_ahead(keys: Mapping[str, str], entries: Iterable[Plain], values: Iterab
     """
     entries = [entry for entry in entries if len(entry[5]) <= LONGEST]
     values = list(values)
-    key, observed, value, run, seconds, effects = _columns(entries, 6)
+    key, observed, value, run, seconds, effects = _columns(entries, 6)  # without what ``why`` compares with
     digest, classes, parts, data, name, size, kind, preview = _columns(values, 8)
     kept = [each if each is not None and len(each) <= LONGEST else None for each in data]
     told = {

@@ -110,6 +110,9 @@ class RunState:
     def add_node(self, node: NodeRecord, time: float) -> None:
         """Take in that a node has ended, as the event does that ``dump_node`` writes of it."""
         path = node.path
+        starts = self._starts.get(path)
+        if starts is not None and len(starts) == 1 and starts[0].get("t") == node.started:
+            del self._starts[path]  # the record says it all, and the garbage collector has less to walk
         self._ends[path] = node
         self._touch(path)
         self.progress.pop(path, None)
