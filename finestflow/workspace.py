@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from finestflow.executor.perform import Performer
     from finestflow.executor.process.pool import Pool
     from finestflow.executor.protocol import Executor
-    from finestflow.gc import GcPlan
+    from finestflow.gc import GcPlan, GcRules, Share
     from finestflow.journal.annotations import Annotations
     from finestflow.journal.following import LiveRun
     from finestflow.journal.index import Index
@@ -516,46 +517,46 @@ class Workspace:
 
         return read_code_patch(diff.before, diff.after, self.require_repository())
 
-    def plan_gc(self, *, keep_last: int | None = None, keep: str = "", older_than: float | None = None) -> GcPlan:
+    def plan_gc(self, rules: GcRules | None = None) -> GcPlan:
         """Find out what ``gc`` would drop; nothing changes.
 
         Args:
-            keep_last: Keep this many of the newest runs.
-            keep: Keep the runs that this query finds.
-            older_than: Drop only runs that started more than so many seconds ago.
+            rules: What is kept; those of the settings when not given.
 
         Raises:
-            LockedError: A run is going on.
             CorruptionError: A kept run cannot be read, so what it reaches is unknown.
         """
-        from finestflow.gc import GcPlan, GcRules, choose_runs, plan_values
+        from finestflow.gc import plan, rules_of
+        from finestflow.journal.journal import fold
+        from finestflow.journal.live import iter_live
 
-        live = self.live_runs()
-        if live:
-            raise LockedError(
-                f"run {live[0].name!r} is going on", 'wait for its end, or stop it with "finestflow stop"'
-            )
-        query = self.parse_query(keep) if keep else None
-        rules = GcRules(
-            keep_last=keep_last,
-            keep=query.matches if query is not None else None,
-            started_before=None if older_than is None else self.clock.time() - older_than,
-        )
+        rules = rules or rules_of(self.config.gc, self.parse_query, self.clock.time())
         runs = [*self.index.summaries(), *self.index.summaries(self.parse_query("is:removed"))]
-        gone = choose_runs(sorted(runs, key=lambda run: -run.started), rules)
-        ids = {run.id for run in gone}
-        kept = (self.journal.load(run, with_series=False) for run in runs if run.id not in ids)
-        values, size = plan_values(kept, self.store)
-        return GcPlan(runs=tuple(gone), values=tuple(values), bytes=size)
+        entries = iter_live(self.require_repository().state_dir)  # that go on, or were killed and cannot be recorded
+        going = [state.run for state, _ in map(fold, entries) if state.has_begun]
+        return plan(runs, lambda kept: chain(self.journal.load_many(kept, with_series=False), going), self.store, rules)
 
-    def gc(self, plan: GcPlan) -> int:
-        """Do what a plan says; returns the bytes that were freed in the store."""
-        from finestflow.gc import collect, drop_runs
+    def gc(self, rules: GcRules | None, busy: Callable[[RunId], None]) -> GcPlan:
+        """Drop what the rules do not keep, when no run is going on.
+
+        Args:
+            rules: As for ``plan_gc``.
+            busy: Called with a run that is going on, until none is; it waits a little, or raises.
+
+        Returns:
+            What went, with the bytes that were freed in the store.
+        """
+        from dataclasses import replace
+
+        from finestflow.gc import collect, drop_runs, hold_still
 
         repository = self.require_repository()
-        drop_runs(repository, [run.id for run in plan.runs])
-        self.index.refresh(repository)
-        return collect(self.store, plan, now=self.clock.time())
+        with hold_still(repository.state_dir, busy):
+            self.refresh()
+            plan = self.plan_gc(rules)
+            drop_runs(repository, [run.id for run in plan.runs])
+            self.index.refresh(repository)
+            return replace(plan, bytes=collect(self.store, plan.values, now=self.clock.time()))
 
     def verify(self, *, deep: bool = False) -> Iterator[Finding]:
         """Yield what is damaged in journal and store; ``deep`` reads every stored value."""
@@ -568,6 +569,15 @@ class Workspace:
     def usage(self) -> Usage:
         """Return how much the store holds."""
         return self.store.usage()
+
+    def shares(self, query: str = "", *, by_task: bool = False) -> list[Share]:
+        """Return what each run that a query finds has in the store, or each task of these runs; the largest first."""
+        from finestflow.gc import Reach, measure_runs, measure_tasks
+
+        runs = self.journal.load_many(
+            [run for run in self.select(query, sort="-started") if run.commit], with_series=False
+        )
+        return (measure_tasks if by_task else measure_runs)(runs, Reach(self.store))
 
     # -- reproduce ---------------------------------------------------------------------------------------------------------------------
 

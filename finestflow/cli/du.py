@@ -3,28 +3,70 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from finestflow.cli._options import json_option
+from finestflow.cli._options import json_option, query_argument
 from finestflow.cli._output import Column
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import size
+from finestflow.cli._text import ago, one_line, size
+
+if TYPE_CHECKING:
+    from finestflow.gc import Share
 
 
 @click.command("du")
+@query_argument()
+@click.option(
+    "--by", type=click.Choice(["run", "task"]), help="The outputs of each run, or of each task; largest first."
+)
 @json_option
 @pass_session
-def command(session: Session, as_json: bool) -> None:
+def command(session: Session, query: Sequence[str], by: str | None, as_json: bool) -> None:
     """Show how much room runs and outputs take.
 
-    Records lie in git's own objects, packed with everything else; "git count-objects -vH" shows those.
+    With --by, of the runs that a query finds: "alone" is what only that run or task needs, and what its removal would free. Records lie in
+    git's own objects, packed with everything else; "git count-objects -vH" shows those.
     """
+    if by is not None or query:
+        _show_shares(session, " ".join(query), by or "run", as_json=as_json)
+    else:
+        _show_all(session, as_json=as_json)
+
+
+def _show_shares(session: Session, query: str, by: str, *, as_json: bool) -> None:
+    for problem in session.history.problems(query) if query else ():
+        session.out.warn(problem)
+    shares = session.history.shares(query, by_task=by == "task")
+    if as_json:
+        session.out.json("usage.shares", by=by, shares=[_document(share) for share in shares])
+        return
+    rows = [
+        [
+            *([one_line(share.name)] if by == "task" else [one_line(share.name), ago(share.started, session.now)]),
+            str(share.values),
+            size(share.bytes),
+            size(share.alone),
+        ]
+        for share in shares
+    ]
+    heads = [Column("task")] if by == "task" else [Column("run"), Column("when", leaves=True)]
+    numbers = [Column(name, right=True) for name in ("values", "size", "alone")]
+    session.out.table([*heads, *numbers], rows, page=True)
+
+
+def _document(share: Share) -> dict[str, object]:
+    name = {"run": share.run, "name": share.name} if share.run else {"task": share.name}
+    return {**name, "values": share.values, "bytes": share.bytes, "alone_bytes": share.alone}
+
+
+def _show_all(session: Session, *, as_json: bool) -> None:
     workspace = session.history
     usage = workspace.usage()
-    runs = len(workspace.select())
+    runs = workspace.index.count()
     other = sum(_iter_sizes(workspace.state_dir, skip="store"))
     if as_json:
         session.out.json(
@@ -48,9 +90,8 @@ def command(session: Session, as_json: bool) -> None:
     ]
     session.out.table([Column("what"), Column("count", right=True), Column("size", right=True)], rows)
     if usage.database_bytes + usage.object_bytes > workspace.config.store.max_size:
-        session.out.note(
-            f'the store is larger than {size(workspace.config.store.max_size)}: "finestflow gc -n" shows what could go'
-        )
+        limit = size(workspace.config.store.max_size)
+        session.out.note(f'the outputs have more than the {limit} of store.max-size: see "finestflow gc --fit -n"')
 
 
 def _iter_sizes(folder: Path, skip: str) -> Iterator[int]:

@@ -10,6 +10,7 @@ from finestflow.config.kinds import parse_duration, parse_size
 from finestflow.config.settings import (
     PROJECT_FILE,
     Config,
+    GcConfig,
     PipelineConfig,
     RunConfig,
     Setting,
@@ -23,6 +24,7 @@ from finestflow.config.settings import (
 __all__ = [
     "PROJECT_FILE",
     "Config",
+    "GcConfig",
     "PipelineConfig",
     "RunConfig",
     "Setting",

@@ -128,9 +128,17 @@ class StoreConfig(_Table):
     max_size: int = _setting(
         SIZE,
         "20 GB",
-        "Size that `gc` aims at; what a kept run reaches is never deleted. Has no effect in this version.",
+        "Size of the outputs that `gc --fit` aims at; above it `du` and `gc` say so. What a kept run reaches is never deleted.",
     )
     verify: str = _setting(one_of("auto", "always"), "auto", "`always` compares the full digest on every load.")
+
+
+class GcConfig(_Table):
+    """``[gc]``: which runs ``gc`` keeps when it is given no rule; starred ones always stay, and all without any rule."""
+
+    keep_last: int | None = _setting(COUNT, None, "Keep so many of the newest runs.")
+    keep: str | None = _setting(TEXT, None, 'Keep the runs that this query finds, such as `"#paper or f1>0.98"`.')
+    older_than: float | None = _setting(DURATION, None, 'Drop only runs that are older, such as `"90d"`.')
 
 
 class RemoteConfig(_Table):
@@ -222,6 +230,7 @@ class Config(_Table):
     run: RunConfig = _part(RunConfig())
     snapshot: SnapshotConfig = _part(SnapshotConfig())
     store: StoreConfig = _part(StoreConfig())
+    gc: GcConfig = _part(GcConfig())
     remote: RemoteConfig = _part(RemoteConfig())
     tui: TuiConfig = _part(TuiConfig())
     pipelines: Mapping[str, PipelineConfig] = _part(MappingProxyType({}))
@@ -267,6 +276,7 @@ TABLES: Mapping[str, type[_Table]] = MappingProxyType(
         "run": RunConfig,
         "snapshot": SnapshotConfig,
         "store": StoreConfig,
+        "gc": GcConfig,
         "remote": RemoteConfig,
         "tui": TuiConfig,
         "pipelines.NAME": PipelineConfig,

@@ -7,8 +7,9 @@ through it, the workspace recovers killed runs with it, everybody reads whole ru
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -39,6 +40,7 @@ __all__ = ["Journal", "fold"]
 _TRIES = 50
 _TRIES_WITH_GC = 5
 _LEFTOVER_SECONDS = 3600
+_LOADED_TOGETHER = 256
 
 
 def _no_fault(point: str) -> None:
@@ -198,17 +200,25 @@ class Journal:
         Raises:
             CorruptionError: Its record is missing or damaged.
         """
-        commit = run if isinstance(run, str) else run.commit
-        files = self._read_files(commit, FIXED_FILES)
-        try:
-            files.update(self._read_files(commit, listed_files(files, with_series=with_series)))
-            whole = load_record(files.get, commit=commit, with_series=with_series)
-        except CorruptionError as error:
-            raise type(error)(f"{error.message} (commit {commit[:12]})", error.hint) from error
-        if isinstance(run, str):
-            return whole
-        said = {name: getattr(run, name) for name in ("name", "tags", "note", "star", "removed", "origin")}
-        return replace(whole, summary=replace(whole.summary, **said))
+        return next(self.load_many([run], with_series=with_series))
+
+    def load_many(self, runs: Iterable[RunSummary | str], *, with_series: bool = True) -> Iterator[Run]:
+        """Yield runs, whole, in order: one git process reads some hundreds of them.
+
+        Args:
+            runs: Their summaries, or commits.
+            with_series: Read the values of the metrics too.
+
+        Raises:
+            CorruptionError: The record of one is missing or damaged; those before it were yielded.
+        """
+        waiting = iter(runs)
+        while chosen := list(itertools.islice(waiting, _LOADED_TOGETHER)):
+            commits = [run if isinstance(run, str) else run.commit for run in chosen]
+            records = self._read_many((commit, FIXED_FILES) for commit in commits)
+            further = ((commit, _listed(files, with_series)) for commit, files in zip(commits, records, strict=True))
+            for run, files, more in zip(chosen, records, self._read_many(further), strict=True):
+                yield _load({**files, **more}, run, with_series=with_series)
 
     def read_file(self, commit: str, path: str) -> bytes | None:
         """Return a file of a run's record, by path below ``.finestflow/``."""
@@ -224,9 +234,21 @@ class Journal:
         return load_logs(self._read_files(commit, dict.fromkeys(map(path_of_log, paths))).get, paths)
 
     def _read_files(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
-        wanted = list(paths)
-        blobs = read_blobs(self._repo, [f"{commit}:{FOLDER}/{path}" for path in wanted]) if wanted else ()
-        return {path: data for path, data in zip(wanted, blobs, strict=False) if data is not None}
+        return self._read_many([(commit, list(paths))])[0]
+
+    def _read_many(self, wanted: Iterable[tuple[str, Sequence[str]]]) -> list[dict[str, bytes]]:
+        """Return files of the records of some commits: what each has of the paths that are wanted of it."""
+        pairs = list(wanted)
+        specs = [f"{commit}:{FOLDER}/{path}" for commit, paths in pairs for path in paths]
+        blobs = iter(read_blobs(self._repo, specs)) if specs else iter(())
+        return [
+            {
+                path: data
+                for path, data in zip(paths, itertools.islice(blobs, len(paths)), strict=False)
+                if data is not None
+            }
+            for _, paths in pairs
+        ]
 
     def recover(self, now: float) -> list[RunId]:
         """Publish the runs whose process is gone, as killed or as they said they ended.
@@ -294,6 +316,26 @@ class Journal:
         for name, commit in refs.items():
             if name.removeprefix(LIVE_PREFIX) not in living:
                 delete_ref(self._repo, name, commit)
+
+
+def _listed(files: Mapping[str, bytes], with_series: bool) -> list[str]:
+    """Return the further files that a record names; none where it is damaged, which loading it tells."""
+    try:
+        return listed_files(files, with_series=with_series)
+    except CorruptionError:
+        return []
+
+
+def _load(files: Mapping[str, bytes], run: RunSummary | str, *, with_series: bool) -> Run:
+    commit = run if isinstance(run, str) else run.commit
+    try:
+        whole = load_record(files.get, commit=commit, with_series=with_series)
+    except CorruptionError as error:
+        raise type(error)(f"{error.message} (commit {commit[:12]})", error.hint) from error
+    if isinstance(run, str):
+        return whole
+    said = {name: getattr(run, name) for name in ("name", "tags", "note", "star", "removed", "origin")}
+    return replace(whole, summary=replace(whole.summary, **said))
 
 
 def fold(entry: LiveEntry) -> tuple[RunState, int]:

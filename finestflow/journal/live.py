@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from finestflow.errors import LockedError
+from finestflow.journal.lock import hold_gate
 from finestflow.journal.names import is_run_id, quote_name, unquote_name
 from finestflow.model import RunId
 from finestflow.processes import Process, load_process
@@ -71,21 +72,22 @@ class LiveFolder:
 
     @classmethod
     def create(cls, state_dir: Path, run_id: RunId) -> LiveFolder:
-        """Make the folder of a new run and lock it.
+        """Make the folder of a new run and lock it; while ``gc`` deletes, this waits.
 
         It is locked before it has its name, so nobody ever takes it for abandoned.
         """
         parent = state_dir / "live"
         parent.mkdir(parents=True, exist_ok=True)
         new = parent / f".new-{run_id}"
-        new.mkdir()
-        (new / "logs").mkdir()
-        alive = _lock_alive(new, create=True)
-        assert alive is not None
-        with contextlib.suppress(OSError):  # on a full disk a run goes on, and only "stop" does not find it
-            _write_all(alive, Process.of(os.getpid()).dump())
         path = parent / run_id
-        new.rename(path)
+        with hold_gate(state_dir):
+            new.mkdir()
+            (new / "logs").mkdir()
+            alive = _lock_alive(new, create=True)
+            assert alive is not None
+            with contextlib.suppress(OSError):  # on a full disk a run goes on, and only "stop" does not find it
+                _write_all(alive, Process.of(os.getpid()).dump())
+            new.rename(path)
         return cls(path, run_id, alive)
 
     @property

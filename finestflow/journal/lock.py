@@ -1,6 +1,7 @@
-"""The lock under which the tips of the journal and of the annotations move.
+"""The lock under which the tips of the journal and of the annotations move, and the gate that runs go through when they begin.
 
-It spares writers retries; correctness rests on compare-and-swap of the ref. Called by ``journal`` and ``annotations``.
+The lock spares writers retries; correctness rests on compare-and-swap of the ref. Called by ``journal`` and ``annotations``. The gate is open
+but while ``gc`` deletes: a run that began then could find what is about to go. Called by ``live`` and ``gc``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from finestflow.errors import LockedError
 
-__all__ = ["hold_lock"]
+__all__ = ["hold_gate", "hold_lock"]
 
 _PATIENCE = 60.0
 _PAUSE = 0.002
@@ -52,3 +53,20 @@ def _wait(descriptor: int, patience: float, path: Path) -> None:
             time.sleep(_PAUSE)
         else:
             return
+
+
+@contextmanager
+def hold_gate(state_dir: Path, *, is_closed: bool = False) -> Iterator[None]:
+    """Keep the gate of a repository open, or closed, until the end of the block; waits as long as others hold it the other way.
+
+    Args:
+        state_dir: The state folder of the repository.
+        is_closed: No other process, and no other call in this one, gets through meanwhile.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(state_dir / "gate", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if is_closed else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -12,9 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from finestflow.workspace import Workspace
+
 
 def nodes_of(finestflow, run="@"):
     return {node["path"]: node for node in finestflow("show", run, "--json").json["run"]["nodes"]}
+
+
+def add_settings(project: Path, text: str) -> None:
+    file = project / ".finestflow.toml"
+    file.write_text(file.read_text() + text)
 
 
 class TestRun:
@@ -527,6 +535,48 @@ class TestHouseKeeping:
         finestflow("gc", "--keep-last", "1")
 
         assert [run["name"] for run in finestflow("log", "--json").json["runs"]] == ["two"]
+
+    def test_gc_keeps_what_the_settings_keep_and_what_is_starred(self, project, finestflow):
+        add_settings(project, "[gc]\nkeep-last = 0\n")
+        finestflow("star", "one")
+        finestflow("gc")
+
+        assert [run["name"] for run in finestflow("log", "--json").json["runs"]] == ["one"]
+
+    def test_gc_drops_the_oldest_until_the_outputs_fit(self, project, finestflow):
+        """The newest stays with all that it reaches; without --fit only a line tells that there is too much."""
+        kept = finestflow("gc", "-n", "--json").json["kept_bytes"]
+        add_settings(project, f"[store]\nmax-size = {kept - 1}\n")
+        assert "--fit" in finestflow("gc").err
+        planned = finestflow("gc", "--fit", "-n", "--json").json
+        done = finestflow("gc", "--fit", "--json").json
+
+        assert [run["name"] for run in done["runs"]] == [run["name"] for run in planned["runs"]] == ["one"]
+        assert done["kept_bytes"] == planned["kept_bytes"] < kept
+        assert finestflow("run", "-p", "n=9").err.count("hit ") == 3
+        assert finestflow("verify", "--deep", "--json").json["ok"] is True
+
+    def test_gc_keeps_what_a_run_reaches_that_was_recorded_after_it_looked(self, project, finestflow):
+        """A run that has ended since the index was read last is found before anything goes."""
+        finestflow("rm", "one", "two")
+        with closing(Workspace.find(project, os.environ)) as workspace:
+            workspace.refresh()
+            finestflow("run", "--name", "three")
+            plan = workspace.gc(None, lambda run: None)
+
+        assert [run.name for run in plan.runs] == ["two", "one"]
+        assert finestflow("run").err.count("hit ") == 3
+
+    def test_du_by_run_and_by_task(self, finestflow):
+        runs = finestflow("du", "--by", "run", "--json").json["shares"]
+        tasks = finestflow("du", "--by", "task", "--json").json["shares"]
+        whole = finestflow("gc", "-n", "--json").json["kept_bytes"]
+
+        assert {run["name"] for run in runs} == {"one", "two"}
+        assert {task["task"].rpartition(":")[2].rpartition(".")[2] for task in tasks} == {"Load", "Scale", "Total"}
+        assert all(share["values"] >= 3 and 0 < share["alone_bytes"] <= share["bytes"] < whole for share in runs)
+        assert sum(share["alone_bytes"] for share in tasks) <= whole <= sum(share["bytes"] for share in runs)
+        assert len(finestflow("du", "name:one").out.splitlines()) == 2
 
     def test_gc_refuses_a_query_that_it_does_not_understand(self, finestflow):
         finestflow("gc", "--keep", "status:nope", code=2)

@@ -128,7 +128,7 @@ class TestWhileARunGoes:
         assert finestflow("log", "--json").json["runs"][0]["status"] == "killed"
 
     def test_gc_waits(self, waiting, finestflow):
-        assert "going on" in finestflow("gc", code=6).err
+        assert "going on" in finestflow("gc", "--no-wait", code=6).err
 
     def test_it_cannot_be_annotated_or_removed_yet(self, waiting, finestflow):
         name = finestflow("log", "--json").json["runs"][0]["name"]
