@@ -111,7 +111,7 @@ async def drive(
     env = {**os.environ, **(environ or {})}
     workspace = Workspace.find(folder, env)
     workspace.clock = SteadyClock(NOW)
-    state_path = folder / ".git" / "tui-test.json"
+    state_path = (options.pop("state_path_in", None) or folder / ".git") / "tui-test.json"
     state_path.unlink(missing_ok=True)
     runs.QUIET = 0.001
     before = environment.read_environment

@@ -102,6 +102,10 @@ class History:
         found = self.page([number]).get(number)
         return found if isinstance(found, RunSummary) else None
 
+    def id_of(self, number: int) -> str:
+        """Return the id of a run that goes on, or did, by its number; empty for any other."""
+        return next((run_id for run_id, own in self._numbers.items() if own == number), "")
+
     def number_of(self, run_id: str) -> int | None:
         """Return the number of a run: that of the record once there is one."""
         recorded = self.reading.numbers_of([run_id]).get(run_id)

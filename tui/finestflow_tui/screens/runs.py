@@ -76,6 +76,7 @@ class RunsScreen(RunOrder):
 
     def on_run_table_moved(self) -> None:
         """Show the run under the cursor: what is known at once, the rest after a moment without keys."""
+        self._lost = ""
         if self.table.cursor == 0:
             self._new = 0
         if self._quiet is not None:
@@ -215,7 +216,7 @@ class RunsScreen(RunOrder):
         if isinstance(found, Group):
             name = str(found.value)
             self.folded.symmetric_difference_update({name})
-            self.load_all(None)
+            self.load_all("")
         elif found is not None:
             self.ff.open_run(found)
 

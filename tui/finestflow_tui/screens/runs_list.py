@@ -56,6 +56,8 @@ class RunList(RunScreenActions):
         self._total = 0
         self._found: int | None = None
         self._new = 0
+        self._lost = ""
+        """The run that the cursor was on when it left the list: one that ends is gone for a moment, until it is recorded."""
         self._beat = 0
         self._before_filter = ""
         self._quiet: Timer | None = None
@@ -76,7 +78,7 @@ class RunList(RunScreenActions):
             keeps_columns: The columns stay.
         """
         state, history = self.ff.state, self.ff.history
-        kept = None if reset else self.current_run()
+        kept = "" if reset or self._lost else self.current_id()
         had_groups = any(number <= GROUPS for number in self.table.order[:1])
         first = history.first(state.query, self._sorts)
         if (reset and not keeps_columns) or not self.table.columns:
@@ -89,12 +91,12 @@ class RunList(RunScreenActions):
         if self._soon is not None:
             self._soon.stop()
         if is_typing:
-            self._soon = self.set_timer(_PAUSE, lambda: self.load_all(None))
+            self._soon = self.set_timer(_PAUSE, lambda: self.load_all(""))
         else:
             self.load_all(kept)
 
-    def load_all(self, kept: RunSummary | None) -> None:
-        """Take the whole list in, from a worker; the cursor goes to a run where one is given."""
+    def load_all(self, kept: str) -> None:
+        """Take the whole list in, from a worker; the cursor goes to the run with an id, where one is given."""
         state, history = self.ff.state, self.ff.history
         query, sorts, by = state.query, self._sorts, state.group
         folded = frozenset(self.folded)
@@ -119,7 +121,8 @@ class RunList(RunScreenActions):
             self._found = sum(number > GROUPS for number in order)
             order = self._with_pins(order)
             self.show_gutters(order)
-            at = self._position(order, kept)
+            at = self._position(order, kept or self._lost)
+            self._lost = (kept or self._lost) if at is None else ""
             self.table.show(order, cursor=at)
             self._empty_state()
             self.status.update()
@@ -128,11 +131,9 @@ class RunList(RunScreenActions):
 
         self.slow(work, show, group="order")
 
-    def _position(self, order: array[int], kept: RunSummary | None) -> int | None:
+    def _position(self, order: array[int], run_id: str) -> int | None:
         """Return where the run is that the cursor was on."""
-        if kept is None:
-            return None
-        number = self.ff.history.number_of(kept.id)
+        number = self.ff.history.number_of(run_id) if run_id else None
         try:
             return order.index(number) if number is not None else None
         except ValueError:
@@ -186,14 +187,20 @@ class RunList(RunScreenActions):
         self.table.gutters = gutters
 
     def _empty_state(self) -> None:
-        is_empty = not self._total and not len(self.table.order)
-        if is_empty and self.ff.history.is_fresh:
+        is_empty = not self._total and not len(self.table.order) and self.ff.history.is_fresh
+        self.set_class(is_empty, "-empty")
+        if is_empty:
             self.aside.show(no_runs_rows())
-            self.set_class(True, "-aside")
-        self.table.set_class(is_empty and self.ff.history.is_fresh, "hidden")
 
     def show_preview(self) -> None:
         """Show the run under the cursor beside the list; the screen does."""
+
+    def current_id(self) -> str:
+        """Return the id of the run that the cursor is on, also of one that has just ended and is not recorded yet."""
+        number = self.table.number
+        live = self.ff.history.id_of(number) if number is not None and GROUPS < number < 0 else ""
+        run = None if live else self.current_run()
+        return live or (run.id if run is not None else "")
 
     def current_run(self) -> RunSummary | None:
         """Return the run under the cursor."""

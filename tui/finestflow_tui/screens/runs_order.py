@@ -121,7 +121,7 @@ class RunOrder(RunList):
         state.hidden.clear()
         state.columns.clear()
         self.choose_columns(self.table.order)
-        self.load_all(self.current_run())
+        self.load_all(self.current_id())
         self.say("all params" if state.everything else "only params that differ in this list")
 
     def action_hide_column(self) -> None:
@@ -168,7 +168,7 @@ class RunOrder(RunList):
             state.hidden = [each for each in state.hidden if each != name]
             state.columns = [key for key in keys if key != name] if name in keys else _with_column(keys, name)
             self.choose_columns(self.table.order)
-            self.load_all(self.current_run())
+            self.load_all(self.current_id())
 
         self.app.push_screen(Chooser("columns: enter shows or hides one", entries), toggle)
 

@@ -213,7 +213,7 @@ def _tags(run: RunSummary, _now: float) -> Span:
 
 _FIELDS: dict[str, Callable[[RunSummary, float], Span]] = {
     "status": lambda run, _: (run_glyph(run.status), run.status.value),
-    "name": lambda run, _: (one_line(run.name)[:200], "name"),
+    "name": lambda run, _: (one_line(run.name)[:200] + (" ★" if run.star else ""), "name"),
     "id": lambda run, _: (run.id[:6], "id"),
     "when": lambda run, now: (ago(run.started, now).removesuffix(" ago"), "dim"),
     "took": lambda run, _: (duration(run.seconds), ""),

@@ -1,0 +1,226 @@
+"""What is shown where something is missing, damaged, going on or gone."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+
+from finestflow.journal.live import LiveFolder
+from finestflow.model import RunId
+from tests.conftest import run_git
+from tests.tui.driving import drive, run
+
+STARTED = 1_767_609_990.0
+
+
+def begin(folder, run_id="zzzzzzzzzzzz"):
+    """Let a run begin in this process, as a runner tells it."""
+    live = LiveFolder.create(folder / ".git" / "finestflow", RunId(run_id))
+    live.emit(
+        {
+            "e": "run",
+            "id": run_id,
+            "name": "quick-wren-9",
+            "pipeline": "train",
+            "started": STARTED,
+            "params": {"fit.lr": 0.2},
+        }
+    )
+    live.emit({"e": "start", "path": "fit", "task": "train:Fit", "t": STARTED})
+    return live
+
+
+def test_an_empty_repository_says_how_to_make_a_run(tmp_path):
+    run_git(tmp_path, "init", "-q")
+
+    async def body():
+        async with drive(tmp_path) as ui:
+            assert "no runs yet" in ui.text
+            assert "finestflow run tiny.py" in ui.text
+
+    run(body)
+
+
+def test_where_no_repository_is_it_says_so(tmp_path):
+    async def body():
+        async with drive_nowhere(tmp_path) as ui:
+            assert "no git repository here" in ui.text
+            assert "finestflow init" in ui.text
+            await ui.press("q")
+
+    run(body)
+
+
+def drive_nowhere(folder):
+    (folder / ".git").mkdir()
+    shutil.rmtree(folder / ".git")
+    return drive(folder, state_path_in=folder)
+
+
+def test_a_live_run_is_followed_and_does_not_move_the_cursor(own_lab):
+    """It appears on top, its metrics and progress change, and when it is killed the journal takes it over."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.press("j", "j")
+            row = ui.lines.index(ui.cursor)
+            assert "icy-owl-4" in ui.cursor
+            live = begin(own_lab)
+            await ui.until(lambda: "1 live" in ui.text)
+            await ui.settle()
+            assert "icy-owl-4" in ui.cursor
+            assert "quick-wren-9" in ui.lines[1]
+            for step in range(3):
+                live.emit(
+                    {
+                        "e": "metric",
+                        "node": "fit",
+                        "name": "loss",
+                        "value": 1.0 / (step + 1),
+                        "step": step,
+                        "t": STARTED + step,
+                    }
+                )
+            live.emit({"e": "progress", "node": "fit", "done": 7, "total": 20, "t": STARTED})
+            live.write_log("fit", "still fitting\n")
+            await ui.until(lambda: "7/20" in ui.text)
+            assert "icy-owl-4" in ui.cursor
+            await ui.press("home", "enter")
+            assert "quick-wren-9" in ui.lines[0]
+            assert "running" in ui.text
+            await ui.press("3", "G")
+            assert "still fitting" in ui.text
+            live.write_log("fit", "and on\n")
+            live.emit({"e": "progress", "node": "fit", "done": 8, "total": 20, "t": STARTED})
+            await ui.until(lambda: "and on" in ui.text)
+            await ui.press("escape")
+            live._close_files()  # as the kernel does for a process that is killed
+            await ui.until(lambda: " live" not in ui.lines[0] and "7 runs" in ui.lines[0])
+            await ui.settle()
+            assert "✗  quick-wren-9" in ui.cursor
+            assert row
+
+    run(body)
+
+
+def test_runs_that_are_made_elsewhere_appear(own_lab):
+    """Another process changes annotations: the screen shows it without a key."""
+
+    async def body():
+        from finestflow.workspace import Workspace
+
+        async with drive(own_lab) as ui:
+            workspace = Workspace.find(own_lab, dict(ui.app.environ))
+            workspace.refresh()
+            workspace.annotate(["calm-wren-5"], star=True)
+            workspace.close()
+            await ui.until(lambda: "★" in ui.text)
+
+    run(body)
+
+
+def test_a_record_that_is_damaged_leaves_the_rest(own_lab):
+    """The list shows the run; its screen says what is wrong; the others are fine."""
+    tip = run_git(own_lab, "rev-parse", "refs/finestflow")
+    tree = run_git(own_lab, "mktree", stdin=b"")
+    message = (
+        run_git(own_lab, "log", "-1", "--format=%B", tip)
+        .replace("dusty-fox-6", "bad-record-7")
+        .replace("zypplswvyptm", "zzppzzvvyytt")
+    )
+    commit = run_git(own_lab, "commit-tree", tree, "-p", tip, stdin=message.encode())
+    run_git(own_lab, "update-ref", "refs/refs/finestflow", commit, tip)
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.until(lambda: "bad-record-7" in ui.text)
+            await ui.settle()
+            await ui.press("home")
+            while "bad-record-7" not in ui.cursor:
+                await ui.press("j")
+            await ui.press("enter")
+            assert "cannot be read" in ui.text
+            await ui.press("escape", "j", "enter")
+            assert "1 Tasks" in ui.text
+
+    run(body)
+
+
+def test_a_value_that_is_gone_is_told(own_lab):
+    shutil.rmtree(own_lab / ".git" / "finestflow" / "store")
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.press("enter", "9")
+            assert "gone" in ui.text
+
+    run(body)
+
+
+def test_a_damaged_index_is_made_again(own_lab):
+    (own_lab / ".git" / "finestflow" / "index.sqlite").write_bytes(b"not a database" * 100)
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.until(lambda: "dusty-fox-6" in ui.text)
+
+    run(body)
+
+
+def test_a_repository_that_goes_away_is_no_crash(own_lab):
+    async def body():
+        async with drive(own_lab) as ui:
+            shutil.rmtree(own_lab)
+            await ui.press("j", "ctrl+l")
+            await ui.pilot.pause(0.4)
+            assert ui.app._exception is None
+            assert "calm-wren-5" in ui.text
+
+    run(body)
+
+
+def test_a_locked_index_does_not_stop_the_screen(own_lab):
+    async def body():
+        async with drive(own_lab) as ui:
+            other = sqlite3.connect(own_lab / ".git" / "finestflow" / "index.sqlite")
+            other.execute("BEGIN IMMEDIATE")
+            await ui.press("j")
+            assert "calm-wren-5" in ui.cursor
+            other.rollback()
+            other.close()
+
+    run(body)
+
+
+@pytest.mark.stress
+def test_a_run_is_reproduced_from_inside(own_lab):
+    """R shows the plan, enter starts it, the verdict follows."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.press("r")
+            assert "what will happen" in ui.text
+            await ui.press("enter")
+            assert "running" in ui.text
+            await ui.until(lambda: "identical" in ui.text or "could not" in ui.text, seconds=60)
+            assert "identical: " in ui.text
+
+    run(body)
+
+
+@pytest.mark.stress
+def test_the_editor_and_other_programs_get_the_terminal(own_lab):
+    """R starts a run with other params in a process of its own, which then appears."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.press("R")
+            ui.app.screen.query_one("Input").value = "fit.lr=0.25"
+            await ui.press("enter")
+            await ui.until(lambda: "7 runs" in ui.lines[0], seconds=60)
+
+    run(body)
+    assert subprocess.run(["git", "fsck"], cwd=own_lab, capture_output=True, check=False).returncode == 0

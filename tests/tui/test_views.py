@@ -1,0 +1,237 @@
+"""View models: what rows say, and that nothing a run says can do more than be read."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finestflow.compare import goal_of
+from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Run, RunId, RunStatus, RunSummary
+from finestflow_tui.glyphs import sparkline
+from finestflow_tui.plain import iter_lines
+from finestflow_tui.screens.choose import rank
+from finestflow_tui.state import ViewState
+from finestflow_tui.text import asciify, fit, plain_text, width
+from finestflow_tui.theme import choose_theme, make_palette
+from finestflow_tui.views import record, tasks
+from finestflow_tui.views.diff import diff_rows, log_rows, parse_patch
+from finestflow_tui.views.logs import LogRows
+from finestflow_tui.views.plot import thin
+from finestflow_tui.views.runs import cells_of, choose_columns, preview, preview_more
+
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[31mred\x1b[2J [bold]markup[/bold] \u202eright to left\u202c e\u0301\u0301 漢字 \t\r\n"
+    + "x" * 5000
+)
+ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+
+
+def hostile_run() -> Run:
+    summary = RunSummary(
+        id=RunId("kkkkkkkkkkkk"),
+        name=HOSTILE,
+        pipeline=HOSTILE,
+        status=RunStatus.FAILED,
+        started=0.0,
+        seconds=1.0,
+        branch=HOSTILE,
+        params={HOSTILE: HOSTILE, "p": [HOSTILE]},
+        metrics={HOSTILE: math.nan, "x": math.inf},
+        tags=(HOSTILE,),
+        note=HOSTILE,
+        error=HOSTILE,
+    )
+    node = NodeRecord(
+        path=HOSTILE,
+        task=HOSTILE,
+        status=NodeStatus.FAILED,
+        why=HOSTILE,
+        error=HOSTILE,
+        output=OutputRecord(digest=None, type=HOSTILE, preview=HOSTILE, note=HOSTILE),
+        notes=(HOSTILE,),
+    )
+    metric = Metric(name=HOSTILE, last=1.0, values=((0, 1.0, 0.0), (1, math.nan, 1.0)))
+    return Run(
+        summary=summary,
+        nodes={HOSTILE: node},
+        metrics={HOSTILE: metric},
+        notes=(HOSTILE,),
+        traceback=HOSTILE,
+        environment={"python": HOSTILE, "packages": {HOSTILE: HOSTILE}},
+    )
+
+
+def test_no_view_lets_an_escape_through():
+    run = hostile_run()
+    shape = tasks.shape_of(run)
+    rows = [
+        *preview(run.summary, run.summary, 0.0),
+        *preview_more(run),
+        *tasks.task_rows(run, shape, 100, 0.0),
+        *tasks.node_rows(run, HOSTILE, [HOSTILE], 0.0),
+        *record.param_rows(run),
+        *record.environment_rows(run),
+        *record.output_rows(run, lambda digest: False),
+        *record.output_text(run, HOSTILE),
+        *record.metric_rows(run.metrics, 100),
+        *log_rows(HOSTILE.encode(), b"other", 100),
+        *LogRows(HOSTILE.encode()),
+        *diff_rows(HOSTILE, parse_patch(f"@@ -1 +1 @@ {HOSTILE}\n-{HOSTILE}\n+{HOSTILE}y"), 100, split=True),
+    ]
+    rows = [*rows, *(line for line in [tasks.text_rows(HOSTILE)] for line in line)]
+    for line in rows:
+        assert not ESCAPES.search(plain_text(line)), plain_text(line)[:200]
+    columns = choose_columns([run.summary], 0.0)
+    for text, _ in cells_of(run.summary, columns, 0.0, {}):
+        assert not ESCAPES.search(text)
+        assert "\n" not in text
+    for pieces in tasks.drawing_of(shape, turned=False).rows:
+        assert not ESCAPES.search("".join(text for text, _ in pieces))
+
+
+def test_a_hostile_run_breaks_no_screen(own_lab):
+    """Names, params, notes and logs of a run with escapes, markup, wide letters and 5,000 characters stay in their cells."""
+    from finestflow.workspace import Workspace
+    from tests.tui.driving import drive, run
+
+    workspace = Workspace.find(own_lab, {})
+    from dataclasses import replace
+
+    last = workspace.load_run("dusty-fox-6")
+    hostile = hostile_run()
+    workspace.journal.append(
+        replace(
+            hostile,
+            summary=replace(hostile.summary, started=1_767_600_000.0),
+            snapshot=last.snapshot,
+            ended=1_767_600_001.0,
+        ),
+        {HOSTILE: HOSTILE.encode() * 3},
+    )
+    workspace.close()
+
+    async def body():
+        async with drive(own_lab, (100, 30)) as ui:
+            for keys in (
+                (),
+                ("enter",),
+                ("2",),
+                ("3",),
+                ("4",),
+                ("5",),
+                ("8",),
+                ("9",),
+                ("escape", "d"),
+                ("5",),
+                ("escape", "ctrl+p"),
+            ):
+                await ui.press(*keys)
+                for strip in ui.strips:
+                    assert sum(segment.cell_length for segment in strip) == 100, keys
+                    text = "".join(segment.text for segment in strip)
+                    assert not ESCAPES.search(text), keys
+
+    run(body)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(max_size=60), st.integers(1, 30))
+def test_spans_are_cut_and_filled_to_a_width(text, columns):
+    from finestflow_tui.text import one_line
+
+    assert width("".join(each for each, _ in fit([(one_line(text), "")], columns))) == columns
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3000), st.floats(-1e6, 1e6)), min_size=1, max_size=400), st.integers(10, 80))
+def test_a_thinned_series_keeps_its_extremes(points, columns):
+    series = [(float(x), y) for x, y in sorted(points)]
+    kept = thin(series, columns)
+    assert len(kept) <= max(2 * columns, len(series) if len(series) <= 2 * columns else 0)
+    assert min(y for _, y in kept) == min(y for _, y in series)
+    assert max(y for _, y in kept) == max(y for _, y in series)
+
+
+def test_a_log_is_an_index_of_its_lines():
+    rows = LogRows(b"one\nError: two\n\nfour")
+    assert [plain_text(rows[at]) for at in range(len(rows))] == ["one", "Error: two", "", "four"]
+    assert rows[1].spans[0][1] == "error"
+    assert rows.find("FOUR", 0, 1) == 3
+    assert rows.find("one", 3, -1) == 0
+    assert rows.find("no such", 0, 1) is None
+    assert not len(LogRows(b""))
+
+
+def test_a_log_of_one_line_of_ten_megabytes_is_cut():
+    rows = LogRows(b"y" * 10_000_000)
+    assert len(rows) == 1
+    assert len(plain_text(rows[0])) <= 4000
+
+
+def test_words_that_differ_stand_out():
+    patch = "@@ -3,2 +3,2 @@ class A:\n lr = 1\n-x = fit(3e-4, a)\n+x = fit(1e-3, a)\n"
+    rows = diff_rows("a.py", parse_patch(patch), 120, split=False)
+    words = {(text, role) for line in rows for text, role in line.spans if "word" in role}
+    assert words == {("3e-4", "removed-word"), ("1e-3", "added-word")}
+
+
+@pytest.mark.parametrize(
+    ("name", "goal"), [("fit/loss", "min"), ("acc", "max"), ("val_f1", "max"), ("epochs", None), ("rmse", "min")]
+)
+def test_the_name_of_a_metric_says_which_is_better(name, goal):
+    assert goal_of(name) == goal
+
+
+def test_a_sparkline_has_gaps_where_there_is_no_number():
+    assert sparkline([0, 1, math.nan, 2], 4) == "▁▅ █" or sparkline([0, 1, math.nan, 2], 4)[2] == " "
+    assert sparkline([], 4) == ""
+    assert sparkline([5, 5], 4) == "▄▄"
+
+
+def test_typing_finds_the_start_of_words_first():
+    assert rank("lr", "fit.lr") < rank("lr", "color")
+    assert rank("bl3", "brisk-lynx-3") is not None
+    assert rank("zz", "brisk") is None
+
+
+def test_themes_follow_the_terminal():
+    assert choose_theme("auto", {"COLORFGBG": "0;15"}) == "finestflow-light"
+    assert choose_theme("auto", {"TERM": "linux"}) == "ansi-dark"
+    assert choose_theme("auto", {}) == "finestflow-dark"
+    assert choose_theme("nord", {}) == "nord"
+    palette = make_palette("finestflow-dark", colored=False)
+    assert not any(style.color or style.bgcolor for style in palette.values())
+    assert palette["cursor"].reverse
+
+
+def test_the_arrangement_survives_and_a_damaged_file_is_an_empty_one(tmp_path):
+    path = tmp_path / "tui.json"
+    state = ViewState.read(path)
+    state.query, state.marks = "f1>0.9", {"k" * 12: "A"}
+    state.write(path)
+    assert ViewState.read(path) == state
+    path.write_text("{")
+    assert ViewState.read(path) == ViewState()
+
+
+def test_the_plain_twin_prints_the_list_and_a_run(lab, environ):
+    from finestflow.workspace import Workspace
+
+    workspace = Workspace.find(lab, environ)
+    workspace.refresh()
+    lines = list(iter_lines(workspace, []))
+    assert lines[0].split()[:3] == ["name", "when", "took"]
+    assert len(lines) == 7
+    assert [line.split()[1] for line in iter_lines(workspace, ["status:failed"])][1:] == ["icy-owl-4"]
+    assert any("score ×5" in line for line in iter_lines(workspace, ["dusty-fox-6"]))
+    workspace.close()
+
+
+def test_ascii_keeps_the_width():
+    text = "●◌✗├─│╰▌★…▁█“”"
+    assert asciify(text).isascii()
+    assert len(asciify(text)) == len(text)
