@@ -168,11 +168,73 @@ _MADE = {"start": "finestflow.started.StartedRun", "runs": "finestflow.history.R
 """Classes of which objects are only made by a public name."""
 
 
+def tui_page() -> str:
+    """Return the reference of the terminal UI: its keys, from the table that the screens use."""
+    from finestflow_tui.keys import KEYS, LEADERS, key_text
+
+    lines = [_NOTICE, *_TUI.split("\n")]
+    for group in dict.fromkeys(key.group for key in KEYS):
+        lines += [f"### {group}", "", "| key | id | does | where |", "|---|---|---|---|"]
+        for key in KEYS:
+            if key.group == group:
+                where = "everywhere" if len(key.where) >= 7 else " ".join(sorted(key.where & _SCREENS)) or "in a pane"
+                lines.append(f"| {_code(key_text(key.keys))} | `{key.id}` | {key.help} | {where} |")
+        lines.append("")
+    lines += ["### Two keys", "", "| keys | do |", "|---|---|"]
+    lines += [
+        f"| `{leader}{choice.key}` | {choice.text} |" for leader, choices in LEADERS.items() for choice in choices
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_SCREENS = {"runs", "run", "diff", "compare", "cache", "trash", "reproduce"}
+
+
+def _code(keys: str) -> str:
+    return " ".join(f"`{key}`" for key in keys.split(" "))
+
+
+_TUI = """
+# The terminal UI
+
+`finestflow tui` shows the runs of the repository; `finestflow tui RUN` opens one, `finestflow tui 'f1>0.9 since:2d'` begins with a query.
+`--read-only` changes nothing, `--plain` prints what the screen would show and ends, for screen readers and pipes.
+
+![The list of runs](../images/tui-runs.svg)
+
+The list is on the screen before anything of git is loaded, and a query answers while it is typed, at ten runs and at 100,000. Runs that are
+going on are on top, with their progress; a new run never moves the line under the cursor.
+
+| screen | shows |
+|---|---|
+| runs | the list: filter (`/`), sort (`s`), group (`b`) by the column under the cursor; beside it the run under the cursor and what differs from the run before |
+| run | tasks with lanes and times, graph, logs, metrics, params, configuration, code, environment, outputs |
+| diff | two runs: code side by side, params, metrics, environment, outputs, both graphs in one, the first line in which logs differ, and why tasks ran again |
+| compare | the marked runs side by side: what differs, the best value of each metric, how metrics went |
+| reproduce | what would happen, then the verdict, output by output; it goes on when the UI is left |
+| cache | what the store holds, what it cost, what a clean-up would free |
+| trash | deleted runs, which come back with one key |
+
+Marks (`space`) are letters that stay with runs on every screen. With two marks `d` compares them; with one, it and the run under the cursor;
+without, the run under the cursor and the one before it. Stars, tags, notes and deletions are commits on `refs/finestflow/annotations`: `u` takes
+the last one back, also after a restart. `@` lists the commands that would have done the same.
+
+What is on the screen (query, order, columns, marks) is kept in `.git/finestflow/tui.json`. Colours, columns, keys and named views are
+[settings](configuration.md): `[tui] theme`, `columns`, `keys`, `views`. With `NO_COLOR` no colour is written, with `FINESTFLOW_ASCII=1` nothing
+but ASCII is drawn. When it stops by a fault of its own, what happened is in `.git/finestflow/crash-tui.txt`.
+
+## Keys
+
+`[tui.keys]` gives an action another key by its id: `keys = { "delete" = "D" }`. `?` lists the keys of a screen, and does what is chosen.
+"""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "configuration.md": configuration_page,
     "errors.md": errors_page,
     "api.md": api_page,
+    "tui.md": tui_page,
 }
 
 
