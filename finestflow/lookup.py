@@ -7,10 +7,8 @@ Invariant: what cannot be part of the key makes the call uncached, with a reason
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from blake3 import blake3
 
 from finestflow.cache.fingerprint import explain, task_identity
+from finestflow.cache.names import load_named
 from finestflow.errors import FinestflowError, ValueNotStorableError
 from finestflow.model import Digest, Fingerprint
 from finestflow.pipeline.task import Task, signature_of
@@ -196,11 +195,8 @@ class Lookup:
     def _class_hash(self, name: str) -> str:
         found = self._classes.get(name)
         if found is None:
-            module_name, _, qualname = name.partition(":")
             try:
-                target: Any = sys.modules.get(module_name) or importlib.import_module(module_name)
-                for part in qualname.split("."):
-                    target = getattr(target, part)
+                target: Any = load_named(name)
             except (ImportError, AttributeError) as error:
                 raise FinestflowError(f"its class {name!r} cannot be found: {error}") from error
             found = self._classes[name] = self.fingerprinter.of_class(target)

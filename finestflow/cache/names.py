@@ -51,8 +51,9 @@ def load_named(name: str) -> object:
         AttributeError: The module has no such thing.
     """
     found = find_named(name)
-    if found is None:
-        importlib.import_module(name.partition(":")[0])
+    module = name.partition(":")[0]
+    if found is None and module != main_module():  # which would run again
+        importlib.import_module(module)
         found = find_named(name)
     if found is None:
         msg = f"no {name!r}"
