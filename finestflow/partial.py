@@ -8,10 +8,10 @@ computed that nobody needs. Every method is called with the lock of the run held
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import FinestflowError, NotFoundError, UsageError, nearest_hint
+from finestflow.journal.names import is_named_by
 from finestflow.node import Call, Node
 from finestflow.pipeline.output import Output, handle_of, iter_outputs, part_of
 
@@ -165,7 +165,7 @@ class Partial:
         self._waiting.clear()
         self._missing.clear()
         for pattern in (*self.start, *self.stop):
-            if not any(fnmatchcase(path, pattern) for path in nodes):
+            if not any(is_named_by(path, pattern) for path in nodes):
                 return skipped, UsageError(
                     f"no node matches {pattern!r}", nearest_hint(pattern, nodes, "nodes of this run")
                 )
@@ -173,7 +173,7 @@ class Partial:
 
     def chosen(self, nodes: Mapping[str, Node]) -> list[Node]:
         """Return the nodes that the run stops at."""
-        return [node for path, node in nodes.items() if any(fnmatchcase(path, pattern) for pattern in self.stop)]
+        return [node for path, node in nodes.items() if any(is_named_by(path, pattern) for pattern in self.stop)]
 
     def _needed_by(self, nodes: Iterable[Node]) -> list[Node]:
         """Return the missing nodes that these are, or wait for."""
@@ -222,7 +222,7 @@ def _origins_of(output: Output) -> Iterable[Node]:
 
 
 def _may_name_item(pattern: str, path: str) -> bool:
-    return pattern.startswith(f"{path}/") or fnmatchcase(f"{path}/0", pattern)
+    return pattern.startswith(f"{path}/") or is_named_by(f"{path}/0", pattern)
 
 
 def _lies_after(node: Node) -> bool:
@@ -232,7 +232,7 @@ def _lies_after(node: Node) -> bool:
 def _matches(patterns: Iterable[str], node: Node | None) -> bool:
     """Whether a pattern names the node, or a pipeline or fan-out that it is in."""
     while node is not None:
-        if any(fnmatchcase(node.path, pattern) for pattern in patterns):
+        if any(is_named_by(node.path, pattern) for pattern in patterns):
             return True
         node = node.parent
     return False

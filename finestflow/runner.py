@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +19,7 @@ from finestflow.body import BodyFrame, running
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Clock
+from finestflow.journal.names import is_named_by
 from finestflow.journal.standing import count_groups
 from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
@@ -341,7 +341,7 @@ class Runner:
         elif request.pipeline.__finestflow_meta__.return_all and finished.error is None:
             finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
         if finished.error is None:
-            broken = session.failure or _broken_part(finished.result)
+            broken = session.failures.first(session.nodes) or _broken_part(finished.result)
             finished.error = broken.error if broken is not None else None
 
     def _end(
@@ -424,7 +424,7 @@ def _bounds(options: RunOptions) -> dict[str, Any]:
 def _unmatched(patterns: Iterable[str], nodes: Iterable[str]) -> list[str]:
     """Return the patterns that no node's path matches."""
     paths = list(nodes)
-    return [pattern for pattern in patterns if not any(fnmatchcase(path, pattern) for path in paths)]
+    return [pattern for pattern in patterns if not any(is_named_by(path, pattern) for path in paths)]
 
 
 def _broken_part(result: Any) -> Node | None:

@@ -7,6 +7,7 @@ commit id. The runner makes ids and names from random bytes that it passes in.
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 from finestflow.journal.prefixes import SHORTEST_PREFIX
 from finestflow.journal.words import ADJECTIVES, ANIMALS
@@ -16,6 +17,7 @@ __all__ = [
     "ID_LENGTH",
     "NAME_BYTES",
     "family_of",
+    "is_named_by",
     "is_run_id",
     "new_run_id",
     "new_run_name",
@@ -35,6 +37,11 @@ def family_of(path: str) -> str | None:
     """Return the node whose items or repeats a node belongs to: ``embed`` for ``embed/3``, ``embed/3/clean`` and ``embed[3]``, or None."""
     match = _member(path)
     return None if match is None else match[1]
+
+
+def is_named_by(path: str, pattern: str) -> bool:
+    """Say whether a pattern names a node: ``*`` and ``?`` are wildcards, brackets are those of a repeat such as ``fit[1]``."""
+    return path == pattern or fnmatchcase(path, pattern.replace("[", "[[]"))
 
 
 def new_run_id(random_bytes: bytes) -> RunId:

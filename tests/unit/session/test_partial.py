@@ -196,3 +196,19 @@ def test_a_fan_out_may_be_the_start(lab: Lab, jobs: int) -> None:
 
     assert (finished.error, finished.value) == (None, "svm of 1")
     assert ran(finished) == {*(f"fit/{n}" for n in range(5)), "pick"}
+
+
+class Twice(Pipeline):
+    load: Load
+    fit: Fit
+
+    def __call__(self, n=3):
+        return [self.fit(self.load(n)), self.fit(self.load(n + 1))]
+
+
+def test_a_repeat_of_a_call_may_be_the_stop(lab: Lab, jobs: int) -> None:
+    """The brackets of ``fit[1]`` are part of the name, and no wildcard."""
+    finished = lab.make(Twice(), stop="fit[1]", jobs=jobs)
+
+    assert (finished.error, finished.value) == (None, "svm of 6")
+    assert ran(finished) == {"load[1]", "fit[1]"}
