@@ -1,0 +1,488 @@
+"""The workspace, whole: what runs and what runs again, over its parts below.
+
+Invariant: each action is thin, over the module that owns the capability. Executors and their pool live as long as the workspace.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from finestflow.errors import NotFoundError, UsageError
+from finestflow.workspace.keeping import Keeping
+
+if TYPE_CHECKING:
+    from finestflow.console import Console
+    from finestflow.executor.perform import Performer
+    from finestflow.executor.process.pool import Pool
+    from finestflow.executor.protocol import Executor
+    from finestflow.model import Run, RunId
+    from finestflow.partial import Partial
+    from finestflow.pipeline.pipeline import Pipeline
+    from finestflow.reproduce import Preflight, Verdict
+    from finestflow.runner import Finished, Runner, RunOptions, RunRequest
+    from finestflow.script import FinishedScript
+    from finestflow.tracking import RepositoryTracking
+
+__all__ = ["Workspace", "polite_end"]
+
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+class Workspace(Keeping):
+    """The surroundings of a process: where it works, the runs that are there, and how more are made."""
+
+    # -- reproduce ---------------------------------------------------------------------------------------------------------------------
+
+    def inspect(self, run: Run) -> Preflight:
+        """Find out what is not as it was when a run was made: to be told before it is run again."""
+        from finestflow.reproduce import inspect_run
+
+        present = self.read_environment()
+        recorded = self.recorded_files(run)
+
+        def is_unrecorded(name: str) -> bool:
+            place = self.root / name
+            if not place.is_dir():
+                return name not in recorded
+            return any(
+                path.relative_to(self.root).as_posix() not in recorded for path in place.rglob("*") if path.is_file()
+            )
+
+        return inspect_run(
+            run, present, self.root, self.store.has, is_unrecorded, lambda path: self.store.digest(path).digest
+        )
+
+    def recorded_files(self, run: Run) -> set[str]:
+        """Return the paths in a run's snapshot."""
+        from finestflow.git.objects import Objects
+
+        if run.snapshot is None:
+            return set()
+        with Objects(self.require_repository()) as objects:
+            return {path for path, _, _ in objects.iter_files(run.snapshot.tree)}
+
+    def reproduce(
+        self,
+        run: Run,
+        preflight: Preflight,
+        *,
+        into: Path | None = None,
+        given: Mapping[str, str] | None = None,
+        tolerance: float | None = None,
+    ) -> Verdict:
+        """Run a recorded run again from its snapshot, in a process and worktree of its own, and compare every output.
+
+        Args:
+            run: The run.
+            preflight: What ``inspect`` found.
+            into: Folder for the worktree, kept afterwards; a temporary one when not given.
+            given: Params and inputs by path that are not in the record, such as secrets.
+            tolerance: Largest difference of numbers that still counts as equal.
+        """
+        from finestflow.reproduce import compare_nodes, reproduce_in_child
+
+        new = reproduce_in_child(run, self.require_repository(), preflight, self.root, into=into, given=given)
+        self.refresh()
+        try:
+            again = self.load_run(new)
+        except NotFoundError:
+            raise UsageError(
+                f"run {run.summary.name!r} was not made again",
+                "its program ended before it, as its messages above tell",
+            ) from None
+        return compare_nodes(run, again, store=self.store, tolerance=tolerance)
+
+    def read_environment(self) -> dict[str, Any]:
+        """Return what a run is made with here: interpreter, platform, packages, chosen variables."""
+        from finestflow.environment import read_environment
+
+        return read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json")
+
+    def run_code_of(self, name: str, pipeline: Pipeline, inputs: Mapping[str, Any], options: RunOptions) -> Run:
+        """Run a pipeline with the code that a recorded run had, in a worktree and process of its own.
+
+        Args:
+            name: The run whose code is taken.
+            pipeline: The pipeline with its params; its tasks are those of that code.
+            inputs: Inputs by name.
+            options: How to run.
+        """
+        from finestflow.cache.fingerprint import task_identity
+        from finestflow.pipeline.describe import dump_task, dump_value, given_secrets
+        from finestflow.reproduce import run_code_in_child
+        from finestflow.target import place_of
+
+        def put(value: Any) -> str:
+            encoded = self.store.encode(value)
+            self.store.add_value(encoded)
+            return encoded.digest
+
+        run = self.load_run(name)
+        request = {
+            "description": dump_task(pipeline, lambda thing: place_of(thing, self.root), put),
+            "inputs": {name: dump_value(value, put, task_identity) for name, value in inputs.items()},
+            "given": given_secrets(pipeline),
+            "options": {
+                "name": options.name,
+                "note": options.note,
+                "tags": list(options.tags),
+                "seed": options.seed,
+                "cache": options.cache,
+                "force": list(options.forced),
+                "keep_going": options.keep_going,
+                "jobs": options.jobs,
+                "executor": options.executor,
+            },
+            "argv": list(sys.argv),
+        }
+        self.store.flush()
+        new = run_code_in_child(run, self.require_repository(), self.inspect(run), self.root, request)
+        self.refresh()
+        return self.load_run(new)
+
+    # -- running -----------------------------------------------------------------------------------------------------------------------
+
+    def load_pipeline(
+        self, target: str | None, settings: Mapping[str, Any] | None = None, *, over: Mapping[str, Any] | None = None
+    ) -> tuple[Pipeline, dict[str, Any]]:
+        """Return the pipeline that a target names, and its inputs from the settings.
+
+        Args:
+            target: A pipeline of ``.finestflow.toml``, a TOML file, ``file.py:Class`` or ``module:Class``; None takes ``default-pipeline``.
+            settings: Values by path that will be set, for params that the pipeline cannot be made without.
+            over: A configuration that is set over it, as ``read_config`` returns; the pipeline itself when no target is named.
+        """
+        from finestflow.configured import choose
+
+        folders = (self.folder, self.root)
+        return choose(target, self.config, folders, settings=settings, get=self._load_value, over=over)
+
+    def read_config(self, name: str) -> Mapping[str, Any]:
+        """Return the pipeline that a recorded run was of, or a TOML file tells of, as configuration."""
+        from finestflow.configured import config_of_run, is_config_file, read_table
+
+        return (
+            read_table(name, [self.folder, self.root])[1]
+            if is_config_file(name)
+            else config_of_run(self.load_run(name))
+        )
+
+    def _load_value(self, digest: str) -> Any:
+        return self.store.load(digest)
+
+    def configure(
+        self, pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inputs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Set params and inputs by path; returns the inputs.
+
+        Args:
+            pipeline: Changed in place.
+            settings: (path, value): a text is converted to the declared type.
+            inputs: Inputs so far.
+
+        Raises:
+            ParamError: A path names nothing, or both a param and an input.
+        """
+        from finestflow.pipeline.settings import apply_settings
+
+        return apply_settings(pipeline, settings, inputs)
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Makes runs here."""
+        from finestflow.runner import Runner
+
+        return Runner(
+            store=self.store,
+            open_store=self.open_store,
+            open_executor=self.open_executor,
+            fingerprinter=self.fingerprinter,
+            clock=self.clock,
+            environment=self.read_environment,
+            root=self.root,
+            warn=self.warn,
+            sample=self.sample,
+        )
+
+    def open_executor(self, name: str, jobs: int) -> Executor:
+        """Return the executor of that name for one run."""
+        from finestflow.executor.perform import Performer
+        from finestflow.executor.sequential import SequentialExecutor
+
+        if name == "sequential":
+            return SequentialExecutor(self._performer)
+        from finestflow.executor.process.executor import ProcessExecutor
+        from finestflow.lookup import code_of
+
+        return ProcessExecutor(
+            self._open_pool(jobs), Performer(self.clock, str(self.root)), self.clock, code_of=code_of
+        )
+
+    @cached_property
+    def _performer(self) -> Performer:
+        """Performs calls in this very thread; what it has initialised stays for the next run."""
+        from finestflow.executor.perform import Performer
+
+        return Performer(self.clock, str(self.root))
+
+    def _open_pool(self, jobs: int) -> Pool:
+        """Return the workers, kept between the runs of a process."""
+        from finestflow import STARTED
+        from finestflow.executor.process.messages import Equipment
+        from finestflow.executor.process.pool import Pool
+
+        if self._pool is not None and self._pool.jobs != jobs:
+            self._close_pool()
+        if self._pool is None:
+            equipment = Equipment(
+                root=self.root,
+                objects=self.objects_dir,
+                definitions=self.state_dir / "definitions",
+                scratch=self.scratch,
+                started=STARTED,
+                salt=self.fingerprinter.salt,
+                verify_always=self.config.store.verify == "always",
+                inline=self._inline,
+            )
+            self._pool = Pool(equipment, jobs=jobs, start_method=self.config.run.start_method)
+        return self._pool
+
+    def _close_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def settle(self, options: RunOptions) -> RunOptions:
+        """Return options with what they leave open taken from the settings, and with the executor that they amount to."""
+        from dataclasses import replace
+
+        from finestflow.options import choose_executor
+
+        config = self.config.run
+        jobs = options.jobs
+        if jobs is None and "run.jobs" in self.config.sources:
+            jobs = config.jobs or "auto"
+        name = config.executor if options.executor == "auto" else options.executor
+        executor, count = choose_executor(name, jobs, _usable_cores())
+        timeout = config.timeout if options.timeout is None else options.timeout
+        return replace(options, executor=executor, jobs=count, timeout=timeout)
+
+    def console(self, options: RunOptions) -> Console | None:
+        """Return what shows a run that a program makes: on a terminal its tasks, and the text of workers in any case."""
+        from finestflow.console import Console
+
+        is_elsewhere = options.executor != "sequential"
+        shows = self.config.run.display == "auto" and sys.stderr is not None and sys.stderr.isatty()
+        if not shows and not is_elsewhere:
+            return None
+        return Console(sys.stdout if is_elsewhere else None, sys.stderr if shows else None)
+
+    def sample(self, emit: Callable[[dict[str, Any]], None]) -> AbstractContextManager[object]:
+        """Return what tells, while it is open, what this process and all that it starts use of the machine."""
+        if not self.config.run.resources:
+            return nullcontext()
+        from finestflow.resources import Sampler
+
+        return Sampler(emit, path=self.environ.get("PATH", ""))
+
+    def run(
+        self,
+        pipeline: Pipeline,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: RunOptions | None = None,
+        argv: Sequence[str] = (),
+        listener: Listener | None = None,
+        reproduces: RunId | None = None,
+        judge: Callable[[Run], dict[str, Any]] | None = None,
+    ) -> Finished:
+        """Make a run and record it; the error of a failed one is in the result.
+
+        Args:
+            pipeline: The pipeline.
+            args: Positional inputs.
+            kwargs: Inputs by name.
+            options: How to run.
+            argv: The command line that led to it.
+            listener: Is told each event as it happens.
+            reproduces: The run that this one runs again.
+            judge: Asked at the end how the run compares; its answer is recorded.
+        """
+        from finestflow.handed import read_handed
+        from finestflow.runner import RunOptions
+
+        read_handed(self.environ).mark_runs()
+        request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv)
+        request.reproduces, request.judge = reproduces, judge
+        with polite_end():
+            return self.runner.run(request, self.tracking, listener)
+
+    def plan(self, pipeline: Pipeline, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Finished:
+        """Find out what would be a hit, what would run, and why; nothing runs."""
+        from finestflow.runner import RunOptions
+
+        return self.runner.plan(self._request(pipeline, args, kwargs or {}, RunOptions(echo=False), ()))
+
+    def run_script(
+        self,
+        words: Sequence[str],
+        *,
+        node: str = "",
+        name: str = "",
+        note: str = "",
+        tags: Sequence[str] = (),
+        save: Sequence[str] = (),
+        streams: Sequence[BinaryIO] = (),
+        listener: Listener | None = None,
+    ) -> FinishedScript:
+        """Run a program that does not know finestflow, and record it.
+
+        Args:
+            words: Its command line; ``python`` as the first word is this interpreter.
+            node: What is run, as a pipeline's name; the name of the program when left out.
+            name: A name instead of the made-up one.
+            note: What to remember of it.
+            tags: Words to find it by.
+            save: Patterns of files that are kept as artifacts when it has ended.
+            streams: Where its stdout and stderr are shown.
+            listener: Is told each event as it happens.
+        """
+        from finestflow.given import describe_command
+        from finestflow.handed import read_handed
+        from finestflow.journal.names import new_run_id, new_run_name
+        from finestflow.model import RunId
+        from finestflow.script import ScriptRequest, ScriptRunner
+
+        handed = read_handed(self.environ)
+        handed.mark_runs()
+        command, title = describe_command(words, self.root, self.folder)
+        runner = ScriptRunner(
+            root=self.root,
+            environ=self.environ,
+            clock=self.clock,
+            environment=self.read_environment,
+            store=lambda: self.store,
+            warn=self.warn,
+            sample=self.sample,
+        )
+        request = ScriptRequest(
+            command=command,
+            node=node or title,
+            run_id=RunId(handed.run_id) if handed.run_id else new_run_id(os.urandom(6)),
+            name=name or new_run_name(os.urandom(4)),
+            note=note,
+            tags=tuple(tags),
+            folder=os.path.relpath(self.folder, self.root),
+            save=tuple(save),
+            reproduces=RunId(handed.reproduces) if handed.reproduces else None,
+            judge=self.judge_of(handed.reproduces) if handed.reproduces else None,
+            streams=streams,
+        )
+        return runner.run(request, self.tracking, listener)
+
+    def judge_of(self, run: str) -> Callable[[Run], dict[str, Any]]:
+        """Return what is asked at the end of a run that runs another one again."""
+        from finestflow.reproduce import judge
+
+        return judge(self.load_run(run))
+
+    def _request(
+        self,
+        pipeline: Pipeline,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: RunOptions,
+        argv: Sequence[str],
+    ) -> RunRequest:
+        from finestflow.journal.names import new_run_id, new_run_name
+        from finestflow.pipeline.calls import check_calls
+        from finestflow.runner import RunRequest
+
+        check_calls(pipeline)
+        return RunRequest(
+            pipeline=pipeline,
+            args=args,
+            kwargs=dict(kwargs),
+            options=self.settle(options),
+            run_id=new_run_id(os.urandom(6)),
+            name=new_run_name(os.urandom(4)),
+            argv=tuple(argv),
+            folder=os.path.relpath(self.folder, self.root),
+            partial=self._bounds_of(options),
+        )
+
+    def _bounds_of(self, options: RunOptions) -> Partial | None:
+        """Return where a run starts and stops; None for a whole one."""
+        if not (options.start or options.stop):
+            return None
+        from finestflow.partial import Partial, outputs_of
+
+        run = self.load_run(options.from_run) if options.from_run else None
+        if run is None:
+            return Partial(tuple(options.start), tuple(options.stop))
+        return Partial(tuple(options.start), tuple(options.stop), run.summary.id, outputs_of(run))
+
+    @cached_property
+    def tracking(self) -> RepositoryTracking:
+        """What a run is recorded through."""
+        from finestflow.tracking import RepositoryTracking
+
+        return RepositoryTracking(
+            repository=self.repository,
+            config=self.config,
+            journal=lambda: self.journal,
+            refresh=lambda: self.index.refresh(self.require_repository()),
+            clock=self.clock,
+            warn=self.warn,
+        )
+
+    def close(self) -> None:
+        """Write what is pending, close files, end the workers, and remove private copies of artifacts."""
+        self._close_pool()
+        if "store" in self.__dict__:
+            self.store.close()
+        for store in self._stores.values():
+            store.close()
+        if "index" in self.__dict__:
+            self.index.close()
+        if "scratch" in self.__dict__:
+            self._drop_scratch()
+
+
+def _usable_cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system tells
+        return os.cpu_count() or 1
+
+
+@contextmanager
+def polite_end() -> Iterator[None]:
+    """Let a run that is asked to end (SIGTERM) be recorded as cancelled first; a handler of the program's own stays."""
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if not is_ours:
+        yield
+        return
+
+    from finestflow.executor.perform import Terminated
+
+    def end(number: int, _frame: object) -> None:
+        raise Terminated(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,169 @@
+"""What people say of runs, what ends them, and what keeps house: annotations, stop, differences, gc, verify."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from finestflow.errors import LockedError, UsageError
+from finestflow.workspace.reading import Reading
+
+if TYPE_CHECKING:
+    from finestflow.cache.store import Usage
+    from finestflow.compare import RunDiff
+    from finestflow.gc import GcPlan, GcRules, Share
+    from finestflow.model import RunId, RunSummary
+    from finestflow.verify import Finding
+
+__all__ = ["Keeping"]
+
+
+class Keeping(Reading):
+    """What a workspace does with runs that are there."""
+
+    # -- annotations -------------------------------------------------------------------------------------------------------------------
+
+    def annotate(self, runs: Iterable[str], *, among_removed: bool = False, **change: Any) -> list[RunSummary]:
+        """Change what people say of runs; returns the runs as they were.
+
+        Args:
+            runs: Names of runs.
+            among_removed: Whether removed runs are found too.
+            change: Fields of ``annotations.Change``: ``add_tags``, ``remove_tags``, ``note``, ``star``, ``removed``, ``name``.
+        """
+        from finestflow.journal.annotations import Change
+
+        chosen = [self.index.resolve(name, removed=True) if among_removed else self.resolve(name) for name in runs]
+        alive = [run.name for run in chosen if not run.commit]
+        if alive:
+            raise LockedError(f"run {alive[0]!r} is still going on", "wait for its end")
+        what = ", ".join(_describe_change(name, value) for name, value in change.items())
+        changes = {run.id: Change(**change) for run in chosen}
+        self.annotations.change(changes, f"{what}: {', '.join(run.name for run in chosen)}", now=self.clock.time())
+        self.index.refresh(self.require_repository())
+        return chosen
+
+    def undo(self) -> str:
+        """Take the last change of annotations back; returns what it was."""
+        text = self.annotations.undo(now=self.clock.time())
+        self.index.refresh(self.require_repository())
+        return text
+
+    def redo(self) -> str:
+        """Make the change of annotations again that was taken back last; returns what it was."""
+        text = self.annotations.redo(now=self.clock.time())
+        self.index.refresh(self.require_repository())
+        return text
+
+    # -- stopping ----------------------------------------------------------------------------------------------------------------------
+
+    def stop(self, name: str, *, patience: float = 30.0, kills: bool = False) -> RunSummary:
+        """End a run that is going on, in whichever process, and return it as it is recorded then.
+
+        Args:
+            name: The run.
+            patience: Seconds to wait after it has been interrupted.
+            kills: Whether its process is killed when it has not ended by then.
+
+        Raises:
+            UsageError: The run is not going on.
+            LockedError: Its process must not be signalled from here, or has not ended.
+        """
+        from finestflow.stop import stop_process
+
+        live = self.find_live(name)
+        if live is None:
+            ended = self.resolve(name)
+            raise UsageError(
+                f"run {ended.name!r} is not going on: it ended {ended.status.value}", "finestflow log is:live"
+            )
+        # A program that is run at a terminal is expected to get Ctrl-C from there, so it is not handed on to it.
+        number = signal.SIGTERM if live.state.run.settings.get("made-by") == "script" else signal.SIGINT
+        stop_process(live.entry, live.summary.name, patience=patience, kills=kills, number=number)
+        self.refresh()
+        return self.index.resolve(live.entry.run_id)
+
+    # -- upkeep ------------------------------------------------------------------------------------------------------------------------
+
+    def diff(self, before: str, after: str) -> RunDiff:
+        """Return all that differs between two runs."""
+        from finestflow.compare import diff_runs
+
+        return diff_runs(self.load_run(before), self.load_run(after), self.require_repository())
+
+    def code_patch(self, diff: RunDiff) -> str:
+        """Return what changed in the files between two runs, as git prints it."""
+        from finestflow.compare import read_code_patch
+
+        return read_code_patch(diff.before, diff.after, self.require_repository())
+
+    def plan_gc(self, rules: GcRules | None = None) -> GcPlan:
+        """Find out what ``gc`` would drop; nothing changes.
+
+        Args:
+            rules: What is kept; those of the settings when not given.
+
+        Raises:
+            CorruptionError: A kept run cannot be read, so what it reaches is unknown.
+        """
+        from finestflow.gc import plan, rules_of
+        from finestflow.journal.journal import fold
+        from finestflow.journal.live import iter_live
+
+        rules = rules or rules_of(self.config.gc, self.parse_query, self.clock.time())
+        runs = [*self.index.summaries(), *self.index.summaries(self.parse_query("is:removed"))]
+        entries = iter_live(self.require_repository().state_dir)  # that go on, or were killed and cannot be recorded
+        going = [state.run for state, _ in map(fold, entries) if state.has_begun]
+        return plan(runs, lambda kept: chain(self.journal.load_many(kept, with_series=False), going), self.store, rules)
+
+    def gc(self, rules: GcRules | None, busy: Callable[[RunId], None]) -> GcPlan:
+        """Drop what the rules do not keep, when no run is going on.
+
+        Args:
+            rules: As for ``plan_gc``.
+            busy: Called with a run that is going on, until none is; it waits a little, or raises.
+
+        Returns:
+            What went, with the bytes that were freed in the store.
+        """
+        from dataclasses import replace
+
+        from finestflow.gc import collect, drop_runs, hold_still
+
+        repository = self.require_repository()
+        with hold_still(repository.state_dir, busy):
+            self.refresh()
+            plan = self.plan_gc(rules)
+            drop_runs(repository, [run.id for run in plan.runs])
+            self.index.refresh(repository)
+            return replace(plan, bytes=collect(self.store, plan.values, now=self.clock.time()))
+
+    def verify(self, *, deep: bool = False) -> Iterator[Finding]:
+        """Yield what is damaged in journal and store; ``deep`` reads every stored value."""
+        from finestflow.verify import verify_journal, verify_store
+
+        if self.repository is not None:
+            yield from verify_journal(self.repository, self.journal)
+        yield from verify_store(self.store, deep=deep)
+
+    def usage(self) -> Usage:
+        """Return how much the store holds."""
+        return self.store.usage()
+
+    def shares(self, query: str = "", *, by_task: bool = False) -> list[Share]:
+        """Return what each run that a query finds has in the store, or each task of these runs; the largest first."""
+        from finestflow.gc import Reach, measure_runs, measure_tasks
+
+        runs = self.journal.load_many(
+            [run for run in self.select(query, sort="-started") if run.commit], with_series=False
+        )
+        return (measure_tasks if by_task else measure_runs)(runs, Reach(self.store))
+
+
+def _describe_change(name: str, value: Any) -> str:
+    """Return what a field of ``annotations.Change`` does, for the history of annotations."""
+    if name == "removed":
+        return "remove" if value else "restore"
+    return f"{name.replace('_', ' ')} {value}" if value != "" else f"no {name}"

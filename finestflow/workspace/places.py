@@ -1,0 +1,227 @@
+"""Where a process works, and what is opened there when it is first asked for: settings, store, fingerprints, journal, index.
+
+Invariant: making one writes nothing, and loads a library only when an attribute needs it. The lowest part of a workspace.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from finestflow.config import Config, load_config
+from finestflow.errors import RepositoryError
+from finestflow.git.repository import Repository, find_repository
+
+if TYPE_CHECKING:
+    from finestflow.cache.store import Store
+    from finestflow.executor.process.pool import Pool
+    from finestflow.journal.annotations import Annotations
+    from finestflow.journal.following import LiveRun
+    from finestflow.journal.index import Index
+    from finestflow.journal.journal import Journal
+    from finestflow.model import RunId
+
+__all__ = ["Places", "SystemClock"]
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return time.perf_counter()
+
+
+class Places:
+    """The surroundings of a process.
+
+    Args:
+        folder: Where it works.
+        environ: Its environment variables.
+        repository: The git repository around the folder; None where there is none.
+        config: Settings.
+        warn: Says something to the person at the terminal.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        repository: Repository | None,
+        config: Config,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.environ = environ
+        self.repository = repository
+        self.config = config
+        self.clock = SystemClock()
+        self._pool: Pool | None = None
+        self._warned: set[str] = set()
+        self._stores: dict[Path, Store] = {}
+        self._live: dict[RunId, LiveRun] = {}
+        self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
+
+    @classmethod
+    def find(
+        cls,
+        folder: Path,
+        environ: Mapping[str, str],
+        *,
+        overrides: Iterable[tuple[str, Any]] = (),
+        warn: Callable[[str], None] | None = None,
+    ) -> Self:
+        """Return the workspace of a folder.
+
+        Args:
+            folder: Where to look from.
+            environ: The environment variables.
+            overrides: Settings from flags, by key.
+            warn: Says something to the person at the terminal; one line on stderr when not given.
+
+        Raises:
+            RepositoryError: Git refuses the repository, or is missing.
+            ConfigError: A setting is unknown or wrong.
+        """
+        repository = find_repository(folder, environ)
+        machine = repository.state_dir / "config.toml" if repository is not None else None
+        home = environ.get("XDG_CONFIG_HOME") or (f"{environ['HOME']}/.config" if environ.get("HOME") else "")
+        user = Path(home) / "finestflow" / "config.toml" if home else None
+        config = load_config(folder, environ=environ, machine_file=machine, user_file=user, overrides=overrides)
+        return cls(folder, environ, repository, config, warn)
+
+    # -- places ------------------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def root(self) -> Path:
+        """The top of the work tree, or the folder itself where there is no repository."""
+        if self.repository is not None and self.repository.work_tree is not None:
+            return self.repository.work_tree
+        return self.folder
+
+    @cached_property
+    def state_dir(self) -> Path:
+        """Where finestflow keeps what is not in git: below the common git directory, or the user's cache folder."""
+        if self.repository is not None:
+            return self.repository.state_dir
+        import hashlib
+
+        home = self.environ.get("HOME", "")
+        cache = self.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "/tmp")  # noqa: S108 - a machine without homes
+        return Path(cache) / "finestflow" / hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+
+    @cached_property
+    def objects_dir(self) -> Path:
+        """Where large outputs lie."""
+        path = self.config.store.path
+        if path == ".git/finestflow/store":
+            return self.state_dir / "store" / "objects"
+        return self.root / path / "objects"
+
+    @property
+    def _inline(self) -> int:
+        """Up to how many bytes values lie in the database: none where the folder of objects is in the work tree, to travel by other means."""
+        from finestflow.cache.codec import INLINE
+
+        return 0 if self._is_store_shared else INLINE
+
+    @property
+    def _is_store_shared(self) -> bool:
+        """Whether outputs lie in the work tree, where git-lfs, dvc and the like can track them."""
+        return self.objects_dir.is_relative_to(self.root) and not self.objects_dir.is_relative_to(self.state_dir)
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder of this process for private copies of artifacts; it goes when the process ends."""
+        import shutil
+        import tempfile
+
+        path = tempfile.mkdtemp(prefix="finestflow-")
+        self._drop_scratch = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        return Path(path)
+
+    def require_repository(self) -> Repository:
+        """Return the repository, or raise with what to do about it."""
+        if self.repository is None:
+            raise RepositoryError(f"no git repository at {str(self.folder)!r}", 'make one with "finestflow init"')
+        return self.repository
+
+    def warn(self, text: str) -> None:
+        """Say something to the person at the terminal, once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._say(text)
+
+    # -- parts -------------------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def store(self) -> Store:
+        """Values and entries."""
+        return self._make_store(self.state_dir / "store" / "store.sqlite", self.objects_dir)
+
+    def open_store(self, folder: str) -> Store:
+        """Return the store in a folder, for tasks that have one of their own; relative to the root."""
+        path = self.root / Path(folder).expanduser()
+        if path not in self._stores:
+            self._stores[path] = self._make_store(path / "store.sqlite", path / "objects")
+        return self._stores[path]
+
+    def _make_store(self, database: Path, objects: Path) -> Store:
+        from finestflow.cache.store import Store
+
+        return Store(
+            database,
+            objects,
+            verify_always=self.config.store.verify == "always",
+            inline=self._inline,
+            root=self.root,
+            of_code=self._code_of,
+            is_project=lambda code: self.fingerprinter.is_project(code),  # noqa: PLW0108 - made when it is first asked
+            scratch=self.scratch,
+            warn=self.warn,
+        )
+
+    def _code_of(self, code: Any) -> str:
+        """Return the fingerprint of a function or class that is part of a value."""
+        found = self.fingerprinter.of_class(code) if isinstance(code, type) else self.fingerprinter.of_function(code)
+        return str(found.hash)
+
+    @cached_property
+    def fingerprinter(self) -> Any:
+        """Fingerprints of code, with the definitions of files kept in the state folder."""
+        from finestflow import STARTED
+        from finestflow.cache.fingerprint import Fingerprinter, FolderDefinitionCache
+
+        definitions = FolderDefinitionCache(self.state_dir / "definitions")
+        return Fingerprinter([self.root], digest=self.store.digest, definitions=definitions, started=STARTED)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The chain of run commits."""
+        from finestflow.journal.journal import Journal
+
+        return Journal(self.require_repository())
+
+    @cached_property
+    def index(self) -> Index:
+        """The index over the journal."""
+        from finestflow.journal.index import Index
+
+        return Index(self.require_repository().state_dir / "index.sqlite")
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """What people say of runs."""
+        from finestflow.journal.annotations import Annotations
+
+        return Annotations(self.require_repository())
