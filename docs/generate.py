@@ -156,6 +156,8 @@ def api_page() -> str:
             else "autodata"
         )
         lines += [f"## {name}", "", "```{eval-rst}", f".. {directive}:: finestflow.{name}"]
+        if name == "Workspace":  # it is made of parts, each a class
+            lines += ["   :inherited-members:"]
         made = _MADE.get(name)
         if made is not None:
             lines += ["", f".. autoclass:: {made}", "   :members:"]
