@@ -341,7 +341,7 @@ class Runner:
         elif request.pipeline.__finestflow_meta__.return_all and finished.error is None:
             finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
         if finished.error is None:
-            broken = session.failures.first(session.nodes) or _broken_part(finished.result)
+            broken = session.failure or _broken_part(finished.result)
             finished.error = broken.error if broken is not None else None
 
     def _end(
