@@ -65,6 +65,7 @@ class ProcessExecutor:
         self._at_home: dict[str, str] = {}
         self._tasks: dict[str, tuple[bytes, frozenset[str], str]] = {}
         self._setup: Setup | None = None
+        pool.sources.look()  # the run begins: this is the version of the code
         self._guard = threading.Lock()
 
     def submit(self, job: Job, done: _Finished) -> None:

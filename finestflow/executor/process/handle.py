@@ -14,15 +14,17 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from finestflow.errors import TaskTimeoutError, WorkerDiedError
 from finestflow.executor.process.channel import Channel, ChannelClosedError, open_pair
-from finestflow.executor.process.launch import Launcher
 from finestflow.executor.process.messages import Begin, Done, Equipment, Setup
 from finestflow.executor.process.portable import Definition
 from finestflow.executor.process.worker import DUMP_SIGNAL, main
 from finestflow.executor.protocol import Job, Outcome
+
+if TYPE_CHECKING:
+    from finestflow.executor.process.launch import Launcher
 
 __all__ = ["Item", "Owner", "Worker"]
 

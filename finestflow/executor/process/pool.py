@@ -24,7 +24,7 @@ import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
@@ -34,8 +34,10 @@ from finestflow.executor.process.channel import ChannelClosedError
 from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.handle import Item, Owner, Worker
 from finestflow.executor.process.imports import Sources
-from finestflow.executor.process.launch import Launcher
 from finestflow.executor.process.messages import Done, Equipment, Live, Refused
+
+if TYPE_CHECKING:
+    from finestflow.executor.process.launch import Launcher
 
 __all__ = ["Pool"]
 
@@ -75,7 +77,8 @@ class Pool:
         self.definitions = Definitions(
             lambda data: blake3(data).hexdigest(), FolderDefinitionCache(equipment.definitions)
         )
-        self._launcher = Launcher(start_method, self.variables)
+        self._start_method = start_method
+        self._launcher: Launcher | None = None
         self._lock = threading.RLock()
         self._gone = threading.Condition(self._lock)
         self._queue: deque[Item] = deque()
@@ -146,7 +149,8 @@ class Pool:
         if watcher is not threading.current_thread():
             watcher.join(_GONE)
         self._guard.close()
-        self._launcher.close()
+        if self._launcher is not None:
+            self._launcher.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         atexit.unregister(self.close)
 
@@ -240,6 +244,12 @@ class Pool:
         os.makedirs(self.equipment.scratch, exist_ok=True)
         self.folder = tempfile.mkdtemp(prefix="pool-", dir=self.equipment.scratch)
         self._guard = Guard(self.folder)
+        if self._launcher is None:
+            from finestflow.executor.process.launch import (
+                Launcher,  # multiprocess takes 60 ms, and a cached run needs none of it
+            )
+
+            self._launcher = Launcher(self._start_method, self.variables)
         self._is_closed = False
         self._failed_starts = 0
         self._waker, self._woken = socket.socketpair()
@@ -262,6 +272,7 @@ class Pool:
     def _start_worker(self) -> None:
         worker = None
         try:
+            assert self._launcher is not None
             worker = Worker(self.folder, self._launcher, self.equipment)
             self._guard.add(worker.pid)
         except Exception as error:  # noqa: BLE001 - no more processes, no more descriptors: whatever the system says
@@ -446,7 +457,7 @@ class Pool:
                 with contextlib.suppress(OSError):
                     thing.close() if isinstance(thing, socket.socket) else thing.abandon()  # type: ignore[attr-defined]
             atexit.unregister(self.close)
-        self.__init__(self.equipment, jobs=self.jobs, start_method=self._launcher.method)  # type: ignore[misc]
+        self.__init__(self.equipment, jobs=self.jobs, start_method=self._start_method)  # type: ignore[misc]
 
 
 _THREAD_VARIABLES = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import ctypes
 import faulthandler
+import functools
 import io
 import logging
 import os
@@ -350,7 +351,9 @@ def _flush() -> None:
             stream.flush()
         except (OSError, ValueError, AttributeError):  # the task closed or replaced it
             pass
-    _libc.fflush(None)
+    _libc().fflush(None)
 
 
-_libc = ctypes.CDLL(None)
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

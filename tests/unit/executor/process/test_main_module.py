@@ -1,0 +1,41 @@
+"""What a main module defines reaches the workers, however it was started, and the module does not run again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).with_name("main_program.py")
+WAYS = {
+    "script": ([sys.executable, "program.py"], None),
+    "module": ([sys.executable, "-m", "program"], None),
+    "stdin": ([sys.executable, "-"], PROGRAM.read_bytes()),
+    "command": ([sys.executable, "-c", PROGRAM.read_text("utf-8")], None),
+}
+
+
+@pytest.mark.parametrize(
+    "way", ["script", "stdin", *[pytest.param(w, marks=pytest.mark.stress) for w in ("module", "command")]]
+)
+def test_a_main_module_needs_no_guard(repository, way):
+    shutil.copy(PROGRAM, repository / "program.py")
+    command, stdin = WAYS[way]
+    done = subprocess.run(command, input=stdin, cwd=repository, capture_output=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    first, last = done.stdout.decode().splitlines()
+    assert first == "the main module runs"
+    assert json.loads(last) == {
+        "is the class": True,
+        "elsewhere": [True, True],
+        "values": [10, "blue", [1, 2], [1, 2], 9, 1],
+        "functions": [30, 4, True, "b", {"a": [1, 2]}],
+        "code": 4,
+        "config": [True, 10],
+        "plus": 4,
+        "notes": {},
+    }
