@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["duration", "many_lines", "one_line", "plural"]
+__all__ = ["duration", "many_lines", "one_line", "plural", "without_addresses"]
 
 # CSI, OSC (also DCS, SOS, PM, APC: up to their terminator), two-character escapes; and the C1 forms of the first two.
 _ESCAPES = re.compile(
@@ -16,6 +16,7 @@ _ESCAPES = re.compile(
 # Other controls, and marks that turn the direction of what follows or are not seen at all.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def one_line(text: object) -> str:
@@ -37,6 +38,11 @@ def many_lines(text: str) -> str:
     if "\r" in plain:
         plain = "\n".join(_OVERWRITTEN.sub("", line.rstrip("\r")) for line in plain.split("\n"))
     return _CONTROLS.sub("", plain)
+
+
+def without_addresses(text: str) -> str:
+    """Return a ``repr`` without the places in memory that Python's own ones name: those are others in each process."""
+    return _ADDRESS.sub("", text)
 
 
 def duration(seconds: float | None) -> str:

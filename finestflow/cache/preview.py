@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
 
+from finestflow.text import without_addresses
+
 __all__ = ["MAX_LENGTH", "preview", "type_name"]
 
 MAX_LENGTH = 200
@@ -67,7 +69,7 @@ def _show(value: Any, depth: int, is_small: bool) -> str:
     if isinstance(value, type) or kind.__module__ in {"datetime", "decimal", "fractions", "uuid", "re"}:
         return value.__qualname__ if isinstance(value, type) else repr(value)
     if is_small and "__repr__" in {name for base in kind.__mro__[:-1] for name in base.__dict__}:
-        return _cut(str(repr(value)))
+        return _cut(without_addresses(str(repr(value))))
     return _show_attributes(value, depth, is_small)
 
 

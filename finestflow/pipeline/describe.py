@@ -20,6 +20,7 @@ from finestflow.errors import FinestflowError, NotFoundError, ParamError, UsageE
 from finestflow.pipeline.param import ParamSpec, parse_text
 from finestflow.pipeline.pipeline import Pipeline, import_target
 from finestflow.pipeline.task import FunctionTask, Task
+from finestflow.text import without_addresses
 
 __all__ = [
     "dump_task",
@@ -326,7 +327,7 @@ def flat_params(task: Task, prefix: str = "") -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """Return the ``repr`` of a value, sets in an order that is the same in every process."""
+    """Return the ``repr`` of a value, the same in every process: sets in order, nothing named by its place in memory."""
     kind = type(value)
     if kind in {set, frozenset} and value:
         text = f"{{{', '.join(sorted(map(_shown, value)))}}}"
@@ -337,7 +338,7 @@ def _shown(value: Any) -> str:
         return f"({', '.join(map(_shown, value))}{',' if len(value) == 1 else ''})"
     if kind is dict:
         return f"{{{', '.join(f'{_shown(key)}: {_shown(item)}' for key, item in value.items())}}}"
-    return repr(value)
+    return without_addresses(repr(value))
 
 
 def secret_values(task: Task) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ import dataclasses
 import enum
 import functools
 import linecache
-import re
 import sys
 import types
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from finestflow.cache.code import modules
 from finestflow.cache.code.graph import ABSENT, Node
 from finestflow.cache.code.origin import Origin, shown_module
+from finestflow.text import without_addresses
 
 if TYPE_CHECKING:
     from finestflow.cache.code.reach import Walk
@@ -38,7 +38,6 @@ _DERIVED = (
     types.ClassMethodDescriptorType,
     types.MethodDescriptorType,
 )
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def params(cls: type) -> Mapping[str, Any]:
@@ -175,7 +174,7 @@ def _head(walk: Walk, node: Node, cls: type) -> None:
     annotations = vars(cls).get("__annotations__")
     if not isinstance(annotations, dict):  # a descriptor, in classes of libraries
         annotations = {}
-    node.own += " " + ascii({name: _ADDRESS.sub("", repr(note)) for name, note in annotations.items()})
+    node.own += " " + ascii({name: without_addresses(repr(note)) for name, note in annotations.items()})
     if statement is not None and isinstance(path, str) and modules.is_what_was_imported(walk, path):
         node.own += " " + statement.hash
     else:

@@ -71,6 +71,7 @@ SHOWN = [
     (Broken(), f"<{__name__}.Broken>"),
     (Wrong(), f"<{__name__}.Wrong>"),
     (Point, "Point"),
+    ([preview], "[<function preview>]"),
 ]
 
 

@@ -251,8 +251,9 @@ def test_flat_params_are_scalars_by_path():
         ([{"b", "a"}], "[{'a', 'b'}]"),
         ((frozenset({2, 1}),), "(frozenset({1, 2}),)"),
         ({1: set()}, "{1: set()}"),
+        ([test_flat_params_are_scalars_by_path], "[<function test_flat_params_are_scalars_by_path>]"),
     ],
-    ids=["set", "list", "tuple", "dict"],
+    ids=["set", "list", "tuple", "dict", "function"],
 )
-def test_sets_are_shown_in_the_same_order_in_every_process(value, text):
+def test_a_param_is_shown_as_the_same_text_in_every_process(value, text):
     assert flat_params(Fit(function=value))["function"] == text
