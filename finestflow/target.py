@@ -164,11 +164,15 @@ def _is_pipeline(value: Any) -> bool:
     )
 
 
+def _is_ours(value: Any) -> bool:
+    return isinstance(value, type) and value.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
 def _only_pipeline(module: ModuleType, target: str) -> Any:
-    own = {name: value for name, value in vars(module).items() if _is_pipeline(value)}
+    own = {name: value for name, value in vars(module).items() if _is_pipeline(value) and not _is_ours(value)}
     instances = {name: value for name, value in own.items() if isinstance(value, Pipeline)}
     classes = {n: v for n, v in own.items() if n not in instances and v.__module__ == module.__name__}
-    for candidates in (instances, classes):
+    for candidates in (instances, classes, own):
         if len(candidates) == 1:
             return next(iter(candidates.values()))
     if not own:
