@@ -167,7 +167,7 @@ class Store:
                 if error.errno not in _NO_ROOM:
                     raise
                 self._warn(f"the store '{self.objects.root}' cannot be written: {error}; results are kept in memory")
-        return b"".join(packed.iter_bytes()), None
+        return b"".join(packed.pieces if packed.in_memory else packed.iter_bytes()), None
 
     def add_value(self, encoded: Encoded) -> None:
         """Keep what is known of an encoded value; it can be loaded at once."""
