@@ -24,7 +24,7 @@ from finestflow.executor.perform import Clock, Performer
 from finestflow.executor.process.failure import revive
 from finestflow.executor.process.handle import Item
 from finestflow.executor.process.messages import Done, Large, Setup
-from finestflow.executor.process.portable import Portable, load
+from finestflow.executor.process.portable import Portable
 from finestflow.executor.protocol import Effects, Job, NotPortableError, Outcome, Reference
 from finestflow.pipeline.output import Output, holds_output, resolve
 from finestflow.pipeline.task import Task
@@ -181,9 +181,9 @@ class ProcessExecutor:
         outcome = Outcome(**done.outcome)
         special: dict[str, Any] = {}
         try:
-            special = load(done.special) if done.special is not None else {}
+            special = pickle.loads(done.special) if done.special is not None else {}
             if outcome.problem:
-                outcome.shared = load(special["shared"])
+                outcome.shared = pickle.loads(special["shared"])
         except Exception as error:  # noqa: BLE001 - whatever making a value of the user raises
             self._at_home[job.warm_key] = (
                 f"its output cannot come back from another process: {type(error).__name__}: {error}"
@@ -193,7 +193,7 @@ class ProcessExecutor:
         outcome.encoded = Encoded(*done.encoded) if done.encoded is not None else None
         outcome.effects = Effects(done.metrics, special.get("writes", {}), item.text, special.get("artifacts", {}))
         if "error" in special:
-            outcome.error = revive(special["error"], load)
+            outcome.error = revive(special["error"], pickle.loads)
         writes, deleted = outcome.effects.context, special.get("deleted", ())
         job.context.absorb(done.reads, writes, deleted, is_hidden=done.is_hidden)
         item.done(outcome)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from finestflow.errors import TaskTimeoutError, WorkerDiedError
 from finestflow.executor.process.channel import Channel, ChannelClosedError, open_pair
-from finestflow.executor.process.messages import Begin, Done, Equipment, Setup
+from finestflow.executor.process.messages import Begin, Done, Equipment, Refused, Setup
 from finestflow.executor.process.portable import Definition
 from finestflow.executor.process.worker import DUMP_SIGNAL, main
 from finestflow.executor.protocol import Job, Outcome
@@ -218,10 +218,10 @@ class Worker:
             if len(self.warm) > _WARM:
                 self.warm.popitem(last=False)
 
-    def refuse(self, item: Item) -> None:
-        """Take note that it could not begin a job: what it knows is in doubt."""
+    def refuse(self, item: Item, refused: Refused) -> None:
+        """Take note that it could not run a job: what it knows is in doubt, as it may have an older version of something."""
         self._tasks.discard(item.job.warm_key)
-        if not self.is_fresh or item.definitions:
+        if not refused.is_final and (not self.is_fresh or item.definitions):
             self.is_ending = True
             if not self.items:
                 self.kill()

@@ -145,7 +145,14 @@ class Done(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A job that cannot run in a worker, and why; nothing of it has run."""
+    """A job that cannot run in a worker, and why.
+
+    Attributes:
+        serial: Its number.
+        reason: Why.
+        is_final: Whether it would be the same in another worker.
+    """
 
     serial: int
     reason: str
+    is_final: bool = False

@@ -407,11 +407,13 @@ class Pool:
                 assert item is not None  # a worker answers each job once
                 worker.items.remove(item)
                 worker.begin_next()
+                if worker.is_ending and not worker.items:
+                    worker.kill()
                 if item.is_cancelled:
                     return
                 if isinstance(message, Refused):
-                    worker.refuse(item)
-                    if not worker.is_fresh and item.refusals < self.jobs:  # it may have an older version of something
+                    worker.refuse(item, message)
+                    if not worker.is_fresh and item.refusals < self.jobs and not message.is_final:
                         item.refusals += 1
                         self._queue.appendleft(item)
                         item = None

@@ -1,14 +1,14 @@
-"""How code and values travel to a worker and back.
+"""How code and values are packed for a worker, and for the way back.
 
 What a module has under its name goes by that name. What ``__main__`` defines (a script, a notebook, a prompt, stdin), and what is defined
 inside functions, cannot be imported: it travels as a ``Definition``, once a worker. Functions are sent as their code, with what they name;
 classes as their parts, so that nothing of the user's module runs again. Invariant: within a process each class and named function is one
-object, whichever message brought it. Called by ``executor`` (sends) and ``worker`` (receives, and sends back).
+object, whichever message brought it. Called by ``executor`` and ``worker``;
+``arrival`` is the other side.
 """
 
 from __future__ import annotations
 
-import abc
 import builtins
 import dataclasses
 import enum
@@ -22,19 +22,26 @@ import pickle
 import sys
 import types
 import typing
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from finestflow.cache.code.definitions import Definitions
 from finestflow.cache.names import find_named
+from finestflow.executor.process.arrival import (
+    EMPTY,
+    MAIN,
+    by_token,
+    fill_function,
+    find,
+    make_cached,
+    make_function,
+    make_type_var,
+)
 from finestflow.executor.protocol import NotPortableError, Reference
 
-__all__ = ["Definition", "Portable", "define", "load"]
+__all__ = ["Definition", "Portable"]
 
-_MAIN = "__main__"
 _LOCAL = "<locals>"
-_EMPTY = "empty cell"
 _DERIVED = frozenset(
     {
         "__dict__",
@@ -48,12 +55,6 @@ _DERIVED = frozenset(
     }
 )
 _MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
-_by_token: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-"""Classes and functions that have travelled, in the process that defined them and in those that received them."""
-_namespaces: dict[str, dict[str, Any]] = {}
-"""Globals of functions that belong to no module."""
-_kept: dict[str, Any] = {}
-"""What this process was sent, so that it stays."""
 
 
 class Definition(NamedTuple):
@@ -133,7 +134,7 @@ class Portable:
     def name_class(self, name: str) -> str | None:
         """Return the token of a class that is stored as ``module:qualname``; None where a worker finds it by itself."""
         found = find_named(name)
-        if isinstance(found, type) and found.__module__ == _MAIN:
+        if isinstance(found, type) and found.__module__ == MAIN:
             return self.token_of(found)
         return None
 
@@ -148,7 +149,7 @@ class Portable:
                 token += f"@{id(thing)}"
             self._tokens[id(thing)] = token
             self._alive.append(thing)
-            _by_token[token] = thing
+            by_token[token] = thing
             if isinstance(thing, type):
                 self._define(token, _head_of, _members_of, thing)
             else:
@@ -157,7 +158,7 @@ class Portable:
 
     def token_of_global(self, name: str, value: Any) -> str:
         """Return the token of a name in ``__main__``, defining it first."""
-        token = f"{_MAIN}::{name}"
+        token = f"{MAIN}::{name}"
         if token not in self._definitions:
             self._define(token, None, lambda found: (name, found), value)
         return token
@@ -184,9 +185,9 @@ class Portable:
 
     def _tokens_in_head(self, cls: type) -> Iterator[str]:
         """Yield the tokens of what a class statement of the main module names besides its bases."""
-        home = vars(sys.modules[_MAIN])
+        home = vars(sys.modules[MAIN])
         path = home.get("__file__")
-        if self._sources is None or cls.__module__ != _MAIN or not isinstance(path, str):
+        if self._sources is None or cls.__module__ != MAIN or not isinstance(path, str):
             return
         source = self._sources.of_file(path, home)
         statement = source.classes.get(cls.__qualname__) if source is not None else None
@@ -221,30 +222,30 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
     def reduce_function(self, function: Any) -> Any:
-        if function.__module__ != _MAIN:
+        if function.__module__ != MAIN:
             if _is_importable(function):
                 return NotImplemented
-        elif _LOCAL not in function.__qualname__ and find_named(f"{_MAIN}:{function.__qualname__}") is function:
+        elif _LOCAL not in function.__qualname__ and find_named(f"{MAIN}:{function.__qualname__}") is function:
             return self._refer(function)
         return self.reduce_code(function)
 
     def reduce_cached(self, function: Any) -> Any:
         """Reduce a function of ``functools.cache``, whose memory stays here."""
-        if function.__module__ != _MAIN and _is_importable(function):
+        if function.__module__ != MAIN and _is_importable(function):
             return NotImplemented
-        return _make_cached, (function.__wrapped__, function.cache_parameters())
+        return make_cached, (function.__wrapped__, function.cache_parameters())
 
     def reduce_class(self, cls: type) -> Any:
         if cls.__module__ == "builtins":
             return NotImplemented if hasattr(builtins, cls.__name__) else (getattr, (types, _names_of_types()[cls]))
-        if cls.__module__ != _MAIN and _is_importable(cls):
+        if cls.__module__ != MAIN and _is_importable(cls):
             return NotImplemented
         return self._refer(cls)
 
     def _refer(self, thing: Any) -> Any:
         token = self._portable.token_of(thing)
         self.needs.add(token)
-        return _find, (token,)
+        return find, (token,)
 
     def reduce_code(self, function: Any) -> Any:
         """Reduce a function to its code and what the code names."""
@@ -262,27 +263,27 @@ class _Pickler(pickle.Pickler):
         )
         source = _source_of(code)
         return (
-            _make_function,
+            make_function,
             (marshal.dumps(code), module, modules, len(cells), source),
             state,
             None,
             None,
-            _fill_function,
+            fill_function,
         )
 
     def _globals(self, code: types.CodeType, home: dict[str, Any]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         """Return the module whose name space a function has, which modules it wants loaded, and what else it names in a space of no module."""
         name = home.get("__name__", "")
         owner = sys.modules.get(name)
-        names = {*_names_in(code), *(self._portable.names_in_source(code, home) if name == _MAIN else ())}
+        names = {*_names_in(code), *(self._portable.names_in_source(code, home) if name == MAIN else ())}
         modules = tuple(sorted(_modules_named(names, home)))
-        if name != _MAIN and owner is not None and getattr(owner, "__dict__", None) is home and _has_source(owner):
+        if name != MAIN and owner is not None and getattr(owner, "__dict__", None) is home and _has_source(owner):
             return name, (), {}
         chosen = {key: home[key] for key in names if key in home and key not in {"__name__", "__file__"}}
-        if name == _MAIN and owner is not None and owner.__dict__ is home:
+        if name == MAIN and owner is not None and owner.__dict__ is home:
             for key, value in chosen.items():
                 self.needs.add(self._portable.token_of_global(key, value))
-            return _MAIN, modules, {}
+            return MAIN, modules, {}
         return f"{name}@{id(home)}", modules, chosen
 
 
@@ -305,9 +306,9 @@ def _reduce_field_kind(_: _Pickler, kind: Any) -> Any:
 
 
 def _reduce_type_var(_: _Pickler, var: Any) -> Any:
-    if var.__module__ != _MAIN:
+    if var.__module__ != MAIN:
         return NotImplemented
-    return _make_type_var, (var.__name__, var.__constraints__, var.__bound__, var.__covariant__, var.__contravariant__)
+    return make_type_var, (var.__name__, var.__constraints__, var.__bound__, var.__covariant__, var.__contravariant__)
 
 
 _REDUCERS: Mapping[type, Callable[[_Pickler, Any], Any]] = {
@@ -366,7 +367,7 @@ def _content(cell: types.CellType) -> Any:
     try:
         return (cell.cell_contents,)
     except ValueError:
-        return _EMPTY
+        return EMPTY
 
 
 def _source_of(code: types.CodeType) -> tuple[str, str]:
@@ -414,100 +415,3 @@ def _members_of(cls: type) -> dict[str, Any]:
 
 
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
-
-
-def define(token: str, head: bytes, body: bytes | None) -> None:
-    """Take a definition: first all heads, then all bodies."""
-    if body is None:
-        if head:
-            kind, metaclass, name, bases, names, members = pickle.loads(head)
-            make = _make_enum if kind == "enum" else _make_class
-            made = make(metaclass, name, bases, names, members)
-            _take(token, made)
-        return
-    value = pickle.loads(body)
-    if head:
-        made = _kept[token]
-        for name, member in value.items():
-            type.__setattr__(made, name, member)
-        abc.update_abstractmethods(made)
-    elif token.startswith(f"{_MAIN}::"):
-        setattr(sys.modules[_MAIN], *value)
-    else:
-        _take(token, value)
-
-
-def _make_class(
-    metaclass: Any, name: str, bases: tuple[type, ...], names: Mapping[str, Any], _: Mapping[str, Any]
-) -> Any:
-    """Make a class without what its metaclass does with the members: they come as it left them."""
-    plain: Any = abc.ABCMeta if issubclass(metaclass, abc.ABCMeta) else type
-    return plain.__new__(metaclass, name, bases, dict(names))
-
-
-def _make_enum(
-    metaclass: Any, name: str, bases: tuple[type, ...], names: Mapping[str, Any], members: Mapping[str, Any]
-) -> Any:
-    space = metaclass.__prepare__(name, bases)
-    for key, value in {**names, **members}.items():
-        space[key] = value
-    return metaclass.__new__(metaclass, name, bases, space)
-
-
-def _take(token: str, thing: Any) -> None:
-    _kept[token] = _by_token[token] = thing
-    if (
-        thing.__module__ == _MAIN
-        and "." not in thing.__qualname__
-        and not hasattr(sys.modules[_MAIN], thing.__qualname__)
-    ):
-        setattr(sys.modules[_MAIN], thing.__qualname__, thing)
-
-
-# -- called by pickle ------------------------------------------------------------------------------------------------------------------
-
-
-def _find(token: str) -> Any:
-    return _by_token[token]
-
-
-def _make_function(
-    code: bytes, module: str, modules: tuple[str, ...], cells: int, source: tuple[str, str]
-) -> types.FunctionType:
-    """Make a function; what it knows follows, as that may hold the function itself."""
-    for name in modules:
-        importlib.import_module(name)
-    if source[0]:
-        lines = source[1].splitlines(keepends=True)
-        linecache.cache[source[0]] = (len(source[1]), None, lines, source[0])
-    if module == _MAIN:
-        home = sys.modules[_MAIN].__dict__
-    elif "@" in module:
-        home = _namespaces.setdefault(module, {"__name__": module.partition("@")[0], "__builtins__": builtins})
-    else:
-        home = importlib.import_module(module).__dict__
-    empty = tuple([types.CellType() for _ in range(cells)])
-    return types.FunctionType(marshal.loads(code), home, closure=empty or None)  # noqa: S302 - as trusted as a pickle
-
-
-def _make_type_var(name: str, constraints: tuple[Any, ...], bound: Any, covariant: bool, contravariant: bool) -> Any:
-    return typing.TypeVar(name, *constraints, bound=bound, covariant=covariant, contravariant=contravariant)
-
-
-def _make_cached(function: Any, parameters: dict[str, Any]) -> Any:
-    return functools.lru_cache(**parameters)(function)
-
-
-def _fill_function(function: types.FunctionType, state: tuple[Any, ...]) -> None:
-    function.__defaults__, function.__kwdefaults__, function.__annotations__, attributes, names, cells, named = state
-    function.__name__, function.__qualname__, function.__module__, function.__doc__ = names
-    function.__dict__.update(attributes)
-    for cell, content in zip(function.__closure__ or (), cells, strict=True):
-        if content != _EMPTY:
-            cell.cell_contents = content[0]
-    function.__globals__.update(named)
-
-
-def load(data: Any) -> Any:
-    """Return what a pickle from another process holds."""
-    return pickle.loads(data)

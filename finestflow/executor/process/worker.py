@@ -31,12 +31,13 @@ from finestflow.cache.store import Encoded, Store
 from finestflow.errors import TaskFailedError
 from finestflow.executor.capture import LOG_FORMAT
 from finestflow.executor.perform import Performer, Terminated
-from finestflow.executor.process import portable
+from finestflow.executor.process.arrival import define
 from finestflow.executor.process.channel import Channel, ChannelClosedError
 from finestflow.executor.process.failure import take_apart
 from finestflow.executor.process.imports import ProjectImports
 from finestflow.executor.process.messages import Begin, Done, Equipment, Large, Live, Refused, Setup
-from finestflow.executor.protocol import Job, Outcome, Reference
+from finestflow.executor.process.portable import Portable
+from finestflow.executor.protocol import Job, NotPortableError, Outcome, Reference
 from finestflow.pace import Row
 from finestflow.pipeline.call import set_launcher
 from finestflow.pipeline.context import Context
@@ -130,7 +131,7 @@ class _Worker:
             salt=equipment.salt,
         )
         self._performer = Performer(_Clock(), str(equipment.root), lambda job: (job.args, dict(job.kwargs)))
-        self._portable = portable.Portable()
+        self._portable = Portable()
         self._tasks: dict[str, Task] = {}
 
     def _store_of(self, objects: str) -> Store:
@@ -179,7 +180,10 @@ class _Worker:
         outcome.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
         outcome.notes += self._imports.notes
         self._imports.notes.clear()
-        self._answer(self._done(begin, job, outcome, os.stat(self._log).st_size))
+        try:
+            self._answer(self._done(begin, job, outcome, os.stat(self._log).st_size))
+        except NotPortableError as error:
+            self._answer(Refused(begin.serial, f"what it wrote to the context cannot travel: {error}", is_final=True))
 
     def _answer(self, message: Any) -> None:
         self._channel.send(pickle.dumps(message, 5))
@@ -191,7 +195,7 @@ class _Worker:
             self._tasks.clear()
         for is_body in (False, True):
             for token, head, body in begin.definitions:
-                portable.define(token, head, body if is_body else None)
+                define(token, head, body if is_body else None)
         task = self._task_of(begin)
         loaded = [(name, self._argument(value)) for name, value in begin.arguments]
         given, written, prefix = pickle.loads(begin.context) if begin.context is not None else ({}, {}, "")

@@ -78,6 +78,12 @@ class Contexts(Task):
         return list(self.context["other"])
 
 
+class WriteLock(Task):
+    def run(self):
+        self.context["lock"] = threading.Lock()
+        return os.getpid()
+
+
 class Raise(Task):
     def run(self, x):
         try:

@@ -167,6 +167,13 @@ def test_a_job_whose_input_cannot_travel_runs_here(lab):
         assert "ran in the process of the run" in outcome.notes[-1]
 
 
+def test_what_can_only_be_written_to_the_context_here_is_written_here(lab):
+    context = Context({}).view()
+    outcome = lab.run(tasks.WriteLock(), context=context)
+    assert lab.value(outcome) == os.getpid()
+    assert context.writes["lock"].acquire(blocking=False)
+
+
 def test_classes_defined_anywhere_travel_with_their_values(lab):
     point, move = tasks.local_classes(5)
     outcome = lab.run(move(), point(1))
