@@ -110,7 +110,7 @@ class BodyFrame:
         values = resolve(dict(values))
         at, now, session = as_step(step), self.session.clock.time(), self.session
         rows = [(name, number, at, now) for name, number in iter_metrics(values, session.warn)]
-        session.metrics(self._own_path, rows)
+        session.events.metrics(self._own_path, rows)
 
     def save(self, value: Any, name: str) -> None:
         """Keep an artifact of the pipeline itself."""
@@ -122,12 +122,12 @@ class BodyFrame:
             session.warn(f"{name or str(value)[:80]!r} is not saved: {error}")
             return
         session.store.add_value(encoded)
-        session.artifact(self._own_path, label, encoded)
+        session.events.artifact(self._own_path, label, encoded)
 
     def progress(self, done: float, total: float | None) -> None:
         """Report how far the body of a nested pipeline is; of a run as a whole its nodes tell that."""
         if self._own_path:
-            self.session.progress(self._own_path, done, total)
+            self.session.events.progress(self._own_path, done, total)
 
     @property
     def _own_path(self) -> str:
@@ -138,7 +138,7 @@ class BodyFrame:
     ) -> Any:
         node = Structure(path, self.session, pipeline)
         node.parent, node.after = self._node, after
-        self.session.open_body(node, self._body_of(node, self._own(pipeline), *_own_inputs(args, kwargs)))
+        self.session.bodies.open(node, self._body_of(node, self._own(pipeline), *_own_inputs(args, kwargs)))
         return Output(node)
 
     def _own(self, pipeline: Task) -> Any:
@@ -184,7 +184,7 @@ class BodyFrame:
                 raise
             except (Exception, SystemExit) as raised:  # noqa: BLE001 - it stays in the Output
                 error = explained(raised)
-        self.session.close_body(node, error, self._shown)
+        self.session.bodies.close(node, error, self._shown)
 
 
 def _own_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

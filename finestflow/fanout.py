@@ -117,7 +117,7 @@ class Fan(Structure):
         session, count = self.session, len(self.items)
         until = min(self._next + _AT_ONCE, count)
         while self._next < until and self._begun < self._room:
-            if session.is_halted:
+            if session.failures.is_halting:
                 session.hold(self)
                 return
             item, value = self.items[self._next], self._values[self._next]
@@ -131,7 +131,7 @@ class Fan(Structure):
     def _go_on_later(self) -> None:
         if not self._is_queued:
             self._is_queued = True
-            self.session.make_ready(self)
+            self.session.schedule.make_ready(self)
 
     def child_ended(self, node: Node) -> bool:
         """Take note that an item has ended; return whether all have."""
@@ -266,4 +266,4 @@ class PipelineFan(Fan):
 
     def begin(self, item: Structure, value: Any) -> None:
         """Let the body of an item begin."""
-        self.session.begin_item_body(item, self._body_of(item, value), self._context.copy())
+        self.session.bodies.begin_item(item, self._body_of(item, value), self._context.copy())

@@ -341,7 +341,7 @@ class Runner:
         elif request.pipeline.__finestflow_meta__.return_all and finished.error is None:
             finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
         if finished.error is None:
-            broken = session.failure or _broken_part(finished.result)
+            broken = session.failures.first(session.nodes) or _broken_part(finished.result)
             finished.error = broken.error if broken is not None else None
 
     def _end(
@@ -364,7 +364,7 @@ class Runner:
                 "traceback": "" if error is None else format_traceback(error),
                 "outputs": named_outputs(finished.result),
                 "files": {**self._given_files(request), **session.files},
-                "returned": "" if finished.result is None else shown_result(finished.result),
+                "returned": "" if finished.result is None or error is not None else shown_result(finished.result),
             }
         )
         if not is_plan:
@@ -372,6 +372,7 @@ class Runner:
                 request.pipeline.task_name, _looked_up(session, is_whole=error is None and request.partial is None)
             )
             self._store.flush()
+            session.close()
         with _without_gc():
             finished.run = telling.state.run
 

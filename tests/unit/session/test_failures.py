@@ -180,17 +180,21 @@ def test_a_part_that_is_not_there_fails_the_call_that_takes_it(lab: Lab, jobs: i
     assert statuses(finished) == {"add": "ok", "add[1]": "failed"}
 
 
-READY = threading.Event()
+BEGUN, READY = threading.Event(), threading.Event()
 
 
 class Slow(Task):
     def run(self):
+        BEGUN.set()
         READY.wait(30)
         return 1
 
 
 class FailLate(Task):
+    """Fails when the slow one has begun, and lets that end."""
+
     def run(self):
+        BEGUN.wait(30)
         try:
             raise ValueError("late")
         finally:
@@ -206,6 +210,7 @@ def test_what_has_begun_is_finished_and_what_was_queued_is_not_started(free_lab:
         def __call__(self):
             return [self.slow(), self.fail(), *[self.add(n, 1) for n in range(20)]]
 
+    BEGUN.clear()
     READY.clear()
     finished = free_lab.make(Queued(), jobs=2)
     found = statuses(finished)
@@ -230,6 +235,7 @@ def test_what_was_dropped_from_the_queue_runs_when_the_body_gets_over_the_failur
             except ValueError:
                 return sum(number.value for number in numbers)
 
+    BEGUN.clear()
     READY.clear()
     finished = free_lab.make(Queued(), jobs=2)
 
