@@ -107,6 +107,7 @@ class PlainFollower(_Listening):
     def __init__(self, out: Output, *, shows_text: bool = True) -> None:
         super().__init__(out)
         self._texts = NodeLines() if shows_text and out.verbosity >= 0 else None
+        self._folded: set[str] = set()
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
@@ -131,10 +132,10 @@ class PlainFollower(_Listening):
         if self._texts is not None:
             self._write(list(self._texts.flush(event["path"])))
         row = self._board.rows.get(group_of(event["path"]))
-        is_good = event["status"] in {"ok", "hit"}
-        if row is None or not is_good or row.done <= _ITEMS_TOLD:
+        if row is None or event["status"] == "failed" or row.done <= _ITEMS_TOLD:
             self._out.note(_node_line(event, color=self._out.color_err))
-        elif row.done == _ITEMS_TOLD + 1:
+        elif row.group not in self._folded:
+            self._folded.add(row.group)
             self._out.note(f"  more of {one_line(row.group)} are counted at the end")
 
     def _show_rest(self) -> None:

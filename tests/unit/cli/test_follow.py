@@ -70,13 +70,15 @@ def test_plain_lines_name_status_time_node_and_reason_and_tasks_print_on_stdout(
 def test_plain_lines_of_many_items_are_counted_at_the_end():
     err = io.StringIO()
     follower = PlainFollower(Output(out=io.StringIO(), err=err, environ={}))
-    items = [{**EVENTS[4], "path": f"load[{i}]", "status": "failed" if i == 500 else "ok"} for i in range(1000)]
+    statuses = ["ok"] * 10 + ["failed"] + ["ok"] * 889 + ["skipped"] * 100
+    items = [{**EVENTS[4], "path": f"load[{i}]", "status": status} for i, status in enumerate(statuses)]
     follow(follower, [EVENTS[0], *items, EVENTS[-1]])
     lines = err.getvalue().splitlines()
 
     assert len(lines) == 1 + 10 + 1 + 1 + 1
-    assert "load[500]" in lines[-2]
-    assert lines[-1].endswith("1,000: 999 ok, 1 failed")
+    assert "load[10]" in lines[11]
+    assert "more of load" in lines[12]
+    assert lines[-1].endswith("1,000: 899 ok, 1 failed, 100 skipped")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
