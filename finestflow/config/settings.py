@@ -86,7 +86,7 @@ class RunConfig(_Table):
     start_method: str = _setting(
         one_of("auto", "forkserver", "spawn", "fork"),
         "auto",
-        "How workers are started; `auto` suits the platform. Has no effect in this version.",
+        "How workers are started: `auto` is `forkserver` on Linux and `spawn` elsewhere.",
     )
     timeout: float = _setting(DURATION, "0s", "Longest time of one task that has no `Meta.timeout`; 0 is no limit.")
     resources: bool = _setting(

@@ -347,3 +347,17 @@ def test_a_long_job_does_not_hold_up_tiny_ones_that_were_sent_behind_it(own_lab,
     assert not stuck.outcomes
     (tmp_path / "go").touch()
     assert stuck.wait().error is None
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_workers_may_start_in_other_ways(tmp_path, method):
+    lab = Lab(tmp_path / "lab", ROOT, start_method=method)
+    try:
+        point, move = tasks.local_classes(5)
+        outcome = lab.run(move(), point(1))
+        assert lab.value(outcome) == 6
+        assert outcome.notes == []
+        assert type(lab.run(tasks.End(), "kill").error) is WorkerDiedError
+        assert lab.value(lab.run(tasks.Environment()))["threads"] == str(lab.pool.threads)
+    finally:
+        lab.close()
