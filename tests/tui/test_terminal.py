@@ -118,7 +118,7 @@ def test_without_a_terminal_it_says_what_to_do():
     assert "--plain" in done.stderr
 
 
-def test_the_list_needs_no_git_library(lab):
+def test_the_list_needs_no_git_library(lab, tmp_path):
     """Everything that the first paint and moving about need is the index: neither GitPython nor dulwich is loaded for it."""
     code = f"""
 import asyncio, os, sys
@@ -128,7 +128,7 @@ from finestflow_tui.app import FinestflowApp
 from finestflow_tui.history import History
 History.load = History.refresh = lambda self, *_: (_ for _ in ()).throw(ValueError("later"))
 async def main():
-    app = FinestflowApp(Workspace.find(Path({str(lab)!r}), os.environ), dict(os.environ), state_path=Path(os.devnull))
+    app = FinestflowApp(Workspace.find(Path({str(lab)!r}), os.environ), dict(os.environ), state_path=Path({str(tmp_path / "tui.json")!r}))
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("j", "s")
         text = "".join(segment.text for strip in app.screen._compositor.render_strips() for segment in strip)
