@@ -128,6 +128,11 @@ class Worker:
         """Whether it can begin a job now."""
         return self.is_ready and not self.items and not self.is_sending and not self.is_ending
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether jobs can be sent to it behind those it has."""
+        return self.is_ready and not self.is_sending and not self.is_ending
+
     def item_of(self, serial: int) -> Item | None:
         """Return the job of a number."""
         return next((item for item in self.items if item.serial == serial), None)

@@ -22,7 +22,6 @@ import threading
 import time
 import traceback
 import weakref
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +34,7 @@ from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.handle import Item, Owner, Worker
 from finestflow.executor.process.imports import Sources
 from finestflow.executor.process.messages import Done, Equipment, Live, Refused
+from finestflow.executor.process.waiting import QUICK, Waiting
 
 if TYPE_CHECKING:
     from finestflow.executor.process.launch import Launcher
@@ -43,13 +43,8 @@ __all__ = ["Pool"]
 
 _TAIL = 0.1
 """Seconds between two looks at the log of a worker that is busy."""
-_QUICK = 0.005
-"""Jobs of a task whose median is below so many seconds are sent ahead."""
-_AHEAD = 8
 _STARTS = 3
 """Workers that end before they are ready, until the pool gives up."""
-_FAIR = 8
-"""How many jobs may be preferred to one that came before them."""
 _LINGER = 1.0
 """Seconds for which the thread stays attentive after a job was sent, so that it need not be woken for the next."""
 _GONE = 2.0
@@ -81,12 +76,11 @@ class Pool:
         self._launcher: Launcher | None = None
         self._lock = threading.RLock()
         self._gone = threading.Condition(self._lock)
-        self._queue: deque[Item] = deque()
+        self._waiting = Waiting()
         self._workers: list[Worker] = []
         self._serial = itertools.count(1)
         self._starting = 0
         self._failed_starts = 0
-        self._durations: dict[str, deque[float]] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._watcher: threading.Thread | None = None
         self._is_closed = False
@@ -110,7 +104,7 @@ class Pool:
         with self._lock:
             self._open()
             item.serial = next(self._serial)
-            self._queue.append(item)
+            self._waiting.add(item)
         self._feed()
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
@@ -128,7 +122,7 @@ class Pool:
     def cancel(self, owner: Owner) -> None:
         """End the jobs of an owner at once, with the workers that have them; they get no outcome."""
         with self._lock:
-            self._queue = deque([item for item in self._queue if item.owner is not owner])
+            self._waiting.drop(owner)
             concerned = [worker for worker in self._workers if worker.cancel(owner)]
             self._wake()
             if threading.current_thread() is not self._watcher:
@@ -140,7 +134,7 @@ class Pool:
             watcher = self._watcher
             if watcher is None:
                 return
-            self._queue.clear()
+            self._waiting.take_all()
             self._is_closed = True
             for worker in self._workers:
                 worker.cancel(None)
@@ -169,48 +163,12 @@ class Pool:
 
     def _choose(self) -> tuple[Worker, Item] | None:
         """Take a job out of the queue and reserve a worker for it."""
-        if not self._queue or self._is_closed:
-            return None
-        idle = [worker for worker in self._workers if worker.is_idle]
-        if idle:
-            worker, item = self._match(idle)
-        else:
-            item = self._queue[0]
-            found = self._who_takes_ahead(item)
-            if found is None:
-                return None
-            worker = found
-        self._queue.remove(item)
-        worker.items.append(item)
-        worker.is_sending = True
-        return worker, item
-
-    def _match(self, idle: list[Worker]) -> tuple[Worker, Item]:
-        """Return the first job whose task is initialised in an idle worker, or else the first, which is passed over a few times only."""
-        first = self._queue[0]
-        if first.is_warm and first.passed_over < _FAIR:
-            for item in itertools.islice(self._queue, _FAIR):
-                worker = next((worker for worker in idle if item.is_warm and item.job.warm_key in worker.warm), None)
-                if worker is not None:
-                    first.passed_over += item is not first
-                    return worker, item
-        return min(idle, key=lambda worker: len(worker.warm)) if first.is_warm else idle[0], first
-
-    def _who_takes_ahead(self, item: Item) -> Worker | None:
-        """Return the worker with the fewest jobs of those that take one more, because all of them are known to be quick."""
-        if not self._is_quick(item):
-            return None
-        ready = [
-            worker
-            for worker in self._workers
-            if worker.is_ready and not worker.is_sending and not worker.is_ending and len(worker.items) < _AHEAD
-            and worker.has_all_for(item) and all(map(self._is_quick, worker.items))
-        ]  # fmt: skip
-        return min(ready, key=lambda worker: len(worker.items), default=None)
-
-    def _is_quick(self, item: Item) -> bool:
-        seen = self._durations.get(item.job.warm_key)
-        return item.job.timeout is None and seen is not None and len(seen) > 2 and sorted(seen)[len(seen) // 2] < _QUICK
+        chosen = None if self._is_closed else self._waiting.choose(self._workers)
+        if chosen is not None:
+            worker, item = chosen
+            worker.items.append(item)
+            worker.is_sending = True
+        return chosen
 
     def _send(self, worker: Worker, item: Item) -> bool:
         """Send a job to the worker that is reserved for it; return whether there is any use in sending more."""
@@ -226,7 +184,7 @@ class Pool:
             if not is_sent:
                 worker.items.remove(item)
                 if is_wanted and not item.is_cancelled:
-                    self._queue.appendleft(item)
+                    self._waiting.put_back([item])
                     worker.retire_unless_busy()
             if worker.is_dead:
                 self._gone.notify_all()
@@ -265,7 +223,7 @@ class Pool:
         living = [worker for worker in self._workers if not worker.is_ending]
         coming = self._starting + sum(not worker.is_ready for worker in living)
         room = self.jobs - self._starting - len(living)
-        for _ in range(min(len(self._queue) - coming, room)):
+        for _ in range(min(len(self._waiting) - coming, room)):
             self._starting += 1
             threading.Thread(target=self._start_worker, name="finestflow-start", daemon=True).start()
 
@@ -287,7 +245,7 @@ class Pool:
 
     def _refuse_all(self, reason: str) -> None:
         with self._lock:
-            refused, self._queue = self._queue, deque()
+            refused = self._waiting.take_all()
         for item in refused:
             _call(item.owner.refused, item, reason)
 
@@ -353,14 +311,14 @@ class Pool:
             while self._timers and self._timers[0][0] <= now:
                 due.append(heapq.heappop(self._timers)[2])
             workers = list(self._workers)
-            has_idle = not self._queue and any(worker.is_idle for worker in workers)
+            has_idle = not self._waiting and any(worker.is_idle for worker in workers)
         for worker in workers:
             worker.keep_deadline(now)
             if worker.items and now >= worker.next_look:
                 worker.next_look = now + _TAIL
                 if len(worker.items) == 1:
                     _call(worker.tell_text)
-                elif has_idle and now - worker.began > _QUICK:
+                elif has_idle and now - worker.began > QUICK:
                     has_more = self._take_back(worker) or has_more
         for call in due:
             _call(call)
@@ -373,7 +331,7 @@ class Pool:
             if worker.is_sending:
                 return False
             unread = worker.take_back()
-            self._queue.extendleft(reversed(unread))
+            self._waiting.put_back(unread)
         return bool(unread)
 
     # -- what workers say --------------------------------------------------------------------------------------------------------------
@@ -415,11 +373,11 @@ class Pool:
                     worker.refuse(item, message)
                     if not worker.is_fresh and item.refusals < self.jobs and not message.is_final:
                         item.refusals += 1
-                        self._queue.appendleft(item)
+                        self._waiting.put_back([item])
                         item = None
         if isinstance(message, Done) and item is not None:
             worker.note_warm(item)
-            self._durations.setdefault(item.job.warm_key, deque(maxlen=5)).append(message.outcome["seconds"])
+            self._waiting.note_duration(item, message.outcome["seconds"])
             _call(worker.tell_text, item, message.log)
         self._feed()
         if isinstance(message, Done) and item is not None:
@@ -432,7 +390,7 @@ class Pool:
         with self._lock:
             worker.is_dead = worker.is_ending = True
             self._gone.wait_for(lambda: not worker.is_sending)
-            self._queue.extendleft(reversed(worker.take_back()))
+            self._waiting.put_back(worker.take_back())
             lost = [item for item in worker.items if not item.is_cancelled]
             worker.items.clear()
             if not worker.is_ready:
