@@ -239,3 +239,45 @@ def test_calls_get_what_the_body_gave_at_that_time(lab: Lab, jobs: int) -> None:
 
     assert finished.error is None
     assert finished.value == [[2, 4, 4], [2020, 40, 40], [3, 6, 6, 9], [3030, 60, 60, 90]]
+
+
+def test_what_another_run_computes_is_waited_for_without_blocking(free_lab: Lab) -> None:
+    """Two runs in two threads, with claims of their own: the second one does other things meanwhile, then has a hit."""
+    began, goes_on = threading.Event(), threading.Event()
+
+    class Slow(Task):
+        def run(self):
+            began.set()
+            goes_on.wait(30)
+            return 5
+
+    class Other(Task):
+        def run(self):
+            goes_on.set()
+            return 1
+
+    class First(Pipeline):
+        slow: Slow
+
+        def __call__(self):
+            return self.slow()
+
+    class Second(Pipeline):
+        slow: Slow
+        other: Other
+        add: Add
+
+        def __call__(self):
+            return self.add(self.slow(), self.other())
+
+    neighbour = Lab.open(free_lab.folder, dict(free_lab.environ))
+    first = threading.Thread(target=lambda: neighbour.make(First(), jobs=2))
+    first.start()
+    assert began.wait(30)
+    finished = free_lab.make(Second(), jobs=2)
+    first.join()
+    neighbour.close()
+
+    assert (finished.error, finished.value) == (None, 6)
+    assert finished.run.nodes["slow"].status.value == "hit"
+    assert finished.run.nodes["slow"].notes == ("waiting: another run is computing this",)
