@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from finestflow.cache.store import Store
     from finestflow.config import GcConfig
     from finestflow.git.repository import Repository
-    from finestflow.journal.query import Query
 
 __all__ = [
     "GcPlan",
@@ -50,13 +49,13 @@ class GcRules:
 
     Attributes:
         keep_last: This many of the newest.
-        keep: The runs that a query finds.
+        keep: These runs.
         started_before: Only runs that started before this time are dropped.
         most_bytes: Of the runs that the other rules do not name, the oldest go until the outputs of the rest are no larger.
     """
 
     keep_last: int | None = None
-    keep: Callable[[RunSummary], bool] | None = None
+    keep: frozenset[RunId] | None = None
     started_before: float | None = None
     most_bytes: int | None = None
 
@@ -70,7 +69,7 @@ class GcRules:
         return (
             run.star
             or (self.keep_last is not None and position <= self.keep_last)
-            or (self.keep is not None and self.keep(run))
+            or (self.keep is not None and run.id in self.keep)
             or (self.started_before is not None and run.started >= self.started_before)
         )
 
@@ -183,18 +182,20 @@ def _share(
     return Share(name, run, started, len(digests), reach.size(digests), alone)
 
 
-def rules_of(config: GcConfig, parse: Callable[[str], Query], now: float, *, most_bytes: int | None = None) -> GcRules:
+def rules_of(
+    config: GcConfig, find: Callable[[str], Iterable[RunSummary]], now: float, *, most_bytes: int | None = None
+) -> GcRules:
     """Return the rules that settings, or flags in their place, mean.
 
     Args:
         config: What is kept.
-        parse: Parses a query.
+        find: Finds the runs of a query.
         now: The time.
         most_bytes: As in ``GcRules``.
     """
     return GcRules(
         keep_last=config.keep_last,
-        keep=parse(config.keep).matches if config.keep else None,
+        keep=frozenset(run.id for run in find(config.keep)) if config.keep else None,
         started_before=None if config.older_than is None else now - config.older_than,
         most_bytes=most_bytes,
     )

@@ -82,7 +82,7 @@ def _rules(session: Session, keep_last: int | None, keep: str | None, older_than
         where = "--keep" if chosen else "the setting gc.keep"
         raise UsageError(f"{where} is {config.keep!r}: {problems[0]}")
     most = workspace.config.store.max_size if fit else None
-    return rules_of(config, workspace.parse_query, session.now, most_bytes=most)
+    return rules_of(config, workspace.select, session.now, most_bytes=most)
 
 
 def _age(session: Session, older_than: str | None) -> float | None:

@@ -12,16 +12,24 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from finestflow.journal.compared import fold_text, number_of, text_of, words_of
+from finestflow.journal.inside import is_path_meant, same_text
 
 if TYPE_CHECKING:
+    from finestflow.journal.inside import Inside
     from finestflow.model import RunSummary
 
 __all__ = [
     "AllOf",
     "AnyOf",
+    "CallStatus",
+    "CallTask",
+    "Changed",
     "Condition",
+    "File",
+    "Like",
     "Not",
     "Number",
+    "OutputDigest",
     "State",
     "Tag",
     "Text",
@@ -49,8 +57,8 @@ class Condition(Protocol):
     def to_sql(self) -> Sql:
         """Return an SQL expression over ``runs``, 0 or 1 and never null, and its parameters."""
 
-    def matches(self, run: RunSummary) -> bool:
-        """Say whether a run fulfils it."""
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        """Say whether a run fulfils it, with what is inside of it."""
 
 
 def find_value(values: Mapping[str, Any], key: str, separator: str) -> tuple[Any] | None:
@@ -76,8 +84,8 @@ class AllOf(NamedTuple):
     def to_sql(self) -> Sql:
         return _join(self.parts, " AND ", "1")
 
-    def matches(self, run: RunSummary) -> bool:
-        return all(part.matches(run) for part in self.parts)
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        return all(part.matches(run, inside) for part in self.parts)
 
 
 class AnyOf(NamedTuple):
@@ -88,8 +96,8 @@ class AnyOf(NamedTuple):
     def to_sql(self) -> Sql:
         return _join(self.parts, " OR ", "0")
 
-    def matches(self, run: RunSummary) -> bool:
-        return any(part.matches(run) for part in self.parts)
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        return any(part.matches(run, inside) for part in self.parts)
 
 
 class Not(NamedTuple):
@@ -101,8 +109,8 @@ class Not(NamedTuple):
         sql, values = self.part.to_sql()
         return f"NOT ({sql})", values
 
-    def matches(self, run: RunSummary) -> bool:
-        return not self.part.matches(run)
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        return not self.part.matches(run, inside)
 
 
 class Word(NamedTuple):
@@ -113,7 +121,7 @@ class Word(NamedTuple):
     def to_sql(self) -> Sql:
         return "instr(runs.words, ?) > 0", [self.word]
 
-    def matches(self, run: RunSummary) -> bool:
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
         return self.word in words_of(run)
 
 
@@ -125,7 +133,7 @@ class Tag(NamedTuple):
     def to_sql(self) -> Sql:
         return "instr(runs.tagset, ?) > 0", [f"\n{self.tag}\n"]
 
-    def matches(self, run: RunSummary) -> bool:
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
         return any(fold_text(tag) == self.tag for tag in run.tags)
 
 
@@ -145,7 +153,7 @@ class Text(NamedTuple):
             return f"substr({column}, 1, ?) = ?", [len(self.text), self.text]
         return f"{column} {_SQL_OPERATORS[self.op]} ?", [self.text]
 
-    def matches(self, run: RunSummary) -> bool:
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
         value = fold_text(getattr(run, self.column))
         if self.op == ":":
             return self.text in value
@@ -164,7 +172,7 @@ class Number(NamedTuple):
     def to_sql(self) -> Sql:
         return f"runs.{self.column} {_SQL_OPERATORS[self.op]} ?", [self.number]
 
-    def matches(self, run: RunSummary) -> bool:
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
         return _COMPARE[self.op](getattr(run, self.column), self.number)
 
 
@@ -180,7 +188,7 @@ class State(NamedTuple):
             return "runs.changed + runs.untracked > 0", []
         return "runs.status = ?", ["running" if self.state == "live" else self.state]
 
-    def matches(self, run: RunSummary) -> bool:
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
         if self.state == "star":
             return run.star
         if self.state == "removed":
@@ -213,7 +221,7 @@ class Value(NamedTuple):
         sql = f"runs.seq IN (SELECT seq FROM {self.table} WHERE key = ? AND {test})"  # noqa: S608 - the table is ours
         return sql, [self.key, *values]
 
-    def matches(self, run: RunSummary) -> bool:
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
         is_metric = self.table == "metrics"
         found = find_value(run.metrics if is_metric else run.params, self.key, "/" if is_metric else ".")
         if found is None:
@@ -225,6 +233,85 @@ class Value(NamedTuple):
             is_equal = text == self.text or (value is not None and value == self.number)
             return is_equal is (self.op == "=")
         return value is not None and self.number is not None and _COMPARE[self.op](value, self.number)
+
+
+class CallTask(NamedTuple):
+    """A call of a task, by its path, the last part of that, or what the task is called: contains (``:``) or is (``=``)."""
+
+    op: str
+    text: str
+
+    def to_sql(self) -> Sql:
+        if self.op == ":":
+            return "runs.seq IN (SELECT seq FROM calls WHERE instr(path, ?) OR instr(task, ?))", [self.text] * 2
+        return "runs.seq IN (SELECT seq FROM calls WHERE ? IN (path, name, task))", [self.text]
+
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        if self.op == ":":
+            return any(self.text in call.path or self.text in call.task for call in inside.calls)
+        return any(self.text in (call.path, call.name, call.task) for call in inside.calls)
+
+
+class CallStatus(NamedTuple):
+    """A call that ended in some way."""
+
+    status: str
+
+    def to_sql(self) -> Sql:
+        return "runs.seq IN (SELECT seq FROM calls WHERE status = ?)", [self.status]
+
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        return any(call.status == self.status for call in inside.calls)
+
+
+class OutputDigest(NamedTuple):
+    """An output of a call, by the beginning of its digest."""
+
+    digits: str
+
+    def to_sql(self) -> Sql:
+        sql = "runs.seq IN (SELECT seq FROM outputs WHERE digest >= ? AND digest < ?)"
+        return sql, [self.digits, self.digits + "g"]  # g comes after all digits
+
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        return any(digest.startswith(self.digits) for digest in inside.outputs)
+
+
+class Changed(NamedTuple):
+    """A param, the code of a task, or any file (``code``), that changed since the run of the same pipeline before."""
+
+    name: str
+
+    def to_sql(self) -> Sql:
+        return "runs.seq IN (SELECT seq FROM changes WHERE name = ?)", [self.name]
+
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        return self.name in inside.changes
+
+
+class File(NamedTuple):
+    """A file that changed since the run of the same pipeline before, by a pattern."""
+
+    pattern: str
+
+    def to_sql(self) -> Sql:
+        return "runs.seq IN (SELECT seq FROM files WHERE is_path_meant(path, ?))", [self.pattern]
+
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        return any(is_path_meant(path, self.pattern) for path in inside.files)
+
+
+class Like(NamedTuple):
+    """The runs of a pipeline with these params, whatever their code, seed and outcome."""
+
+    pipeline: str
+    params: str
+
+    def to_sql(self) -> Sql:
+        return "(runs.pipeline = ? AND same(runs.params) = ?)", [self.pipeline, self.params]
+
+    def matches(self, run: RunSummary, inside: Inside) -> bool:
+        return run.pipeline == self.pipeline and same_text(run.params) == self.params
 
 
 def _join(parts: tuple[Condition, ...], word: str, empty: str) -> Sql:

@@ -9,6 +9,7 @@ Only the standard library is imported.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -20,13 +21,14 @@ from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_refs
 from finestflow.git.repository import Repository
 from finestflow.journal import index_rows as rows_of
 from finestflow.journal.compared import fold_text
+from finestflow.journal.inside import is_path_meant, same_text
 from finestflow.journal.prefixes import SHORTEST_PREFIX, common_length, shortest_prefixes
 
 if TYPE_CHECKING:
     from finestflow.journal.query import Query
     from finestflow.model import RunId, RunSummary
 
-__all__ = ["Index", "where_sql"]
+__all__ = ["Index"]
 
 _FEW = 100
 Result = TypeVar("Result")
@@ -79,7 +81,7 @@ class Index:
 
     def count(self, where: Query | None = None) -> int:
         """Count the runs that a query chooses; all that are not removed without one."""
-        condition, values = where_sql(where)
+        condition, values = self.where(where)
         sql = f"SELECT count(*) FROM runs {condition}"  # noqa: S608 - text is bound
         return int(self._read(lambda database: database.execute(sql, values).fetchone()[0]))
 
@@ -114,7 +116,7 @@ class Index:
     def _select(
         self, columns: str, where: Query | None, sort: str, limit: int | None, values: Sequence[Any] = ()
     ) -> list[tuple[Any, ...]]:
-        condition, bound = where_sql(where)
+        condition, bound = self.where(where)
         order, ordering = rows_of.order_by(sort)
         sql = f"SELECT {columns} FROM runs {condition} ORDER BY {order}"  # noqa: S608 - text is bound, columns are ours
         everything = [*values, *bound, *ordering]
@@ -122,6 +124,25 @@ class Index:
             sql += " LIMIT ?"
             everything.append(limit)
         return self._read(lambda database: database.execute(sql, everything).fetchall())
+
+    def where(self, query: Query | None) -> tuple[str, list[Any]]:
+        """Return the condition under which a listing shows a run, and its parameters; what it needs of the records has been read then.
+
+        An index that was not refreshed knows what others have read.
+        """
+        if query is None:
+            return "WHERE runs.removed = 0", []
+        if query.needs and self._repo is not None:
+            repo = self._repo
+            self._read(lambda database: self._read_inside(database, repo, query.needs))
+        sql, values = query.to_sql()
+        hidden = "" if query.shows_removed else "runs.removed = 0 AND "
+        return f"WHERE {hidden}({sql})", list(values)
+
+    def _read_inside(self, database: sqlite3.Connection, repo: Repository, needs: Iterable[str]) -> None:
+        from finestflow.journal.index_inside import advance
+
+        advance(database, repo, needs)
 
     def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a question of the modules beside this one: text is bound, the tables are those of ``index_rows``."""
@@ -258,9 +279,16 @@ class Index:
         self.messages.append(f"the index was set aside as {aside.name!r} and made again: {reason}")
 
 
+def add_functions(database: sqlite3.Connection) -> None:
+    """Let a database compare as queries do."""
+    database.create_function("fold", 1, fold_text, deterministic=True)
+    database.create_function("same", 1, lambda text: same_text(json.loads(text)), deterministic=True)
+    database.create_function("is_path_meant", 2, is_path_meant, deterministic=True)
+
+
 def _connect(path: str) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    database.create_function("fold", 1, fold_text, deterministic=True)
+    add_functions(database)
     return database
 
 
@@ -292,15 +320,6 @@ def _is_about_disk(error: sqlite3.OperationalError) -> bool:
 def _tips_of(repo: Repository) -> tuple[str | None, str | None]:
     journal, annotations = read_refs(repo, JOURNAL_REF, ANNOTATIONS_REF)
     return journal, annotations
-
-
-def where_sql(query: Query | None) -> tuple[str, list[Any]]:
-    """Return the condition under which a listing shows a run, and its parameters."""
-    if query is None:
-        return "WHERE runs.removed = 0", []
-    sql, values = query.to_sql()
-    hidden = "" if query.shows_removed else "runs.removed = 0 AND "
-    return f"WHERE {hidden}({sql})", list(values)
 
 
 def _unique_length(database: sqlite3.Connection, run_id: str) -> int:

@@ -30,7 +30,7 @@ __all__ = [
     "transaction",
 ]
 
-VERSION = 2
+VERSION = 3
 """Of the tables; an index of another version is made again."""
 
 _COLUMNS = {
@@ -80,6 +80,12 @@ SCHEMA = (
     f"CREATE TABLE params ({_VALUES}) WITHOUT ROWID",
     "CREATE INDEX metrics_num ON metrics (key, num, seq)",
     "CREATE INDEX params_num ON params (key, num, seq)",
+    # What is inside of runs; it is read when a query first asks for it.
+    "CREATE TABLE calls (seq INTEGER, path TEXT, name TEXT, task TEXT, status TEXT, PRIMARY KEY (seq, path, task, status)) WITHOUT ROWID",
+    "CREATE TABLE outputs (digest TEXT, seq INTEGER, PRIMARY KEY (digest, seq)) WITHOUT ROWID",
+    "CREATE TABLE changes (name TEXT, seq INTEGER, PRIMARY KEY (name, seq)) WITHOUT ROWID",
+    "CREATE TABLE files (seq INTEGER, path TEXT, PRIMARY KEY (seq, path)) WITHOUT ROWID",
+    "CREATE TABLE depth (need TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID",
     "CREATE TABLE said (id TEXT PRIMARY KEY, annotation BLOB) WITHOUT ROWID",
     "CREATE TABLE tips (ref TEXT PRIMARY KEY, tip TEXT)",
     f"PRAGMA user_version = {VERSION}",

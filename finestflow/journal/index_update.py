@@ -84,7 +84,7 @@ def _advance_annotations(database: sqlite3.Connection, repo: Repository, old: st
 
 def clear(database: sqlite3.Connection) -> None:
     """Forget all runs, but not what is said of them."""
-    for table in ("runs", "metrics", "params"):
+    for table in ("runs", "metrics", "params", "calls", "outputs", "changes", "files", "depth"):
         database.execute(f"DELETE FROM {table}")  # noqa: S608
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from finestflow.journal import index_rows as rows_of
-from finestflow.journal.index import Index, where_sql
+from finestflow.journal.index import Index
 from finestflow.journal.query import Query
 from finestflow.model import RunSummary
 
@@ -64,7 +64,7 @@ class Listing:
             first = self._first_by_value(where, sorts[0], limit)
             if len(first) == limit:
                 return first
-        condition, bound = where_sql(where)
+        condition, bound = self.index.where(where)
         parts, values = [], []
         for sort in sorts:
             text, its = rows_of.order_by(sort)
@@ -82,7 +82,7 @@ class Listing:
         if name in rows_of.FIELDS or len(tables) > 1:
             return array("q")
         table, key = tables[0]
-        condition, bound = where_sql(where)
+        condition, bound = self.index.where(where)
         is_text = f"SELECT 1 FROM {table} WHERE key = ? AND num IS NULL LIMIT 1"  # noqa: S608
         if self.index.fetch(is_text, [key]):
             return array("q")
@@ -119,7 +119,7 @@ class Listing:
 
     def range_of(self, key: str, where: Query | None = None) -> Range | None:
         """Return the least and the greatest value of a metric among the runs that a query chooses."""
-        condition, bound = where_sql(where)
+        condition, bound = self.index.where(where)
         sql = (
             "SELECT min(num), max(num) FROM metrics CROSS JOIN runs ON runs.seq = metrics.seq "  # noqa: S608
             f"{condition} AND metrics.key = ?"
@@ -138,7 +138,7 @@ class Listing:
             means: Metrics to average.
         """
         columns, values = rows_of.select_columns([by, *means])
-        condition, bound = where_sql(where)
+        condition, bound = self.index.where(where)
         names = ["value", *(f"mean{at}" for at in range(len(means)))]
         inner = f"SELECT {columns} FROM runs {condition}"  # noqa: S608
         sums = "".join(f", avg({name}), avg({name} * {name})" for name in names[1:])

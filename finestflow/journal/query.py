@@ -13,20 +13,39 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from finestflow.errors import nearest_hint
 from finestflow.journal.compared import fold_text
-from finestflow.journal.conditions import AllOf, AnyOf, Condition, Not, Number, State, Tag, Text, Value, Word
+from finestflow.journal.conditions import (
+    AllOf,
+    AnyOf,
+    CallStatus,
+    CallTask,
+    Changed,
+    Condition,
+    File,
+    Like,
+    Not,
+    Number,
+    OutputDigest,
+    State,
+    Tag,
+    Text,
+    Value,
+    Word,
+)
+from finestflow.journal.inside import NOTHING, Inside, inside_of, same_text
 from finestflow.journal.quantity import parse_duration, parse_moment, parse_number
-from finestflow.model import RunStatus, RunSummary
+from finestflow.model import NodeStatus, Run, RunStatus, RunSummary
 
 __all__ = ["KEYS", "Problem", "Query", "parse"]
 
-_LATER = ("task", "task.status", "changed", "file", "like", "out")
+_NEEDS = {"task": "calls", "task.status": "calls", "out": "calls", "changed": "calls", "file": "files"}
+"""Keys about what is inside of runs, and which part of it has to be read for them."""
 _TEXTS = {
     "id": "id",
     "name": "name",
@@ -41,7 +60,9 @@ _PREFIXES = {"commit": "commit", "base": "base", "code": "code"}
 _NUMBERS = {"dur": "seconds", "seconds": "seconds", "cached": "hits", "hits": "hits", "nodes": "nodes"}
 _STATES = ("live", "star", "dirty", "removed")
 KEYS = tuple(
-    sorted([*_TEXTS, *_PREFIXES, *_NUMBERS, *_LATER, "before", "is", "since", "status", "tag", "m.NAME", "p.NAME"])
+    sorted(
+        [*_TEXTS, *_PREFIXES, *_NUMBERS, *_NEEDS, "like", "before", "is", "since", "status", "tag", "m.NAME", "p.NAME"]
+    )
 )
 """What may stand before an operator, besides names of metrics and params."""
 
@@ -71,18 +92,29 @@ class Query:
     problems: tuple[Problem, ...] = ()
     shows_removed: bool = False
     """The query asks for removed runs by ``is:removed``; else a listing leaves them out."""
+    needs: frozenset[str] = frozenset()
+    """What of the inside of runs has to be read: ``calls``, ``files``."""
 
     def to_sql(self) -> tuple[str, tuple[Any, ...]]:
         """Return an SQL expression over the table ``runs`` of the index, and its parameters."""
         sql, values = self.condition.to_sql()
         return sql, tuple(values)
 
-    def matches(self, run: RunSummary) -> bool:
-        """Say whether a run fulfils the query."""
-        return self.condition.matches(run)
+    def matches(self, run: RunSummary, inside: Inside = NOTHING) -> bool:
+        """Say whether a run fulfils the query, with what is inside of it where ``needs`` says that this counts."""
+        return self.condition.matches(run, inside)
+
+    def is_fulfilled_by(self, run: Run) -> bool:
+        """Say whether a whole run fulfils the query, such as one that goes on."""
+        return self.matches(run.summary, inside_of(run) if self.needs else NOTHING)
 
 
-def parse(text: str, *, now: float, known: Iterable[str] = (), zone: tzinfo | None = None) -> Query:
+Find = Callable[[str], RunSummary | None]
+
+
+def parse(
+    text: str, *, now: float, known: Iterable[str] = (), zone: tzinfo | None = None, find: Find | None = None
+) -> Query:
     """Parse a query; this never fails.
 
     Args:
@@ -90,8 +122,9 @@ def parse(text: str, *, now: float, known: Iterable[str] = (), zone: tzinfo | No
         now: The time, for ``since:2d``.
         known: Names of metrics and params that exist; with them, a name that does not is told as a problem.
         zone: Whose midnight counts for dates; None is the machine's.
+        find: Finds the run that a person names, for ``like:RUN``.
     """
-    return _Parser(text, now, frozenset(known), zone).parse()
+    return _Parser(text, now, frozenset(known), zone, find).parse()
 
 
 class _Token(NamedTuple):
@@ -105,11 +138,13 @@ _DEEPEST = 50
 
 
 class _Parser:
-    def __init__(self, text: str, now: float, known: frozenset[str], zone: tzinfo | None) -> None:
+    def __init__(self, text: str, now: float, known: frozenset[str], zone: tzinfo | None, find: Find | None) -> None:
         self._text = text.encode("utf-8", "replace").decode()  # half surrogates cannot be bound
         self._now = now
         self._known = known
         self._zone = zone
+        self._find = find
+        self._needs: set[str] = set()
         self._tokens = list(_iter_tokens(self._text))
         self._at = 0
         self._depth = 0
@@ -130,6 +165,7 @@ class _Parser:
             condition=AllOf(tuple(parts)),
             problems=tuple(sorted(self._problems, key=lambda problem: problem.position)),
             shows_removed=self._shows_removed,
+            needs=frozenset(self._needs),
         )
 
     def _complain(self, token: _Token, hint: str) -> None:
@@ -224,8 +260,11 @@ class _Parser:
                 example = "10m or 1h30m" if _NUMBERS[name] == "seconds" else "5"
                 return self._fail(token, f'a number is expected after "{key}{op}", such as {example}')
             return Number(_NUMBERS[name], "=" if op == ":" else op, number)
-        if name in _LATER:
-            return self._fail(token, f'"{name}" is not yet known here')
+        if name in _NEEDS or name == "like":
+            if op not in (":", "=", "!="):
+                return self._fail(token, f'"{key}" is text: use : = or !=')
+            condition = self._parse_inside(token, name, op, fold_text(value), value)
+            return Not(condition) if condition is not None and op == "!=" else condition
         return self._parse_value(token, key, op, value)
 
     def _parse_text(self, token: _Token, name: str, op: str, value: str) -> Condition | None:
@@ -242,6 +281,29 @@ class _Parser:
             begins = Text(_PREFIXES[name], "^", folded)
             return Not(begins) if op == "!=" else begins
         return Text(_TEXTS[name], op, folded)
+
+    def _parse_inside(self, token: _Token, name: str, op: str, folded: str, value: str) -> Condition | None:
+        """Return what is asked of the inside of runs; ``!=`` is turned round by the caller."""
+        statuses = [status.value for status in NodeStatus]
+        if name == "like":
+            run = self._find(value) if self._find is not None else None
+            if run is None:
+                return self._fail(token, f"no run is called {value!r}")
+            return Like(run.pipeline, same_text(run.params))
+        if name == "task.status" and folded not in statuses:
+            return self._fail(token, nearest_hint(folded, statuses, "after task.status: comes one of"))
+        if name == "out" and re.fullmatch("[0-9a-f]{1,64}", folded) is None:
+            return self._fail(token, "the beginning of a digest is expected, of digits and letters from a to f")
+        self._needs.add(_NEEDS[name])
+        if name == "task":
+            return CallTask(":" if op == ":" else "=", folded)
+        single: dict[str, Callable[[str], Condition]] = {
+            "task.status": CallStatus,
+            "out": OutputDigest,
+            "changed": Changed,
+            "file": File,
+        }
+        return single[name](folded)
 
     def _parse_moment(self, token: _Token, name: str, op: str, value: str) -> Condition | None:
         moment = parse_moment(value, self._now, self._zone)

@@ -112,7 +112,7 @@ class Keeping(Reading):
         from finestflow.journal.journal import fold
         from finestflow.journal.live import iter_live
 
-        rules = rules or rules_of(self.config.gc, self.parse_query, self.clock.time())
+        rules = rules or rules_of(self.config.gc, self.select, self.clock.time())
         runs = [*self.index.summaries(), *self.index.summaries(self.parse_query("is:removed"))]
         entries = iter_live(self.require_repository().state_dir)  # that go on, or were killed and cannot be recorded
         going = [state.run for state, _ in map(fold, entries) if state.has_begun]

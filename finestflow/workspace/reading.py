@@ -44,7 +44,14 @@ class Reading(Places):
         from finestflow.journal.query import parse
 
         metrics, params = self.index.known_names()
-        return parse(text, now=self.clock.time(), known=metrics | params)
+        return parse(text, now=self.clock.time(), known=metrics | params, find=self.find_named)
+
+    def find_named(self, name: str) -> RunSummary | None:
+        """Return the run that a person names, or None."""
+        try:
+            return self.resolve(name)
+        except NotFoundError:
+            return None
 
     def select(self, query: str = "", *, sort: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """Return the runs that a query finds, newest first or sorted by a key; live ones are on top."""
@@ -75,7 +82,9 @@ class Reading(Places):
             self.index.check_key(sort.removeprefix("-"))
         found = read(parsed, sort=sort or "-started", limit=limit)
         if sort is None:
-            found = [of_live(run) for run in self.live_runs() if parsed is None or parsed.matches(run)] + found
+            found = [
+                of_live(run.summary) for run in self.watch() if parsed is None or parsed.is_fulfilled_by(run.state.run)
+            ] + found
         return found if limit is None else found[:limit]
 
     def problems(self, query: str) -> list[str]:

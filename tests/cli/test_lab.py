@@ -153,6 +153,40 @@ def test_bisect_says_that_a_metric_never_broke_or_does_not_exist(ask):
     assert "is no condition on a metric" in ask("bisect", "score", code=2)
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("task:fi", ["mended", "broken-one", 2.0, 1.0]),
+        ("task=fit", ["mended", "broken-one", 2.0, 1.0]),
+        ("task:nothing", []),
+        ("task.status:hit", ["mended", "broken-one", 2.0]),
+        ("pipeline:Lab -task.status:hit", [1.0]),
+        ("changed:fit.rate", ["mended", "broken-one", 2.0]),
+        ("changed:rate -changed:code", [2.0]),
+        ("changed:Fit", ["mended", "broken-one"]),
+        ("changed:load", []),
+        ("file:lab.py", ["mended", "broken-one"]),
+        ("file:l*", ["mended", "broken-one"]),
+        ("file:other.py", []),
+        ("like:broken-one", ["broken-one", 1.0]),
+        ("like:broken-one changed:code", ["broken-one"]),
+    ],
+)
+def test_log_asks_for_what_is_inside_of_runs(ask, query, found):
+    """Calls and their ends, what changed since the run before, and which runs had the same params; what was asked before is asked again."""
+    for _ in range(2):
+        runs = ask("log", query, "--json")["runs"]
+        names = [run["name"] if run["name"] in {"mended", "broken-one"} else run["params"]["fit.rate"] for run in runs]
+        assert names == found
+
+
+def test_log_finds_runs_by_an_output(ask):
+    digest = next(node["digest"] for node in ask("show", "mended", "--json")["run"]["nodes"] if node["path"] == "load")
+
+    assert len(ask("log", f"out:{digest[:10]}", "--json")["runs"]) == 4
+    assert ask("log", f"out!={digest}", "--json")["runs"] == []
+
+
 def test_for_lists_the_runs_of_exactly_the_files_of_a_commit(ask):
     assert [run["params"]["fit.rate"] for run in ask("for", "--json")["runs"]] == [2.0, 1.0]
     assert "git knows no commit 'nothing'" in ask("for", "nothing", code=4)

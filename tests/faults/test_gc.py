@@ -100,9 +100,9 @@ def test_what_a_kept_run_reaches_stays_beside_ten_processes_that_make_runs(lab: 
     collected = dropped = 0
     with opened(lab, environ) as workspace:
         while any(maker.poll() is None for maker in makers):
-            workspace.refresh()
-            remove_some(workspace, rng)
             try:
+                workspace.refresh()
+                remove_some(workspace, rng)
                 plan = workspace.gc(None, _refuse)
             except LockedError:
                 time.sleep(rng.random() * 0.01)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from types import MappingProxyType
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from finestflow.journal import index_rows, index_update
 from finestflow.journal.annotations import Annotation
 from finestflow.journal.compared import fold_text
-from finestflow.journal.query import parse
+from finestflow.journal.index import add_functions
+from finestflow.journal.inside import NOTHING, Inside, call_of
+from finestflow.journal.query import KEYS, Query, parse
 from finestflow.model import RunId, RunStatus, RunSummary
 
 NOW = 1_795_339_000.0
@@ -45,6 +48,22 @@ summaries = st.builds(
     hits=st.integers(0, 6),
     nodes=st.integers(0, 6),
 )
+paths = st.sampled_from(["prompts/a.txt", "train.py", "Größe/x", "a[1]", "src/train.py", "prompts"]).map(fold_text)
+insides = st.builds(
+    Inside,
+    calls=st.frozensets(
+        st.builds(
+            call_of,
+            st.sampled_from(["fit", "train/fit", "embed/3", "Größe", "a b"]),
+            st.sampled_from(["lab:Fit", "lab.models:Fit", "x", ""]),
+            st.sampled_from(["ok", "failed", "hit"]),
+        ),
+        max_size=3,
+    ),
+    outputs=st.frozensets(st.text("ab01", min_size=3, max_size=3), max_size=3),
+    changes=st.frozensets(st.sampled_from(["lr", "fit.lr", "fit", "code", "größe"]).map(fold_text), max_size=3),
+    files=st.frozensets(paths, max_size=3),
+)
 operators = st.sampled_from([":", "=", "!=", ">", ">=", "<", "<="])
 names = st.sampled_from(
     [
@@ -70,6 +89,17 @@ names = st.sampled_from(
         "branch",
         "from",
         "error",
+        "id",
+        "code",
+        "reproduces",
+        "seconds",
+        "hits",
+        "task",
+        "task.status",
+        "changed",
+        "file",
+        "out",
+        "like",
     ]
 )
 operands = st.one_of(
@@ -93,6 +123,12 @@ operands = st.one_of(
             "2026-11-20",
             "rbf",
             "main",
+            "fit",
+            "prompts/*",
+            "*.py",
+            "abc",
+            "a0",
+            "@",
         ]
     ),
     words.map(lambda word: '"' + word.replace('"', "") + '"'),
@@ -100,7 +136,21 @@ operands = st.one_of(
 terms = st.one_of(
     st.builds("{}{}{}".format, names, operators, operands),
     words.map(lambda word: '"' + word.replace('"', "") + '"'),
-    st.sampled_from(["digits", "#ok", "#Größe", "is:star", "-is:ok", "task:x"]),
+    st.sampled_from(
+        [
+            "digits",
+            "#ok",
+            "#Größe",
+            "is:star",
+            "-is:ok",
+            "task:fit",
+            "changed=LR",
+            "out:a0",
+            "-file:*.py",
+            "task.status:failed",
+            "like:@",
+        ]
+    ),
 )
 queries = st.recursive(
     terms,
@@ -115,21 +165,31 @@ queries = st.recursive(
 
 
 @contextmanager
-def database_of(runs: list[RunSummary]) -> Iterator[sqlite3.Connection]:
+def database_of(runs: list[RunSummary], inside: Mapping[str, Inside]) -> Iterator[sqlite3.Connection]:
     """An index of these runs, made as the index makes it: what is said of a run comes as an annotation."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        database.create_function("fold", 1, fold_text, deterministic=True)
+        add_functions(database)
         for statement in index_rows.SCHEMA:
             database.execute(statement)
         index_update.insert(database, runs)
         said = {run.id: Annotation(star=run.star, removed=run.removed) for run in runs}
         index_update.annotate(database, said, everything=True)
+        for seq, run_id in database.execute("SELECT seq, id FROM runs").fetchall():
+            calls, outputs, changes, files = inside.get(run_id, NOTHING)
+            database.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?)", [(seq, *call) for call in calls])
+            database.executemany("INSERT INTO outputs VALUES (?, ?)", [(digest, seq) for digest in outputs])
+            database.executemany("INSERT INTO changes VALUES (?, ?)", [(name, seq) for name in changes])
+            database.executemany("INSERT INTO files VALUES (?, ?)", [(seq, path) for path in files])
         yield database
 
 
-def chosen_by_sql(runs: list[RunSummary], text: str) -> set[str]:
-    sql, bound = parse(text, now=NOW).to_sql()
-    with database_of(runs) as database:
+def parsed(text: str, runs: list[RunSummary]) -> Query:
+    return parse(text, now=NOW, find=lambda name: runs[0] if runs and name == "@" else None)
+
+
+def chosen_by_sql(runs: list[RunSummary], text: str, inside: Mapping[str, Inside] = MappingProxyType({})) -> set[str]:
+    sql, bound = parsed(text, runs).to_sql()
+    with database_of(runs, inside) as database:
         rows = database.execute(f"SELECT id, ({sql}) FROM runs", bound).fetchall()
     assert {value for _, value in rows} <= {0, 1}
     return {run_id for run_id, value in rows if value}
@@ -168,17 +228,24 @@ def test_sql_and_python_agree_at_the_boundaries_of_every_operator() -> None:
 unique_runs = st.lists(summaries, max_size=6, unique_by=lambda run: run.id)
 
 
-@given(unique_runs, queries)
-@settings(max_examples=300, deadline=None)
-def test_sql_and_python_choose_the_same_runs(runs: list[RunSummary], text: str) -> None:
-    query = parse(text, now=NOW)
-    assert chosen_by_sql(runs, text) == {run.id for run in runs if query.matches(run)}
+@given(unique_runs, queries, st.data())
+@settings(max_examples=400, deadline=None)
+def test_sql_and_python_choose_the_same_runs(runs: list[RunSummary], text: str, data: st.DataObject) -> None:
+    """With all keys that there are, and with what is inside of the runs."""
+    inside = {run.id: data.draw(insides) for run in runs}
+    query = parsed(text, runs)
+    assert chosen_by_sql(runs, text, inside) == {run.id for run in runs if query.matches(run, inside[run.id])}
+
+
+def test_every_key_is_drawn() -> None:
+    drawn = {"is", "status", "p.NAME", "m.NAME"}
+    assert set(KEYS) - drawn <= set(names.elements)  # type: ignore[attr-defined]
 
 
 @given(unique_runs)
 @settings(deadline=None)
 def test_rows_give_the_summaries_back(runs: list[RunSummary]) -> None:
-    with database_of(runs) as database:
+    with database_of(runs, {}) as database:
         rows = database.execute(f"SELECT {index_rows.SUMMARY_COLUMNS} FROM runs").fetchall()
     assert {run.id: repr(run) for run in map(index_rows.load_summary, rows)} == {
         run.id: repr(index_rows_normal(run)) for run in runs

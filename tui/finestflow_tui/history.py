@@ -68,7 +68,7 @@ class History:
 
     def parse(self, text: str) -> Query:
         """Parse a query; it never fails."""
-        return parse(text, now=self.workspace.clock.time(), known=self.known)
+        return parse(text, now=self.workspace.clock.time(), known=self.known, find=self.workspace.find_named)
 
     def first(self, query: str, sorts: tuple[str, ...]) -> array[int]:
         """Return the numbers of the first runs of a list, live ones on top."""
@@ -79,7 +79,7 @@ class History:
         """Return the numbers of the live runs that a query finds."""
         found = array("q")
         for live in self.live.runs:
-            if query is None or query.matches(live.summary):
+            if query is None or query.is_fulfilled_by(live.run):
                 found.append(self._numbers.setdefault(live.id, -1 - len(self._numbers)))
         return found
 

@@ -40,7 +40,7 @@ def _list_rows(history: History, query: str) -> Iterable[Row]:
     history.has_changed()
     now = history.workspace.clock.time()
     parsed = history.parse(query) if query else None
-    live = [each.summary for each in history.live.runs if parsed is None or parsed.matches(each.summary)]
+    live = [each.summary for each in history.live.runs if parsed is None or parsed.is_fulfilled_by(each.run)]
     order = history.reading.order(parsed)
     page = history.reading.page(order)
     runs = [*live, *(page[number] for number in order if number in page)]
