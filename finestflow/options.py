@@ -38,6 +38,7 @@ class RunOptions:
         context: Values of the context, given at the start.
         seed: Seed of the run.
         echo: Whether what tasks print is also shown.
+        threads: How many threads BLAS, OpenMP and polars have in each worker; the workspace fills it in, and it is recorded.
     """
 
     executor: str = "auto"
@@ -55,6 +56,7 @@ class RunOptions:
     context: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     echo: bool = True
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("tags", "start", "stop"):

@@ -230,6 +230,7 @@ class Runner:
                 "seed": options.seed,
                 "executor": options.executor,
                 "jobs": options.jobs,
+                **({"threads": options.threads} if options.threads is not None else {}),
                 "cache": options.cache,
                 "force": list(options.forced),
                 **_bounds(options),

@@ -264,6 +264,7 @@ class Workspace(Keeping):
         """Return options with what they leave open taken from the settings, and with the executor that they amount to."""
         from dataclasses import replace
 
+        from finestflow.executor.threads import count_cores, share_threads
         from finestflow.options import choose_executor
 
         config = self.config.run
@@ -271,9 +272,10 @@ class Workspace(Keeping):
         if jobs is None and "run.jobs" in self.config.sources:
             jobs = config.jobs or "auto"
         name = config.executor if options.executor == "auto" else options.executor
-        executor, count = choose_executor(name, jobs, _usable_cores())
+        executor, count = choose_executor(name, jobs, count_cores())
         timeout = config.timeout if options.timeout is None else options.timeout
-        return replace(options, executor=executor, jobs=count, timeout=timeout)
+        threads = share_threads(count) if executor == "process" else None
+        return replace(options, executor=executor, jobs=count, timeout=timeout, threads=threads)
 
     def console(self, options: RunOptions) -> Console | None:
         """Return what shows a run that a program makes: on a terminal its tasks, and the text of workers in any case."""
@@ -456,14 +458,6 @@ class Workspace(Keeping):
             self.index.close()
         if "scratch" in self.__dict__:
             self._drop_scratch()
-
-
-def _usable_cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system tells
-        return os.cpu_count() or 1
 
 
 @contextmanager

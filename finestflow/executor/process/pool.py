@@ -35,6 +35,7 @@ from finestflow.executor.process.handle import Item, Owner, Worker
 from finestflow.executor.process.imports import Sources
 from finestflow.executor.process.messages import Done, Equipment, Live, Refused
 from finestflow.executor.process.waiting import QUICK, Waiting
+from finestflow.executor.threads import thread_variables
 
 if TYPE_CHECKING:
     from finestflow.executor.process.launch import Launcher
@@ -63,9 +64,7 @@ class Pool:
     def __init__(self, equipment: Equipment, *, jobs: int, start_method: str = "auto") -> None:
         self.equipment = equipment
         self.jobs = jobs
-        self.threads = max(1, _count_cores() // jobs)
-        self.variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self.threads)), "PYTHONHASHSEED": "0"}
-        self.variables.update({name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ})
+        self.variables = {**thread_variables(jobs, os.environ), "PYTHONHASHSEED": "0"}
         self.folder = ""
         self.objects = ObjectFolder(equipment.objects)
         self.sources = Sources(equipment.root)
@@ -418,25 +417,6 @@ class Pool:
                     thing.close() if isinstance(thing, socket.socket) else thing.abandon()  # type: ignore[attr-defined]
             atexit.unregister(self.close)
         self.__init__(self.equipment, jobs=self.jobs, start_method=self._start_method)  # type: ignore[misc]
-
-
-_THREAD_VARIABLES = (
-    "BLIS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-
-
-def _count_cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
 
 
 def _call(function: Callable[..., None], *args: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from finestflow import Task
 from finestflow.errors import TaskFailedError, TaskTimeoutError, WorkerDiedError
+from finestflow.executor.threads import share_threads
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.output import Output
 from tests.unit.executor.process import tasks
@@ -189,7 +190,7 @@ def test_a_worker_is_like_the_runner_but_for_threads_and_hashes(lab, monkeypatch
     run = lab.open_run()
     assert lab.value(lab.run(tasks.Environment(), executor=run)) == {
         "hash": "0",
-        "threads": str(lab.pool.threads),
+        "threads": str(share_threads(lab.pool.jobs)),
         "group": True,
         "folder": os.getcwd(),
         "stdin": "",
@@ -358,6 +359,6 @@ def test_workers_may_start_in_other_ways(tmp_path, method):
         assert lab.value(outcome) == 6
         assert outcome.notes == []
         assert type(lab.run(tasks.End(), "kill").error) is WorkerDiedError
-        assert lab.value(lab.run(tasks.Environment()))["threads"] == str(lab.pool.threads)
+        assert lab.value(lab.run(tasks.Environment()))["threads"] == str(share_threads(lab.pool.jobs))
     finally:
         lab.close()
