@@ -87,12 +87,12 @@ class Driver:
         await self._rounds(2)
 
     async def until_still(self) -> None:
-        """Wait until two paints are the same."""
-        before = ""
-        while before != self.text:
-            before = self.text
+        """Wait until three paints are the same."""
+        paints: list[str] = []
+        while len(paints) < 3 or len(set(paints[-3:])) > 1:
             await asyncio.sleep(0.02)
             await self.settle()
+            paints.append(self.text)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
         """Wait for something that another process does."""

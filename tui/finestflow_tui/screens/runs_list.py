@@ -101,7 +101,8 @@ class RunList(RunScreenActions):
         query, sorts, by = state.query, self._sorts, state.group
         folded = frozenset(self.folded)
         means = tuple(column.key for column in self.table.columns if column.is_metric)
-        keys = [column.key for column in self.table.columns if column.is_metric]
+        is_typing = self.has_class("-filtering")  # which values are the best can wait until the query stands
+        keys = [column.key for column in self.table.columns if column.is_metric and not is_typing]
 
         def work() -> tuple[array[int], dict[str, Range], int]:
             order = history.order(query, sorts, by, folded, means[:3])

@@ -23,7 +23,7 @@ from finestflow_tui.text import LONGEST, Row, Span, asciify, plain_text
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
 
-__all__ = ["RowsView", "make_strip"]
+__all__ = ["RowsView", "make_strip", "set_extent"]
 
 
 def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: str = "") -> Strip:
@@ -40,6 +40,22 @@ def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: 
     if app.is_ascii:
         return Strip([Segment(asciify(text), below + palette[role]) for text, role in spans if text])
     return Strip([Segment(text, below + palette[role]) for text, role in spans if text])
+
+
+def set_extent(view: ScrollView, columns: int, rows: int) -> None:
+    """Set how far can be scrolled.
+
+    Textual lays the whole screen out anew when this changes, since scroll bars may come or go. While one stays, it is enough to tell it.
+    """
+    before, room = view.virtual_size, view.size.height
+    wanted = Size(columns, max(rows, room))
+    if wanted == before:
+        return
+    if wanted.width == before.width and min(wanted.height, before.height) > room > 0 and view.show_vertical_scrollbar:
+        view.set_reactive(ScrollView.virtual_size, wanted)
+        view.vertical_scrollbar.window_virtual_size = wanted.height
+    else:
+        view.virtual_size = wanted
 
 
 class RowsView(ScrollView, inherit_bindings=False):
@@ -110,8 +126,8 @@ class RowsView(ScrollView, inherit_bindings=False):
                 self.refresh_line(at)
 
     def _set_extent(self) -> None:
-        """Set how far can be scrolled; while all rows fit this does not change, since a change lays the whole screen out anew."""
-        self.virtual_size = Size(LONGEST, max(len(self.rows), self.size.height))
+        """Set how far can be scrolled."""
+        set_extent(self, LONGEST, len(self.rows))
 
     def on_resize(self) -> None:
         """Measure anew."""

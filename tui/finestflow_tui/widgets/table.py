@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from textual import events
-from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from finestflow_tui.bindings import bindings
-from finestflow_tui.text import Span, cut, pad
+from finestflow_tui.text import LONGEST, Span, cut, pad
 from finestflow_tui.views.runs import Column
-from finestflow_tui.widgets.rows import make_strip
+from finestflow_tui.widgets.rows import make_strip, set_extent
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
@@ -86,7 +85,7 @@ class RunTable(ScrollView, inherit_bindings=False):
         """
         line = self.cursor - self.scroll_offset.y
         self.order = order
-        self.virtual_size = Size(self.size.width, len(order) + 1)
+        set_extent(self, LONGEST, len(order) + 1)
         if cursor is not None:
             self.cursor = cursor
             self.scroll_to(y=max(0, cursor - line), animate=False, immediate=True, force=True)
@@ -272,7 +271,7 @@ class RunTable(ScrollView, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
-        self.virtual_size = Size(self.size.width, len(self.order) + 1)
+        set_extent(self, LONGEST, len(self.order) + 1)
         self._strips.clear()
         self._reveal()
 
