@@ -36,6 +36,7 @@ _SCHEMA = (
     "INSERT INTO removed VALUES (0)",
     f"CREATE TRIGGER value_removed AFTER DELETE ON value {_COUNT_REMOVED}",
     f"CREATE TRIGGER entry_removed AFTER DELETE ON entry {_COUNT_REMOVED}",
+    f"CREATE TRIGGER entry_replaced AFTER UPDATE ON entry {_COUNT_REMOVED}",
     """CREATE TABLE ahead(
     id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL UNIQUE, removed INTEGER NOT NULL, nodes TEXT NOT NULL, data BLOB NOT NULL)""",
     "CREATE TABLE file(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, signature TEXT NOT NULL, digest BLOB NOT NULL)",
@@ -157,7 +158,6 @@ class Database:
             self._give_up(f"the store '{self.path}' has format {version}, and this version reads {FORMAT}")
             raise _sqlite().OperationalError("unknown format")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA recursive_triggers=ON")  # else rows that are replaced would not count as removed
         connection.execute("PRAGMA temp_store=MEMORY")
 
     def _create(self, connection: sqlite3.Connection) -> None:
