@@ -14,6 +14,7 @@ from finestflow.cli._output import STATUS_STYLE, Column, Styled
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._standing import standing_document, standing_text
 from finestflow.cli._text import ago, duration, moments, number, one_line, one_lines, value_text
+from finestflow.cli._views import View, complete_view, get_view
 from finestflow.errors import UsageError, nearest_hint
 
 if TYPE_CHECKING:
@@ -31,20 +32,39 @@ _METRICS = frozenset({"m", "metrics", "metric"})
 @click.option("-n", "--limit", type=click.IntRange(min=0), metavar="N", help="At most N runs.")
 @click.option("--sort", metavar="KEY", help="started, seconds, name, a metric or p.NAME; -KEY for descending.")
 @click.option("--columns", metavar="A,B", help="Columns: id, status, name, f1, p.lr ...")
+@click.option(
+    "--group", metavar="KEY", help="A line for each value of a field, param or metric: mean and best of --columns."
+)
+@click.option("--view", metavar="NAME", shell_complete=complete_view, help="A list that has a name in the settings.")
 @json_option
 @pass_session
 def command(
-    session: Session, query: Sequence[str], limit: int | None, sort: str | None, columns: str | None, as_json: bool
+    session: Session,
+    query: Sequence[str],
+    limit: int | None,
+    sort: str | None,
+    columns: str | None,
+    group: str | None,
+    view: str | None,
+    as_json: bool,
 ) -> None:
     """List the runs, newest first.
 
     A query is words and keys: pipeline:digits status:failed f1>0.9 p.lr=1e-3 since:2d #tag is:star -word, joined by "and"; "or" and
     ( ) work too.
     """
-    words = " ".join(query)
+    chosen = get_view(session.history.config, view) if view else View()
+    words = chosen.narrowed(" ".join(query))
     for problem in session.history.problems(words) if words else ():
         session.out.warn(problem)
-    list_runs(session, words, limit=limit, sort=sort, columns=columns, as_json=as_json)
+    limit = chosen.limit if limit is None else limit
+    sort, columns, group = sort or chosen.sort, columns or chosen.columns, group or chosen.group
+    if group:
+        from finestflow.cli._groups import list_groups
+
+        list_groups(session, words, group, limit=limit, sort=sort, columns=columns, as_json=as_json)
+    else:
+        list_runs(session, words, limit=limit, sort=sort, columns=columns, as_json=as_json)
 
 
 def list_runs(

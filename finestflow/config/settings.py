@@ -170,9 +170,6 @@ class TuiConfig(_Table):
         {},
         'Other keys for actions, by their id, such as `{ "delete" = "D" }`; the page of the terminal UI lists them.',
     )
-    views: Mapping[str, Any] = _setting(
-        TABLE, {}, 'Named views: `{ best = { query = "is:star", sort = "-m.f1" } }`; also `group` and `columns`.'
-    )
 
 
 class PipelineConfig(_Table):
@@ -226,6 +223,11 @@ class Config(_Table):
         one_of("auto", "required"),
         "auto",
         "`required` makes a run outside a git repository an error instead of a warning.",
+    )
+    views: Mapping[str, Any] = _setting(
+        TABLE,
+        {},
+        "Lists of runs that have a name, for `finestflow log --view best`: `[views.best]` with `query`, `sort`, `columns`, `group`, `limit`.",
     )
     run: RunConfig = _part(RunConfig())
     snapshot: SnapshotConfig = _part(SnapshotConfig())

@@ -187,6 +187,39 @@ def test_log_finds_runs_by_an_output(ask):
     assert ask("log", f"out!={digest}", "--json")["runs"] == []
 
 
+def test_log_groups_runs_with_mean_deviation_and_best_of_metrics(ask):
+    groups = {g["value"]: g for g in ask("log", "--group", "p.fit.rate", "--json")["groups"]}
+    lines = ask("log", "--group", "rate", "--columns", "fit/score", "--sort", "-fit/score").splitlines()
+
+    assert {value: group["runs"] for value, group in groups.items()} == {1.0: 2, 2.0: 1, 3.0: 1}
+    score = groups[1.0]["metrics"]["score"]
+    assert (score["mean"], score["min"], score["best"], round(score["deviation"], 3)) == (2.5, 1, 4, 2.121)
+    assert [line.split() for line in lines] == [
+        ["rate", "runs", "fit/score", "best"],
+        ["3.0", "1", "9", "9"],
+        ["2.0", "1", "8", "8"],
+        ["1.0", "2", "2.5", "±", "2.1213", "4"],
+    ]
+    assert "no 'nope'" in ask("log", "--group", "nope", code=2)
+    assert "to be sorted by" in ask("log", "--group", "rate", "--sort", "nope", code=2)
+
+
+def test_a_view_has_a_name_in_the_settings_and_can_be_narrowed(ask, lab):
+    (lab / ".finestflow.toml").write_text(
+        '[views.best]\nquery = "score>3 or is:star"\nsort = "-score"\ncolumns = ["name", "score"]\n'
+        '[views.rates]\ngroup = "p.fit.rate"\n[views.odd]\nquerry = "x"\n[views.wrong]\nlimit = "two"\n'
+    )
+    try:
+        assert [line.split()[-1] for line in ask("log", "--view", "best").splitlines()] == ["score", "9", "8", "4"]
+        assert len(ask("log", "--view", "best", "mended", "--json")["runs"]) == 1
+        assert len(ask("log", "--view", "rates", "-n", "2", "--json")["groups"]) == 2
+        assert "did you mean 'best'" in ask("log", "--view", "bets", code=2)
+        assert "did you mean 'query'" in ask("log", "--view", "odd", code=2)
+        assert "'limit' of the view 'wrong' is 'two'" in ask("log", "--view", "wrong", code=2)
+    finally:
+        (lab / ".finestflow.toml").unlink()
+
+
 def test_for_lists_the_runs_of_exactly_the_files_of_a_commit(ask):
     assert [run["params"]["fit.rate"] for run in ask("for", "--json")["runs"]] == [2.0, 1.0]
     assert "git knows no commit 'nothing'" in ask("for", "nothing", code=4)

@@ -281,7 +281,7 @@ class RunsScreen(RunOrder):
 
     def open_views(self) -> None:
         """Choose one of the views that have a name."""
-        views: dict[str, Any] = {**self.ff.workspace.config.tui.views, **self.ff.state.views}
+        views: dict[str, Any] = {**self.ff.workspace.config.views, **self.ff.state.views}
         entries = [
             Entry(
                 ((one_line(name), "name"), (f"  {one_line(view.get('query', ''))}  {view.get('sort', '')}", "dim")),
@@ -296,7 +296,10 @@ class RunsScreen(RunOrder):
             view, state = views[name], self.ff.state
             state.query, state.group = str(view.get("query", "")), str(view.get("group", ""))
             state.sorts = [str(view.get("sort") or "-started")]
-            state.columns = [str(each) for each in view.get("columns", ())]
+            columns = view.get("columns", ())
+            state.columns = [
+                str(each).strip() for each in (columns.split(",") if isinstance(columns, str) else columns)
+            ]
             self.list_runs(reset=True)
             self.status.update()
 
