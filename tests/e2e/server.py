@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import threading
@@ -19,41 +20,28 @@ import traceback
 from types import ModuleType
 from typing import Any, NoReturn
 
-_LOADED = (
-    "finestflow.cli._session",
-    "finestflow.cli.run",
-    "finestflow.cli.log",
-    "finestflow.cli.show",
-    "finestflow.cli.why",
-    "finestflow.cli.plan",
-    "finestflow.cli.reproduce",
-    "finestflow.workspace",
-    "finestflow.runner",
-    "finestflow.view",
-    "finestflow.target",
-    "finestflow.gc",
-    "finestflow.git.snapshot",
-    "finestflow.git.objects",
-    "finestflow.git.checkout",
-    "finestflow.git.maintenance",
-    "finestflow.git.history",
-    "finestflow.cache.fingerprint",
-    "finestflow.cache.store",
-    "finestflow.journal.journal",
-    "finestflow.journal.index",
-    "finestflow.journal.annotations",
-    "git",
-    "dulwich.object_store",
-    "dulwich.diff_tree",
-    "importlib.metadata",
-    "tomllib",
-)
+_LOADED = ("git", "dulwich.object_store", "dulwich.diff_tree", "importlib.metadata", "resource", "tomllib")
+_NOT_LOADED = (
+    "finestflow.__main__",
+    "finestflow.reproduce_child",
+    "finestflow.integrations.",
+)  # programs, and what needs extras
+
+
+def load() -> None:
+    """Import all of finestflow, so that no command does it again, and the libraries that most commands ask for."""
+    import finestflow
+
+    for module in pkgutil.walk_packages(finestflow.__path__, "finestflow."):
+        if not module.name.startswith(_NOT_LOADED):
+            importlib.import_module(module.name)
+    for name in _LOADED:
+        importlib.import_module(name)
 
 
 def serve() -> None:
     """Answer requests until the input ends; a child runs its command and ends."""
-    for name in _LOADED:
-        importlib.import_module(name)
+    load()
     from finestflow import Param, Pipeline, Task  # noqa: F401 - they are loaded when they are looked at
 
     gc.freeze()
