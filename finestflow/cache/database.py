@@ -14,16 +14,15 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["FORMAT", "Database"]
+__all__ = ["FORMAT", "Database", "Statement"]
 
 FORMAT = 1
 
-_COUNT_REMOVED = "BEGIN UPDATE removed SET count = count + 1; END"
 _SCHEMA = (
     """CREATE TABLE value(
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, object BLOB, type TEXT NOT NULL,
@@ -34,9 +33,6 @@ _SCHEMA = (
     seconds REAL NOT NULL, effects TEXT NOT NULL, about TEXT NOT NULL, UNIQUE(key, observed))""",
     "CREATE TABLE removed(count INTEGER NOT NULL)",
     "INSERT INTO removed VALUES (0)",
-    f"CREATE TRIGGER value_removed AFTER DELETE ON value {_COUNT_REMOVED}",
-    f"CREATE TRIGGER entry_removed AFTER DELETE ON entry {_COUNT_REMOVED}",
-    f"CREATE TRIGGER entry_replaced AFTER UPDATE ON entry {_COUNT_REMOVED}",
     """CREATE TABLE ahead(
     id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL UNIQUE, removed INTEGER NOT NULL, nodes TEXT NOT NULL, data BLOB NOT NULL)""",
     "CREATE TABLE file(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, signature TEXT NOT NULL, digest BLOB NOT NULL)",
@@ -50,6 +46,20 @@ _UNWRITABLE = {3, 8, 14}
 """SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN."""
 _KEPT_CONNECTIONS: list[Any] = []
 """Connections inherited from a parent process: closing one could end the parent's write-ahead log."""
+
+
+class Statement(NamedTuple):
+    """A statement to be run for many rows.
+
+    Attributes:
+        sql: The statement.
+        rows: Its parameters, once for each time that it is run.
+        otherwise: What is run after it, in the same manner, when it has not changed as many rows.
+    """
+
+    sql: str
+    rows: Sequence[Sequence[Any]]
+    otherwise: Sequence[tuple[str, Sequence[Sequence[Any]]]] = ()
 
 
 class Database:
@@ -86,8 +96,8 @@ class Database:
             self._recover(error, reading=True)
             return []
 
-    def write(self, statements: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> bool:
-        """Run statements, each for many rows, in one transaction; return whether it was kept.
+    def write(self, statements: Sequence[Statement]) -> bool:
+        """Run statements in one transaction; return whether it was kept.
 
         False means: tried for 30 s while somebody else was writing (try again), or it cannot be written (``is_writable``).
         """
@@ -104,7 +114,7 @@ class Database:
                     return True
         return False
 
-    def _transact(self, statements: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> None:
+    def _transact(self, statements: Sequence[Statement]) -> None:
         if self._writer is None:
             try:
                 os.makedirs(os.path.dirname(self.path), exist_ok=True)
@@ -113,8 +123,10 @@ class Database:
             self._writer = self._connect()
         self._writer.execute("BEGIN IMMEDIATE")
         try:
-            for sql, rows in statements:
-                self._writer.executemany(sql, rows)
+            for sql, rows, otherwise in statements:
+                if rows and self._writer.executemany(sql, rows).rowcount != len(rows):
+                    for other, others in otherwise:
+                        self._writer.executemany(other, others)
             self._writer.execute("COMMIT")
         except BaseException:
             with suppress(_sqlite().Error):

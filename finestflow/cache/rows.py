@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from finestflow.cache.codec import Encoded
+from finestflow.cache.database import Statement
 from finestflow.cache.files import Signature
 
-__all__ = ["Entry", "entry_fields", "load_entry", "load_file", "load_value", "statements", "value_fields"]
+__all__ = ["Entry", "entry_fields", "load_entry", "load_file", "load_value", "removal", "statements", "value_fields"]
 
 _ENTRY = "key, observed, value, run, seconds, effects, about"
 _VALUE = "digest, size, object, type, preview, parts, classes"
@@ -36,14 +37,13 @@ _INSERT_VALUE = """
 INSERT INTO value(digest, size, object, type, preview, parts, classes, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(digest) DO UPDATE SET size=excluded.size, object=excluded.object, type=excluded.type, preview=excluded.preview,
     parts=excluded.parts, classes=excluded.classes, data=excluded.data"""
-_INSERT_ENTRY = f"""
-INSERT INTO entry({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT(key, observed) DO UPDATE SET id=(SELECT max(id) + 1 FROM entry), value=excluded.value, run=excluded.run,
-    seconds=excluded.seconds, effects=excluded.effects, about=excluded.about"""
-"""Not REPLACE, which takes twice as long where a trigger might have to see what it deletes."""
-DELETE_ENTRIES = "DELETE FROM entry WHERE hex(value) IN (SELECT value FROM json_each(?))"
+_INSERT_ENTRY = f"INSERT OR IGNORE INTO entry({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_REPLACE_ENTRY = f"INSERT OR REPLACE INTO entry({_ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_COUNT_REMOVED = "UPDATE removed SET count = count + 1"
+"""Triggers that count would double the time that a new entry takes."""
+_DELETE_ENTRIES = "DELETE FROM entry WHERE hex(value) IN (SELECT value FROM json_each(?))"
 """One scan: an index of entries by value would cost each new entry 2 us, and only collections would use it."""
-DELETE_VALUE = "DELETE FROM value WHERE digest=?"
+_DELETE_VALUE = "DELETE FROM value WHERE digest=?"
 _INSERT_AHEAD = "INSERT OR REPLACE INTO ahead(pipeline, removed, nodes, data) VALUES (?, ?, ?, ?)"
 _INSERT_FILE = "INSERT OR REPLACE INTO file(path, signature, digest) VALUES (?, ?, ?)"
 
@@ -70,13 +70,24 @@ class Entry(NamedTuple):
     about: str = ""
 
 
-def statements(batch: Mapping[str, list[Any]]) -> list[tuple[str, Sequence[Sequence[Any]]]]:
+def statements(batch: Mapping[str, list[Any]]) -> list[Statement]:
     """Return what writes a batch: values before the entries that name them."""
+    entries = [_dump_entry(entry) for entry in batch.get("entry", ())]
     return [
-        (_INSERT_VALUE, [_dump_value(value) for value in batch.get("value", ())]),
-        (_INSERT_ENTRY, [_dump_entry(entry) for entry in batch.get("entry", ())]),
-        (_INSERT_AHEAD, batch.get("ahead", ())),
-        (_INSERT_FILE, [_dump_file(*file) for file in batch.get("file", ())]),
+        Statement(_INSERT_VALUE, [_dump_value(value) for value in batch.get("value", ())]),
+        Statement(_INSERT_ENTRY, entries, [(_REPLACE_ENTRY, entries), (_COUNT_REMOVED, [()])]),
+        Statement(_INSERT_AHEAD, batch.get("ahead", ())),
+        Statement(_INSERT_FILE, [_dump_file(*file) for file in batch.get("file", ())]),
+    ]
+
+
+def removal(digests: Sequence[bytes]) -> list[Statement]:
+    """Return what removes values, and the entries that name them."""
+    names = json.dumps([digest.hex().upper() for digest in digests])
+    return [
+        Statement(_COUNT_REMOVED, [()]),
+        Statement(_DELETE_ENTRIES, [(names,)]),
+        Statement(_DELETE_VALUE, [(digest,) for digest in digests]),
     ]
 
 

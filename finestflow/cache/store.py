@@ -15,7 +15,6 @@ The runner's process writes the database; workers only encode values (and so wri
 from __future__ import annotations
 
 import errno
-import json
 import os
 import threading
 import time
@@ -410,10 +409,9 @@ class Store:
             How many bytes of objects were freed.
         """
         self.flush()
-        chosen = [(bytes.fromhex(digest),) for digest in digests]
-        named = [self._database.read("SELECT object, size FROM value WHERE digest=?", digest) for digest in chosen]
-        names = json.dumps([digest.hex().upper() for (digest,) in chosen])
-        if not self._database.write([(rows.DELETE_ENTRIES, [(names,)]), (rows.DELETE_VALUE, chosen)]):
+        chosen = [bytes.fromhex(digest) for digest in digests]
+        named = [self._database.read("SELECT object, size FROM value WHERE digest=?", (digest,)) for digest in chosen]
+        if not self._database.write(rows.removal(chosen)):
             return 0
         self._trim()
         objects = {name: size for read in named for name, size in read if name is not None}
