@@ -222,7 +222,7 @@ without, the run under the cursor and the one before it. Stars, tags, notes and 
 the last one back, also after a restart. `@` lists the commands that would have done the same.
 
 What is on the screen (query, order, columns, marks) is kept in `.git/finestflow/tui.json`. Colours, columns, keys and named views are
-[settings](configuration.md): `[tui] theme`, `columns`, `keys`, `views`. With `NO_COLOR` no colour is written, with `FINESTFLOW_ASCII=1` nothing
+[settings](configuration.md): `[tui] theme`, `columns`, `keys`; views are `[views.NAME]`, and `gv` lists them. With `NO_COLOR` no colour is written, with `FINESTFLOW_ASCII=1` nothing
 but ASCII is drawn. When it stops by a fault of its own, what happened is in `.git/finestflow/crash-tui.txt`.
 
 ## Keys

@@ -172,6 +172,15 @@ class History:
         key = ("diff", before.commit, after.commit)
         return self._keep(key, lambda: diff_runs(old, new, self.workspace.require_repository()))
 
+    def course(self, pipeline: str, metric: str) -> list[float]:
+        """Return the last values of a metric in the latest runs of a pipeline, oldest first."""
+        numbers = self.searching.order(self.parse(f'pipeline="{pipeline}"'), limit=FIRST)
+        page = self.searching.page(numbers)
+        found = [
+            page[number].metrics[metric] for number in numbers if number in page and metric in page[number].metrics
+        ]
+        return found[::-1]
+
     def _keep(self, key: tuple[str, ...], make: Callable[[], Value]) -> Value:
         found = self._cache.get(key)
         if found is None:

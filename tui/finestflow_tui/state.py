@@ -49,6 +49,8 @@ class ViewState:
     def write(self, path: Path) -> None:
         """Write it; a disk that is full or read-only loses the arrangement and nothing else."""
         self.queries = self.queries[:_HISTORY]
+        if path.exists() and not path.is_file():  # a device is nothing to put a file in the place of
+            return
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             new = path.with_suffix(".new")

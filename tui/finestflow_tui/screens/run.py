@@ -23,7 +23,7 @@ from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.views import record, tasks
 from finestflow_tui.views.code import source_rows
 from finestflow_tui.views.logs import LogRows
-from finestflow_tui.views.plot import series_of
+from finestflow_tui.views.plot import Series, series_of
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.rows import RowsView
@@ -344,11 +344,28 @@ class RunScreen(RunScreenActions):
             now = self.ff.workspace.clock.time()
             self.detail.show(tasks.node_rows(run, key, self._whys(key), now, is_folded=key not in self._unfolded))
         elif self.tab == "metrics" and self.plot is not None:
-            self.plot.show(key, [series_of("", run.metrics[key])])
+            self._show_metric(key)
         elif self.tab == "outputs":
             self.detail.show(record.output_text(run, key))
         elif self.tab == "code":
             self._detail_from(lambda: source_rows(key, self._file(key)))
+
+    def _show_metric(self, name: str) -> None:
+        """Plot a metric over its steps; one that has a single value, over the runs of the pipeline."""
+        metric, plot, history = self._run.metrics[name], self.plot, self.ff.history
+        assert plot is not None
+        if len(metric.values) > 1:
+            plot.show(name, [series_of("", metric)])
+            return
+        pipeline = self.summary.pipeline
+
+        def show(values: list[float]) -> None:
+            if self.tab == "metrics" and self.list.key == name:
+                plot.show(
+                    f"{name} in the last {len(values)} runs", [Series("", list(enumerate(values, 1 - len(values))))]
+                )
+
+        self.slow(lambda: history.course(pipeline, name), show, group="detail")
 
     def _whys(self, node: str) -> list[str]:
         if node not in self._run.nodes:
