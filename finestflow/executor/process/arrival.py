@@ -19,6 +19,8 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from finestflow.executor.process.statement import Statement
+
 __all__ = [
     "EMPTY",
     "MAIN",
@@ -60,7 +62,7 @@ def define(token: str, head: bytes, body: bytes | None) -> None:
     elif token.startswith(f"{MAIN}::"):
         setattr(sys.modules[MAIN], *value)
     else:
-        _take(token, value)
+        _take(token, value.make() if isinstance(value, Statement) else value)
 
 
 def _make_class(

@@ -2,7 +2,7 @@
 
 What a module has under its name goes by that name. What ``__main__`` defines (a script, a notebook, a prompt, stdin), and what is defined
 inside functions, cannot be imported: it travels as a ``Definition``, once a worker. Functions are sent as their code, with what they name;
-classes as their parts, so that nothing of the user's module runs again. Invariant: within a process each class and named function is one
+classes as their parts, or as their statement, so that nothing else of the user's module runs again. Invariant: within a process each class and named function is one
 object, whichever message brought it. Called by ``executor`` and ``worker``;
 ``arrival`` is the other side.
 """
@@ -37,6 +37,7 @@ from finestflow.executor.process.arrival import (
     make_function,
     make_type_var,
 )
+from finestflow.executor.process.statement import Statement, find_statement
 from finestflow.executor.protocol import NotPortableError, Reference
 
 __all__ = ["Definition", "Portable"]
@@ -54,6 +55,8 @@ _DERIVED = frozenset(
         "__slots__",
     }
 )
+_OF_MODULES = frozenset({"__file__", "__name__", "__builtins__"})
+"""Names that each module has of its own."""
 _MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
@@ -150,7 +153,10 @@ class Portable:
             self._tokens[id(thing)] = token
             self._alive.append(thing)
             by_token[token] = thing
-            if isinstance(thing, type):
+            statement = find_statement(thing) if isinstance(thing, type) else None
+            if statement is not None:
+                self._define_statement(token, statement)
+            elif isinstance(thing, type):
                 self._define(token, _head_of, _members_of, thing)
             else:
                 self._define(token, None, _ByCode, thing)
@@ -178,6 +184,17 @@ class Portable:
         if head:
             more |= set(self._tokens_in_head(thing))
         self._definitions[token] = Definition(token, head, body, (needs | more) - {token})
+
+    def _define_statement(self, token: str, statement: Statement) -> None:
+        self._definitions[token] = Definition(token, b"", b"", frozenset())
+        home = vars(sys.modules[MAIN])
+        names = {name for name in _names_in(statement.compile()) if name in home} - {statement.name}
+        try:
+            needs = frozenset([self.token_of_global(name, home[name]) for name in sorted(names - _OF_MODULES)])
+        except NotPortableError as error:
+            self._broken[token] = error
+            raise
+        self._definitions[token] = Definition(token, b"", pickle.dumps(statement), needs)
 
     def names_in_source(self, code: types.CodeType, home: Mapping[str, Any]) -> list[str]:
         """Return the names that stand in the source of a function and not in its code."""
@@ -279,7 +296,7 @@ class _Pickler(pickle.Pickler):
         modules = tuple(sorted(_modules_named(names, home)))
         if name != MAIN and owner is not None and getattr(owner, "__dict__", None) is home and _has_source(owner):
             return name, (), {}
-        chosen = {key: home[key] for key in names if key in home and key not in {"__name__", "__file__"}}
+        chosen = {key: home[key] for key in names if key in home and key not in _OF_MODULES}
         if name == MAIN and owner is not None and owner.__dict__ is home:
             for key, value in chosen.items():
                 self.needs.add(self._portable.token_of_global(key, value))

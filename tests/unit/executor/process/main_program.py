@@ -8,6 +8,8 @@ import os
 import typing
 from collections import namedtuple
 
+import library_of_lab
+
 from finestflow import Pipeline, Task
 
 print("the main module runs")
@@ -85,6 +87,15 @@ def is_odd(n):
     return n != 0 and is_even(n - 1)
 
 
+if True:
+
+    class Record(library_of_lab.Record):
+        size: int = FACTOR
+
+        def double(self):
+            return 2 * self.fields["size"]
+
+
 class OwnError(Exception):
     def __init__(self, text, *, code):
         super().__init__(text)
@@ -105,7 +116,15 @@ class Use(Task):
         return {
             "is the class": type(config) is Config,
             "elsewhere": [os.getpid() != HOME, maker != HOME],
-            "values": [config.x, Color.BLUE.nice(), Pair(1), Old(1, 2), Square(3).area, Shape.unit().size],
+            "values": [
+                config.x,
+                Color.BLUE.nice(),
+                Pair(1),
+                Old(1, 2),
+                Square(3).area,
+                Shape.unit().size,
+                Record().double(),
+            ],
             "functions": [decorated(2), cached(1), is_even(10), os.path.basename("a/b"), TABLE],
         }
 

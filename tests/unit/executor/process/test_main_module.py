@@ -11,6 +11,15 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).with_name("main_program.py")
+LIBRARY = """
+class Maker(type):
+    def __new__(kind, name, bases, space):
+        kept = {key: space.pop(key) for key in space.get("__annotations__", {})}
+        return super().__new__(kind, name, bases, {**space, "fields": kept})
+
+class Record(metaclass=Maker):
+    pass
+"""
 WAYS = {
     "script": ([sys.executable, "program.py"], None),
     "module": ([sys.executable, "-m", "program"], None),
@@ -24,6 +33,7 @@ WAYS = {
 )
 def test_a_main_module_needs_no_guard(repository, way):
     shutil.copy(PROGRAM, repository / "program.py")
+    (repository / "library_of_lab.py").write_text(LIBRARY)
     command, stdin = WAYS[way]
     done = subprocess.run(command, input=stdin, cwd=repository, capture_output=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr.decode()
@@ -32,7 +42,7 @@ def test_a_main_module_needs_no_guard(repository, way):
     assert json.loads(last) == {
         "is the class": True,
         "elsewhere": [True, True],
-        "values": [10, "blue", [1, 2], [1, 2], 9, 1],
+        "values": [10, "blue", [1, 2], [1, 2], 9, 1, 6],
         "functions": [30, 4, True, "b", {"a": [1, 2]}],
         "code": 4,
         "config": [True, 10],
