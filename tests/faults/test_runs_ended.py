@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import processes
 from tests.e2e.conftest import Project
 from tests.e2e.processes import Started
 
@@ -151,6 +152,27 @@ def test_an_interrupted_run_is_cancelled(
     check_record(steps, "cancelled")
     assert steps.statuses()["second"] == "cancelled"
     check_next_run(steps, tmp_path)
+
+
+def test_a_run_that_is_interrupted_before_its_first_task_is_cancelled(steps: Project):
+    """Ctrl-C while the files are recorded, too, is no kill."""
+    steps.write(
+        "early.py",
+        """
+import os, pathlib, steps
+from finestflow import Workspace
+
+def interrupt(event):
+    if event["e"] == "snapshot":
+        raise KeyboardInterrupt
+
+Workspace.find(pathlib.Path.cwd(), os.environ).run(steps.Steps(), listener=interrupt)
+""",
+    )
+    answer = processes.python("early.py", cwd=steps.folder)
+
+    assert "KeyboardInterrupt" in answer.err
+    assert [run["status"] for run in steps.runs()] == ["cancelled"]
 
 
 def wait_for_waiting(tmp_path: Path, processes: list[Started]) -> None:
