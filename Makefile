@@ -52,6 +52,7 @@ test: $(DEV)  ## run the quick tier of tests
 
 stress: $(DEV)  ## run the slow tier of tests
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) -m stress --timeout 1800 $(ARGS)
+	$(BIN)/python -m pytest -p xdist -n $(WORKERS) --hypothesis-profile deep --timeout 1800 tests/properties $(ARGS)
 
 coverage: $(DEV)  ## run the quick tier and show what it does not reach
 	$(BIN)/python -m coverage erase

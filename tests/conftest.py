@@ -17,9 +17,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is no failure: what hypothesis measures with a clock is off.
-settings.register_profile("clockless", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-settings.load_profile("clockless")
+# A busy machine is no failure: what hypothesis measures with a clock is off. Each run draws other examples, `make stress` forty times as many.
+settings.register_profile(
+    "quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.register_profile("deep", settings.get_profile("quick"), max_examples=1000)
+settings.load_profile("quick")
+
+
+def examples(count: int) -> int:
+    """Return how many examples a test draws that wants another number than 100: in proportion to what others draw."""
+    return max(1, count * settings.default.max_examples // 100)
+
 
 # A third of the time went into compiling the same modules again in every process. Projects of tests get no bytecode, see below.
 sys.dont_write_bytecode = False

@@ -6,7 +6,7 @@ import math
 import pickle
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from finestflow.cache.codec import pack, unpack
@@ -73,13 +73,11 @@ def shuffled(value):
     return pickle.loads(pickle.dumps(value))
 
 
-@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_digests_are_equal_exactly_for_equal_values(one, other):
     assert (digest_simple(one) == digest_simple(other)) == (canonical(one) == canonical(other))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_small_changes_change_the_digest(data):
     """Two values drawn from few leaves meet often, so that near misses are tried."""
@@ -89,19 +87,16 @@ def test_small_changes_change_the_digest(data):
     assert (digest_simple(one) == digest_simple(other)) == (canonical(one) == canonical(other))
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_order_and_sharing_do_not_count(value):
     assert digest_value(shuffled(value)).digest == digest_value(value).digest
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_the_three_ways_agree(value):
     assert digest_simple(value) == digest_value(value).digest == hexadecimal(encode_unbounded(Walk(), value))
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_a_part_has_the_digest_it_has_alone(value):
     parts = digest_value(value).parts or {}
@@ -109,7 +104,6 @@ def test_a_part_has_the_digest_it_has_alone(value):
     assert parts == {label: digest_simple(part) for label, part in iter_parts(value)}
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_values_come_back_from_their_containers(value):
     packed = pack(value, opaque=False, in_main=False, artifacts=None)
@@ -126,7 +120,6 @@ DTYPES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(SHAPES, DTYPES, st.integers(0, 2**32), st.data())
 def test_arrays_keep_their_digest_through_views_and_containers(shape, dtype, seed, data):
     numbers = np.asarray(np.random.default_rng(seed).integers(0, 3, size=shape))

@@ -14,7 +14,7 @@ from finestflow import Pipeline, Task, each
 from finestflow.options import RunOptions
 from finestflow.runner import Finished
 from finestflow.workspace import Workspace
-from tests.conftest import run_git
+from tests.conftest import examples, run_git
 from tests.unit.session.threads import Lab
 
 Program = tuple[Any, ...]
@@ -174,7 +174,7 @@ def check(workspace: Workspace, program: Program, *, cache: bool, jobs: int) -> 
 
 
 @given(program=programs, cache=st.booleans())
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_threads_and_one_after_the_other_tell_the_same(place: Path, program: Program, cache: bool) -> None:
     lab = Lab.open(place, {**os.environ, "HOME": str(place)})
     try:
@@ -188,7 +188,7 @@ def test_processes_and_one_after_the_other_tell_the_same(place: Path) -> None:
     workspace = Workspace.find(place, {**os.environ, "HOME": str(place)}, warn=lambda _: None)
 
     @given(program=programs, cache=st.booleans())
-    @settings(max_examples=60)
+    @settings(max_examples=examples(60))
     def compare(program: Program, cache: bool) -> None:
         check(workspace, program, cache=cache, jobs=2)
 

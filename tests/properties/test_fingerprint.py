@@ -15,6 +15,8 @@ import finestflow
 from finestflow.cache.code.canonical import Canonical
 from finestflow.cache.code.definitions import Definitions
 from finestflow.cache.code.scopes import find_names
+from tests.conftest import examples
+from tests.sampling import sampled
 
 PACKAGE = Path(finestflow.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -80,7 +82,7 @@ def _globals(code: types.CodeType) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@pytest.mark.parametrize("path", sampled(SOURCES, 30), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_unparsed_source_of_finestflow_has_the_same_form(path):
     text = path.read_text()
     assert form(ast.unparse(ast.parse(text))) == form(text)
@@ -113,7 +115,7 @@ def _is_generated(name: str) -> bool:
     return method.startswith("__") or method in {"_replace", "_make", "_asdict", "wrapper"}
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(st.tuples(st.sampled_from(["f", "g", "h"]), expressions), min_size=1, max_size=4))
 def test_each_function_that_compiles_is_matched_with_its_own_definition(parts):
     source = "\n".join(f"def {name}(a):\n    return {body}\n" for name, body in parts)

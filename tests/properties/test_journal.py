@@ -18,6 +18,7 @@ from finestflow.journal.journal import Journal
 from finestflow.journal.live import EventReader, LiveFolder
 from finestflow.journal.state import RunState
 from finestflow.model import Run, RunId, RunStatus, RunSummary
+from tests.conftest import examples
 
 NOW = 1_795_339_000.0
 IDS = [RunId(letter * 12) for letter in "klm"]
@@ -58,7 +59,7 @@ class Model:
 
 
 @given(st.lists(steps, max_size=8))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 def test_undo_redo_and_the_index_follow_any_history(history: list) -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["git", "init", "-q", folder], check=True)
@@ -117,7 +118,7 @@ events = st.one_of(
 
 
 @given(st.lists(events, max_size=15), st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 def test_a_follower_and_a_later_reader_see_the_run_that_the_runner_sees(told: list[dict], data: st.DataObject) -> None:
     begin = {"e": "run", "id": "k" * 12, "name": "n", "pipeline": "p", "started": NOW}
     runner, follower, reader = RunState(), RunState(), RunState()

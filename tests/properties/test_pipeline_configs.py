@@ -18,6 +18,7 @@ from finestflow.pipeline.flow import Flow, Parallel, flow_text, links_of, names_
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import Task
 from finestflow.pipeline.trace import trace
+from tests.conftest import examples
 
 
 class Mode(enum.Enum):
@@ -95,7 +96,7 @@ def _row(parts: list[Task]) -> Chain:
     return chain
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.one_of(_wholes(TASKS), st.lists(TASKS, min_size=1, max_size=3).map(_row)))
 def test_loading_a_dumped_pipeline_gives_the_same_pipeline(pipeline):
     config = dump_config(pipeline)
@@ -111,7 +112,7 @@ def shape(graph: Graph) -> Any:
     return [(node.path, node.kind) for node in graph.nodes], set(graph.edges), graph.stopped
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(TASKS, min_size=1, max_size=2).map(_row), _wholes(LEAVES))
 def test_a_file_is_brought_up_to_date_whatever_it_held(tmp_path_factory, one, other):
     file = tmp_path_factory.mktemp("written") / "exp.toml"

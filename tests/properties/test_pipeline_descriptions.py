@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from finestflow.pipeline.describe import dump_task, dump_value, flat_params, is_complete, load_task, load_value
@@ -110,7 +110,6 @@ def state(task):
     ]
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_values_come_back_exactly(value):
     data = json.loads(json.dumps(dump_value(value, identity=identity), allow_nan=False))
@@ -118,7 +117,6 @@ def test_values_come_back_exactly(value):
     assert exact(load_value(data)) == exact(value)
 
 
-@settings(deadline=None)
 @given(TREES)
 def test_tasks_come_back_exactly(task):
     description = dump_task(task, identity)
@@ -129,7 +127,6 @@ def test_tasks_come_back_exactly(task):
     assert is_complete(description)
 
 
-@settings(deadline=None)
 @given(TREES)
 def test_copies_are_equal_and_share_nothing(task):
     twin = task.copy()
@@ -138,7 +135,6 @@ def test_copies_are_equal_and_share_nothing(task):
     assert flat_params(twin) == flat_params(task)
 
 
-@settings(deadline=None)
 @given(st.text(min_size=12, alphabet="abcxyz"), TREES)
 def test_a_secret_is_in_no_description(secret, task):
     leaf = Leaf(secret=secret)
@@ -147,7 +143,6 @@ def test_a_secret_is_in_no_description(secret, task):
     assert secret not in json.dumps(dump_task(whole, identity)) + json.dumps(flat_params(whole)) + repr(whole)
 
 
-@settings(deadline=None)
 @given(
     st.one_of(st.integers(), st.floats(allow_nan=False), st.booleans(), st.lists(st.integers(), max_size=3), st.none())
 )
@@ -157,7 +152,6 @@ def test_a_text_of_the_command_line_is_the_value_that_it_spells(value):
     assert exact(parse_text(json.dumps(value), kind)) == exact(convert(value, kind))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=10))
 def test_a_text_param_takes_any_text_as_it_is(text):
     assert parse_text(text, str) == text

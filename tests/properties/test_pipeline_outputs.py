@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from finestflow.pipeline.output import Output, holds_output, resolve, take_part
@@ -63,7 +63,6 @@ def outcome(function, *args):
     return type(found), repr(found)
 
 
-@settings(deadline=None)
 @given(ARITHMETIC, NUMBERS, NUMBERS)
 def test_arithmetic(function, left, right):
     wanted = outcome(function, left, right)
@@ -73,7 +72,6 @@ def test_arithmetic(function, left, right):
     assert outcome(function, output_of(left), output_of(right)) == wanted
 
 
-@settings(deadline=None)
 @given(COMPARISON, CONTAINERS, CONTAINERS)
 def test_comparison(function, left, right):
     wanted = outcome(function, left, right)
@@ -83,13 +81,11 @@ def test_comparison(function, left, right):
     assert outcome(function, output_of(left), output_of(right)) == wanted
 
 
-@settings(deadline=None)
 @given(UNARY, CONTAINERS)
 def test_looks_at_one_value(function, value):
     assert outcome(function, output_of(value)) == outcome(function, value)
 
 
-@settings(deadline=None)
 @given(FOLDS, CONTAINERS, CONTAINERS)
 def test_containers(function, left, right):
     if function is operator.concat:  # asks for a sequence type, which an Output is not: `+` is the way
@@ -114,7 +110,6 @@ def mixed(draw):
     return wrap(plain), plain
 
 
-@settings(deadline=None)
 @given(mixed())
 def test_resolve_takes_every_output_out(pair):
     given_value, plain = pair

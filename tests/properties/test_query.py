@@ -17,6 +17,7 @@ from finestflow.journal.index import add_functions
 from finestflow.journal.inside import NOTHING, Inside, call_of
 from finestflow.journal.query import KEYS, Query, parse
 from finestflow.model import RunId, RunStatus, RunSummary
+from tests.conftest import examples
 
 NOW = 1_795_339_000.0
 words = st.sampled_from(["rbf", "Größe", "a b", "ok", "1", "true", "x\ny", "%", "_", "'", 'q"', "0.5", "ß", "SS"])
@@ -229,7 +230,7 @@ unique_runs = st.lists(summaries, max_size=6, unique_by=lambda run: run.id)
 
 
 @given(unique_runs, queries, st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 def test_sql_and_python_choose_the_same_runs(runs: list[RunSummary], text: str, data: st.DataObject) -> None:
     """With all keys that there are, and with what is inside of the runs."""
     inside = {run.id: data.draw(insides) for run in runs}
@@ -243,7 +244,6 @@ def test_every_key_is_drawn() -> None:
 
 
 @given(unique_runs)
-@settings(deadline=None)
 def test_rows_give_the_summaries_back(runs: list[RunSummary]) -> None:
     with database_of(runs, {}) as database:
         rows = database.execute(f"SELECT {index_rows.SUMMARY_COLUMNS} FROM runs").fetchall()
@@ -260,7 +260,7 @@ def index_rows_normal(run: RunSummary) -> RunSummary:
 
 
 @given(st.text(max_size=30), summaries)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_any_text_is_a_query_that_both_sides_can_answer(text: str, run: RunSummary) -> None:
     query = parse(text, now=NOW)
     assert all(0 <= problem.position <= len(text) for problem in query.problems)
@@ -268,7 +268,6 @@ def test_any_text_is_a_query_that_both_sides_can_answer(text: str, run: RunSumma
 
 
 @given(queries, summaries, st.data())
-@settings(deadline=None)
 def test_every_prefix_of_a_query_is_a_query(text: str, run: RunSummary, data: st.DataObject) -> None:
     end = data.draw(st.integers(0, len(text)))
     query = parse(text[:end], now=NOW)
@@ -276,6 +275,6 @@ def test_every_prefix_of_a_query_is_a_query(text: str, run: RunSummary, data: st
 
 
 @given(st.text('()"-: or#a=', max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_any_heap_of_signs_is_parsed(text: str) -> None:
     parse(text, now=NOW).to_sql()

@@ -14,6 +14,7 @@ from finestflow.journal.record import dump_record, load_record
 from finestflow.journal.state import RunState
 from finestflow.journal.toml import dump_toml
 from finestflow.model import Run, RunId, RunStatus, RunSummary
+from tests.conftest import examples
 
 lines = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=30).map(str.strip)
 short = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -41,7 +42,7 @@ moments = st.integers(0, 4_000_000_000_000_000).map(lambda number: round(number 
     ),
     error=lines,
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_a_message_gives_the_summary_back(
     run_id, name, status, started, seconds, dirty, params, metrics, tags, note, error
 ):
@@ -66,7 +67,7 @@ def test_a_message_gives_the_summary_back(
 
 
 @given(st.text(max_size=400), st.text(max_size=400), st.dictionaries(st.text(max_size=200), plain, max_size=3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_no_text_makes_a_message_that_cannot_be_read(note: str, error: str, params: dict) -> None:
     summary = RunSummary(
         id=RunId("k" * 12),
@@ -89,7 +90,7 @@ def test_no_text_makes_a_message_that_cannot_be_read(note: str, error: str, para
 
 
 @given(plain)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_json_gives_any_plain_value_back_and_is_json_for_everybody(value: object) -> None:
     def refuse(word: str) -> None:
         raise AssertionError(word)
@@ -106,7 +107,6 @@ def sort_keys(value: object) -> object:
 
 
 @given(st.dictionaries(short, plain, max_size=3), st.dictionaries(short, plain, max_size=4))
-@settings(deadline=None)
 def test_tables_of_lines_are_json(head: dict, rows: dict) -> None:
     head.pop("rows", None)
     data = dump_lines(head, {"rows": rows})
@@ -123,7 +123,7 @@ toml = st.recursive(
 
 @given(st.dictionaries(short, toml, max_size=4))
 @example({"a": {}, "b": {"c": {"": [{"x": 1}, {}]}}, "\x7f": "\x00\x1f\x85"})
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_toml_gives_plain_data_back(data: dict) -> None:
     assert repr(sort_keys(tomllib.loads(dump_toml(data)))) == repr(sort_keys(data))
 
@@ -139,7 +139,7 @@ names = st.text(st.characters(), min_size=1, max_size=15)
     st.dictionaries(short, plain, max_size=3),
 )
 @example([("\r0", 0.5, 1), (' "x"', 0.5, 1), ("", 0.5, 1)], {}, {})
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_a_record_gives_any_names_and_numbers_back(metrics: list, sources: dict, inputs: dict) -> None:
     state = RunState()
     begin = {"e": "run", "id": "k" * 12, "name": "n", "pipeline": "p", "started": 100.0}

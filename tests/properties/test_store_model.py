@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from finestflow.cache.store import Entry, MissingValueError, Store
+from tests.conftest import examples
 
 KEYS = st.sampled_from([f"{i:02x}" * 32 for i in range(6)])
 OBSERVED = st.sampled_from([(), (("seed", "1"),), (("seed", "2"), ("context:a", "x"))])
@@ -122,5 +123,5 @@ class StoreAgainstDicts(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-StoreAgainstDicts.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+StoreAgainstDicts.TestCase.settings = settings(max_examples=examples(40), stateful_step_count=30)
 TestStore = StoreAgainstDicts.TestCase
