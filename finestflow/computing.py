@@ -60,6 +60,7 @@ class Computing:
         self._is_alone = is_alone
         self._timeout = timeout
         self._computing: dict[str, Node] = {}
+        self._setup_seeds: dict[str, int] = {}
 
     # -- who computes a key ------------------------------------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ class Computing:
             refer=self._session.refer,
             encode=static.store.encode,
             seed=node.seed,
-            setup_seed=seed_of(self._session.lookup.seed, static.warm_key),
+            setup_seed=self._setup_seed_of(static.warm_key),
             context=context,
             sink=self._session.events,
             start=partial(self._start, node),
@@ -140,6 +141,13 @@ class Computing:
             timeout=meta.timeout or self._timeout,
         )
         self._schedule.begin_work(partial(self._executor.submit, job, partial(self._finish, node, context)))
+
+    def _setup_seed_of(self, warm_key: str) -> int:
+        """Return the seed of ``initialize``, which many calls share."""
+        seed = self._setup_seeds.get(warm_key)
+        if seed is None:
+            seed = self._setup_seeds[warm_key] = seed_of(self._session.lookup.seed, warm_key)
+        return seed
 
     def _start(self, node: Node) -> bool:
         """Take note that a call begins; False when it is not to: then it is held, and asked for again later."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from finestflow.journal.node_events import dump_start
 from finestflow.model import NodeStatus
 from finestflow.reporter import artifact_event
 
@@ -45,7 +46,10 @@ class Events:
         if node.started is None:
             node.started = now
         event = {"e": "start", "path": node.path, "task": node.identity, "key": node.key, "t": now}
-        self.emit(event if node.kind == "task" else {**event, "kind": node.kind}, lazy=lazy)
+        if node.kind == "task":
+            self.emit(event, lazy=lazy, line=dump_start(node.path, node.identity, node.key, now))
+        else:
+            self.emit({**event, "kind": node.kind}, lazy=lazy)
 
     def tell(self, node: Node, static: Static | None, log: str | None = None) -> None:
         """Emit what became of a node; what all calls of its task share is told once."""

@@ -330,7 +330,7 @@ def compose_key(static: Static, tokens: Sequence[tuple[str, str]]) -> Fingerprin
 
 def seed_of(run_seed: int, key: str) -> int:
     """Return the seed of a call: 32 bits of a hash of the run's seed and the call's key."""
-    return int(blake3(f"{run_seed}:{key}".encode()).hexdigest()[:8], 16)
+    return int.from_bytes(blake3(f"{run_seed}:{key}".encode()).digest()[:4], "big")
 
 
 def _input_names(task: Task) -> tuple[tuple[str, ...], bool]:

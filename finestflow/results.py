@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
 from finestflow.cache.store import Entry
@@ -95,14 +96,18 @@ class Results:
 
     def _about(self, node: Node, static: Static) -> str:
         """Return what ``why`` compares a later call with."""
-        about: dict[str, Any] = {"about": self._lookup.describe(static)}
+        text = f'{{"about":"{self._lookup.describe(static)}"'
         if node.inputs:
-            about["in"] = tokens_of(node)
+            text += f',"in":{{{",".join([_dump_token(*token) for token in tokens_of(node).items()])}}}'
         if node.tokens:
-            about["classes"] = self._lookup.describe_classes(node.tokens.values())
-        return _dump(about)
+            text += f',"classes":{_dump(self._lookup.describe_classes(node.tokens.values()))}'
+        return text + "}"
 
     def _put(self, value: Any) -> Digest:
         encoded = self._store.encode(value)
         self._store.add_value(encoded)
         return Digest(encoded.digest)
+
+
+def _dump_token(name: str, token: str | None) -> str:
+    return f'{quote(name)}:"{token}"' if token is not None else f"{quote(name)}:null"

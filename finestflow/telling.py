@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.preview import preview
 from finestflow.errors import FinestflowError
+from finestflow.journal.live import dump_event
 from finestflow.journal.node_events import dump_node
 from finestflow.journal.state import RunState
 from finestflow.node import Node, Structure
@@ -50,14 +51,20 @@ class Telling:
         """Return the text without secrets."""
         return str(_blank(text, self._secrets))
 
-    def emit(self, event: dict[str, Any], *, lazy: bool = False) -> None:
-        """Take an event, from any thread; secrets in it are blanked first."""
-        if self._secrets:
-            event = _blank(event, self._secrets)
-        with self._lock:
-            self._take(event, lazy=lazy)
+    def emit(self, event: dict[str, Any], *, lazy: bool = False, line: str = "") -> None:
+        """Take an event, from any thread; secrets in it are blanked first.
 
-    def _take(self, event: dict[str, Any], *, lazy: bool) -> None:
+        Args:
+            event: The event.
+            lazy: Whether it may be written later.
+            line: The event as text, where the caller knows a quicker way than ``json``.
+        """
+        if self._secrets:
+            event, line = _blank(event, self._secrets), ""
+        with self._lock:
+            self._take(event, line, lazy=lazy)
+
+    def _take(self, event: dict[str, Any], line: str, *, lazy: bool) -> None:
         if event["e"] == "text":
             if self._live is not None:
                 self._live.write_log(event["node"], event["text"])
@@ -66,7 +73,7 @@ class Telling:
                 self._replayed[event["path"]] = event["log"]
             self.state.apply(event)
             if self._live is not None:
-                self._live.emit(event, lazy=lazy)
+                self._live.append(line or dump_event(event), lazy=lazy)
         self._show(event)
 
     def emit_node(

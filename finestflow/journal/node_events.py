@@ -14,7 +14,7 @@ from typing import Any
 
 from finestflow.model import WHY_HIT, Attempt, InputRecord, NodeRecord, NodeStatus, OutputRecord
 
-__all__ = ["STATUSES", "dump_node", "load_node"]
+__all__ = ["STATUSES", "dump_node", "dump_start", "load_node"]
 
 Event = Mapping[str, Any]
 STATUSES = {status.value: status for status in NodeStatus}
@@ -31,63 +31,85 @@ def dump_node(node: NodeRecord, time: float, *, static: str = "", log: str | Non
         static: Id of the event ``static`` that tells params and code; without one they are in this event.
         log: Digest of what the call printed whose result is a hit.
     """
-    fields = [f'{{"e":"node","path":{quote(node.path)},"task":{quote(node.task)},"status":"{node.status.value}"']
-    add = fields.append
-    if node.kind != "task":
-        add(f'"kind":{quote(node.kind)}')
-    if node.key is not None:
-        add(f'"key":"{node.key}"')
-    if node.why:
-        add(f'"why":{quote(node.why)}')
-    add(f'"t":{time!r}')
-    if node.inputs:
-        add(f'"inputs":{{{",".join([_dump_input(name, each) for name, each in node.inputs.items()])}}}')
-    if node.after:
-        add(f'"after":{_encode(node.after)}')
-    if node.seconds:
-        add(f'"seconds":{node.seconds!r}')
-    if node.hit_of is not None:
-        add(f'"hit_of":"{node.hit_of}"')
-    if node.output is not None:
-        add(f'"output":{{{_dump_output(node.output)}}}')
-    if node.error:
-        add(f'"error":{quote(node.error)}')
-    if node.notes:
-        add(f'"notes":{_encode(node.notes)}')
-    if node.attempts:
-        add(f'"attempts":{_encode([_attempt_fields(each) for each in node.attempts])}')
-    if node.seed is not None:
-        add(f'"seed":{node.seed}')
-    if static:
-        add(f'"static":"{static}"')
-    elif node.params or node.code:
-        add(f'"params":{_encode(dict(node.params))},"code":{_encode(dict(node.code))}')
+    (
+        path,
+        task,
+        kind,
+        status,
+        key,
+        why,
+        hit_of,
+        params,
+        code,
+        inputs,
+        output,
+        _,
+        seconds,
+        attempts,
+        error,
+        notes,
+        seed,
+        after,
+    ) = node
+    shown_inputs = ",".join([_dump_input(name, each) for name, each in inputs.items()])
+    shown_output = "null" if output is None else _dump_output(output)
+    rest = f',"static":"{static}"' if static else _dump_static(params, code)
+    if kind != "task":
+        rest += f',"kind":{quote(kind)}'
     if log is not None:
-        add(f'"log":"{log}"')
-    return ",".join(fields) + "}\n"
+        rest += f',"log":"{log}"'
+    return (
+        f'{{"e":"node","path":{quote(path)},"task":{quote(task)},"status":"{status.value}","key":{_or_null(key)},"why":{quote(why)},'
+        f'"t":{time!r},"inputs":{{{shown_inputs}}},"output":{shown_output},"hit_of":{_or_null(hit_of)},"seconds":{seconds!r}'
+        f"{_dump_others(attempts, error, notes, seed, after)}{rest}}}\n"
+    )
+
+
+def _or_null(plain: str | None) -> str:
+    """Return a text that needs no escapes, or null."""
+    return "null" if plain is None else f'"{plain}"'
+
+
+def _dump_static(params: Mapping[str, Any], code: Mapping[str, str]) -> str:
+    return f',"params":{_encode(dict(params))},"code":{_encode(dict(code))}' if params or code else ""
+
+
+def _dump_others(
+    attempts: tuple[Attempt, ...], error: str, notes: tuple[str, ...], seed: int | None, after: tuple[str, ...]
+) -> str:
+    """Return the fields that few nodes have."""
+    text = "" if seed is None else f',"seed":{seed}'
+    if error:
+        text += f',"error":{quote(error)}'
+    if notes or attempts or after:
+        text += f',"notes":{_encode(notes)},"attempts":{_encode([_attempt_fields(each) for each in attempts])}'
+        text += f',"after":{_encode(after)}'
+    return text
+
+
+def dump_start(path: str, task: str, key: str | None, time: float) -> str:
+    """Return the event ``start`` of a call as a line, in a third of the time that ``json`` takes."""
+    return f'{{"e":"start","path":{quote(path)},"task":{quote(task)},"key":{_or_null(key)},"t":{time!r}}}\n'
 
 
 def _dump_input(name: str, each: InputRecord) -> str:
     digest, source, preview = each
-    text = f'{quote(name)}:{{"digest":' + ("null" if digest is None else f'"{digest}"')
+    text = f'{quote(name)}:{{"digest":{_or_null(digest)}'
     if source is not None:
         text += f',"from":{quote(source)}'
-    return f'{text},"preview":{quote(preview)}}}' if preview else f"{text}}}"
+    return f'{text},"preview":{quote(preview)}}}' if preview else text + "}"
 
 
 def _dump_output(output: OutputRecord) -> str:
     digest, size, name, kind, preview, parts, note = output
-    fields = [f'"digest":"{digest}"' if digest is not None else '"digest":null']
+    text = f'{{"digest":{_or_null(digest)},"type":{quote(kind)},"preview":{quote(preview)}'
     if size is not None:
-        fields.append(f'"size":{size}')
-    fields.append(f'"type":{quote(kind)},"preview":{quote(preview)}')
+        text += f',"size":{size}'
     if name is not None:
-        fields.append(f'"object":"{name}"')
+        text += f',"object":"{name}"'
     if parts:
-        fields.append(f'"parts":{_encode(dict(parts))}')
-    if note:
-        fields.append(f'"note":{quote(note)}')
-    return ",".join(fields)
+        text += f',"parts":{_encode(dict(parts))}'
+    return f'{text},"note":{quote(note)}}}' if note else text + "}"
 
 
 def _attempt_fields(attempt: Attempt) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finestflow.journal.node_events import dump_node
+from finestflow.journal.node_events import dump_node, dump_start
 from finestflow.journal.state import RunState
 from finestflow.model import WHY_HIT, Attempt, InputRecord, NodeRecord, NodeStatus, OutputRecord
 
@@ -78,6 +78,13 @@ def test_a_run_is_the_same_from_records_and_from_the_events_that_are_written(
     assert kept.run.nodes[node.path] == node
     assert (event["after"], event["log"]) == (["a"], "2c" * 32)
     assert kept.last_time == written.last_time
+
+
+@given(text, text, st.none() | digests, moments)
+def test_the_start_of_a_call_is_told_to_the_letter(path: str, task: str, key: str | None, time: float) -> None:
+    line = dump_start(path, task, key, time)
+    assert line.endswith("\n")
+    assert json.loads(line) == {"e": "start", "path": path, "task": task, "key": key, "t": time}
 
 
 def test_what_comes_after_the_end_of_a_node_is_taken_in() -> None:
