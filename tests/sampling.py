@@ -19,7 +19,7 @@ def sampled(cases: Sequence[Any], count: int, *, always: Iterable[Any] = ()) -> 
         always: Cases that it runs whatever the sample is.
     """
     every = max(1, len(cases) // count)
-    quick = set(always)
+    quick = list(always)
     return [
         case if at % every == 0 or case in quick else pytest.param(case, marks=pytest.mark.stress)
         for at, case in enumerate(cases)

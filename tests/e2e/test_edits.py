@@ -1,4 +1,7 @@
-"""Every edit of ``tests/cache_edits``, run for real: a hit or a miss as it must be, with its reason, and never a stale value."""
+"""Every edit of ``tests/cache_edits``, run for real: a hit or a miss as it must be, with its reason, and never a stale value.
+
+The quick tier runs a third of them; the fingerprints of all are compared in ``unit/cache/test_fingerprint_edits.py``.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 
 from tests.cache_edits.scenarios import SCENARIOS, Scenario
 from tests.e2e import processes
+from tests.sampling import sampled
 
 DRIVER = """
 import importlib, json, os, sys
@@ -61,7 +65,7 @@ def call(root: Path, scenario: Scenario) -> dict[str, Any]:
     return json.loads(answer.out.splitlines()[-1])
 
 
-@pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
+@pytest.mark.parametrize("scenario", sampled(SCENARIOS, 50), ids=lambda scenario: scenario.name)
 def test_an_edit_is_a_hit_or_a_miss_and_says_why(scenario: Scenario, tmp_path: Path):
     """The call before the edit runs; the one after it is a hit, or runs for the reason that is told; its value is right."""
     root = tmp_path / "project"

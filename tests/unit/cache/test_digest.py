@@ -14,6 +14,7 @@ import operator
 import re
 import sqlite3
 import struct
+import sys
 import threading
 import uuid
 from dataclasses import dataclass, field
@@ -294,8 +295,9 @@ WRAPS = [lambda v: [v], lambda v: (v, v), lambda v: {"a": v}, lambda v: Ordinary
 
 @pytest.mark.parametrize("wrap", WRAPS, ids=["list", "tuple", "dict", "object"])
 def test_values_nested_deeper_than_the_stack_have_a_digest(wrap):
-    assert digest(nested(20_000, wrap)) == digest(nested(20_000, wrap))
-    assert digest(nested(20_000, wrap)) != digest(nested(20_001, wrap))
+    depth = 3 * sys.getrecursionlimit()
+
+    assert digest(nested(depth, wrap)) == digest(nested(depth, wrap)) != digest(nested(depth + 1, wrap))
 
 
 @pytest.mark.parametrize("wrap", WRAPS, ids=["list", "tuple", "dict", "object"])
