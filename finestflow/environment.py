@@ -1,6 +1,6 @@
 """What a run was made with: interpreter, platform, packages, chosen variables.
 
-Invariant: of the environment variables only the named ones enter. Reading the installed packages takes a tenth of a second, so their list is
+Invariant: of the environment variables only the named ones enter, and of those that are named like secrets only that they were there. Reading the installed packages takes a tenth of a second, so their list is
 kept in the state folder under the modification times of the folders they lie in. Called by ``runner`` and by ``reproduce``.
 """
 
@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from finestflow.given import BLANK, is_secret
 
 if TYPE_CHECKING:
     from importlib import metadata
@@ -36,7 +38,7 @@ def read_environment(environ: Mapping[str, str], record: Iterable[str], kept: Pa
         "platform": f"{platform.system()} {platform.machine()}".strip(),
         "packages": read_packages(kept),
     }
-    variables = {name: environ[name] for name in sorted(record) if name in environ}
+    variables = {name: BLANK if is_secret(name) else environ[name] for name in sorted(record) if name in environ}
     if variables:
         found["variables"] = variables
     return found

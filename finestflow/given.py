@@ -10,20 +10,37 @@ import dataclasses
 import enum
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from finestflow.errors import UsageError
 
-__all__ = ["BLANK", "Command", "command_of_process", "describe_command", "flat_values", "is_python", "parse_words"]
+__all__ = [
+    "BLANK",
+    "Command",
+    "Words",
+    "command_of_process",
+    "describe_command",
+    "flat_values",
+    "hidden_values",
+    "is_python",
+    "is_secret",
+    "parse_words",
+]
 
 BLANK = "***"
 """What stands for the value of a secret."""
 _SCALARS = (str, int, float, bool, type(None))
 _LONGEST = 200
-_SECRET = frozenset({"password", "passwd", "secret", "token", "apikey", "credential", "credentials"})
+_SECRET = frozenset(
+    {"password", "passwd", "passphrase", "secret", "secrets", "token", "apikey", "credential", "credentials"}
+)
+_SECRET_KEYS = frozenset({"api", "access", "private", "account", "encryption", "signing"})
+_SHORTEST_SECRET = 6
+"""Shorter values of secrets are not looked for in other texts: they would be found in words that have nothing to do with them."""
+_WORD_BORDER = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 _NUMBER = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z_][\w.-]*)(?:=(?P<value>.*))?", re.DOTALL)
 _SETTING = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./-]*)=(?P<value>.*)", re.DOTALL)
@@ -46,7 +63,7 @@ class Command:
 
 
 def flat_values(values: object, prefix: str = "") -> dict[str, Any]:
-    """Return params by path, such as ``optimizer.lr``.
+    """Return params by path, such as ``optimizer.lr``; what is named like a secret is blanked.
 
     Args:
         values: A mapping, an ``argparse.Namespace``, a dataclass, or an object with attributes; mappings and dataclasses inside are opened.
@@ -65,7 +82,7 @@ def flat_values(values: object, prefix: str = "") -> dict[str, Any]:
         if inner:
             found.update(flat_values(value, f"{path}."))
         else:
-            found[path] = _plain(value)
+            found[path] = BLANK if is_secret(path) and value is not None else _plain(value)
     return found
 
 
@@ -107,7 +124,15 @@ def _shown(value: Any) -> str:
 # -- command lines ---------------------------------------------------------------------------------------------------------------------
 
 
-def parse_words(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+class Words(NamedTuple):
+    """What the words of a command line say: params, the words with secrets blanked, and these secrets."""
+
+    params: dict[str, Any]
+    shown: tuple[str, ...]
+    secrets: tuple[str, ...]
+
+
+def parse_words(words: Sequence[str]) -> Words:
     """Return the params that the words of a command line say, and the words with secrets blanked.
 
     ``--lr 0.1``, ``--lr=0.1``, ``-l 0.1`` and ``lr=0.1`` are params; an option that no value follows is True, one that is repeated a list.
@@ -115,6 +140,7 @@ def parse_words(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """
     found: dict[str, Any] = {}
     shown = list(words)
+    secrets = []
     others = 0
     at = 0
     while at < len(words):
@@ -130,17 +156,29 @@ def parse_words(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
         if text is None and at < len(words) and _is_value(words[at]):
             text, place = words[at], at
             at += 1
-        if text is not None and is_secret(name):
+        if text and is_secret(name):
             shown[place] = shown[place].removesuffix(text) + BLANK
+            secrets.append(text)
             text = BLANK
         _add(found, name, True if text is None else _value(text))
-    return found, tuple(shown)
+    return Words(found, tuple(shown), _long_ones(secrets))
+
+
+def hidden_values(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values of the environment variables that are named like secrets: they are blanked wherever a program prints them."""
+    return _long_ones(value for name, value in environ.items() if is_secret(name))
+
+
+def _long_ones(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return the secrets that can be looked for in texts, the longest first: one may be part of another."""
+    return tuple(sorted({text for text in secrets if len(text) >= _SHORTEST_SECRET}, key=len, reverse=True))
 
 
 def is_secret(name: str) -> bool:
-    """Whether a param by its name holds what no record may show."""
-    parts = re.split(r"[_.\-/]+", name.lower())
-    return bool(_SECRET.intersection(parts)) or parts[-2:] == ["api", "key"] or parts[-2:] == ["access", "key"]
+    """Whether a param, option or variable by its name holds what no record may show."""
+    parts = _WORD_BORDER.split(name)
+    words = [part.lower() for part in parts if part]
+    return bool(_SECRET.intersection(words)) or (words[-1:] == ["key"] and bool(_SECRET_KEYS.intersection(words)))
 
 
 def _add(found: dict[str, Any], name: str, value: Any) -> None:

@@ -1,14 +1,14 @@
 """What a process was handed by the finestflow process that started it: a variable of the environment.
 
-``finestflow run script.py`` hands its script the run that it is part of; ``reproduce`` hands which run is run again. Both sides are here, so
-that nobody else knows the variable.
+``finestflow run script.py`` hands its script the run that it is part of; ``reproduce`` hands which run is run again; a sweep hands secrets to its
+runs. Both sides are here, so that nobody else knows the variable.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 __all__ = ["Handed", "has_made_runs", "read_handed"]
@@ -30,6 +30,7 @@ class Handed:
         reproduces: Id of the run that is run again; empty when none is.
         turn: Which of the runs that the process starts stands for that one; the others are not recorded.
         run_id: Id of the new run.
+        settings: Secret settings of the run, by path: they stand on no command line and in no queue.
     """
 
     live: str = ""
@@ -40,6 +41,7 @@ class Handed:
     reproduces: str = ""
     turn: int = 0
     run_id: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         """Return the variable to hand it over with."""

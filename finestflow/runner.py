@@ -139,6 +139,7 @@ class Runner:
         root: The repository's root, or the folder of the process.
         warn: Says something to the person at the terminal, once a text.
         sample: Opens what tells, while a run goes, what it uses of the machine.
+        hidden: Texts that are blanked in what tasks print, and in errors: secrets of the environment.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class Runner:
         root: Path,
         warn: Callable[[str], None],
         sample: Callable[[Callable[[dict[str, Any]], None]], AbstractContextManager[object]] = contextlib.nullcontext,
+        hidden: tuple[str, ...] = (),
     ) -> None:
         self._sample = sample
         self._store = store
@@ -161,6 +163,7 @@ class Runner:
         self._environment = environment
         self._root = root
         self._warn = warn
+        self._hidden = hidden
         self._open_store = open_store
         self._open_executor = open_executor
 
@@ -173,7 +176,7 @@ class Runner:
         raised again.
         """
         live = tracking.open_live(request.run_id)
-        telling = Telling(live, listener, secret_values(request.pipeline))
+        telling = Telling(live, listener, secret_values(request.pipeline), self._hidden)
         telling.emit(self._begin(request))
         try:
             if live is not None:

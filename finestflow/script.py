@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from finestflow.errors import FinestflowError
-from finestflow.given import Command, is_python, parse_words
+from finestflow.given import Command, hidden_values, is_python, parse_words
 from finestflow.handed import Handed, has_made_runs
 from finestflow.journal.joined import read_joined
 from finestflow.model import Run, RunId, RunStatus
@@ -166,7 +166,8 @@ class ScriptRunner:
     ) -> FinishedScript:
         """Run a program to its end and record it; how it ended is in the result."""
         live = tracking.open_live(request.run_id)
-        telling = Telling(live, listener, ())
+        words = parse_words(request.command.words)
+        telling = Telling(live, listener, words.secrets, hidden_values(self._environ))
         telling.emit(self._begin(request))
         try:
             if live is not None:
@@ -200,7 +201,7 @@ class ScriptRunner:
 
     def _begin(self, request: ScriptRequest) -> dict[str, Any]:
         words = request.command.words
-        params, _ = parse_words(_arguments(words))
+        params = parse_words(_arguments(words)).params
         return {
             "e": "run",
             "id": request.run_id,
@@ -208,7 +209,7 @@ class ScriptRunner:
             "pipeline": request.node,
             "target": request.command.target,
             "started": self._clock.time(),
-            "argv": list(parse_words(words)[1]),
+            "argv": list(parse_words(words).shown),
             "params": params,
             "environment": self._environment(),
             "settings": {"made-by": "script", "folder": request.folder, "save": list(request.save)},

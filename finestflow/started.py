@@ -26,7 +26,7 @@ from finestflow.errors import FinestflowError, RepositoryError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Terminated
 from finestflow.executor.watch import Watch, watching
-from finestflow.given import command_of_process, flat_values, parse_words
+from finestflow.given import command_of_process, flat_values, hidden_values, parse_words
 from finestflow.handed import Handed, read_handed
 from finestflow.journal.joined import JoinedFolder, read_joined
 from finestflow.journal.names import new_run_id, new_run_name
@@ -136,7 +136,8 @@ class StartedRun:
         folder = os.path.relpath(workspace.folder, workspace.root)
         command = command_of_process(sys.orig_argv, sys.modules.get("__main__"), workspace.root, workspace.folder)
         handed.mark_runs()
-        telling = Telling(live, None, ())
+        words = parse_words(command.words)
+        telling = Telling(live, None, words.secrets, hidden_values(workspace.environ))
         self._destination.open(live, telling)
         telling.emit(
             {
@@ -146,7 +147,7 @@ class StartedRun:
                 "pipeline": node,
                 "target": command.target,
                 "started": now,
-                "argv": list(parse_words(command.words)[1]),
+                "argv": list(words.shown),
                 "params": self.params,
                 "environment": workspace.read_environment(),
                 "settings": {"made-by": "start", "folder": folder, "turn": turn},

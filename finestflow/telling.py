@@ -30,26 +30,40 @@ if TYPE_CHECKING:
 
 __all__ = ["Telling", "format_traceback", "named_outputs", "one_line", "shown_result"]
 
+_SAID = frozenset({"text", "note", "end"})
+"""Events with what a program says."""
 _ITEMS_SHOWN = 8
 _WIDTH_SHOWN = 200
 
 
 class Telling:
-    """Where events go: folded in memory, written to the live folder, shown to a listener."""
+    """Where events go: folded in memory, written to the live folder, shown to a listener.
+
+    Args:
+        live: The live folder.
+        listener: Who is shown them.
+        secrets: Texts that are blanked everywhere.
+        hidden: Texts that are blanked where a program may say what it likes: in what it prints, in errors, in logs that are kept.
+    """
 
     def __init__(
-        self, live: LiveFolder | None, listener: Callable[[Mapping[str, Any]], None] | None, secrets: tuple[str, ...]
+        self,
+        live: LiveFolder | None,
+        listener: Callable[[Mapping[str, Any]], None] | None,
+        secrets: tuple[str, ...] = (),
+        hidden: tuple[str, ...] = (),
     ) -> None:
         self.state = RunState()
         self._live = live
         self._secrets = secrets
+        self._all = (*secrets, *hidden)
         self._listener = listener
         self._replayed: dict[str, str] = {}
         self._lock = threading.RLock()  # a listener may print, and that is an event too
 
     def blank(self, text: str) -> str:
         """Return the text without secrets."""
-        return str(_blank(text, self._secrets))
+        return str(_blank(text, self._all))
 
     def emit(self, event: dict[str, Any], *, lazy: bool = False, line: str = "") -> None:
         """Take an event, from any thread; secrets in it are blanked first.
@@ -59,8 +73,9 @@ class Telling:
             lazy: Whether it may be written later.
             line: The event as text, where the caller knows a quicker way than ``json``.
         """
-        if self._secrets:
-            event, line = _blank(event, self._secrets), ""
+        secrets = self._all if event["e"] in _SAID or event.get("error") else self._secrets
+        if secrets:
+            event, line = _blank(event, secrets), ""
         with self._lock:
             self._take(event, line, lazy=lazy)
 
@@ -87,7 +102,7 @@ class Telling:
     ) -> None:
         """Take in that a node has ended, from any thread: the event ``node``, without the way over a dict; see ``dump_node``."""
         line = dump_node(node, time, static=static, log=log)
-        if self._secrets:
+        if self._secrets or (node.error and self._all):
             self.emit(json.loads(line), lazy=lazy)
             return
         with self._lock:

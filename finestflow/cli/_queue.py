@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from finestflow.cli._errors import ExitCode
 from finestflow.cli._session import Session
 from finestflow.cli._text import duration, headline, many_lines, one_line
 from finestflow.errors import LockedError
+from finestflow.handed import Handed
 from finestflow.processes import Process
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ def taken_from_queue(session: Session, number: int | None) -> Iterator[None]:
         queue.end(number, state, "" if session.last_run is None else session.last_run.id)
 
 
-def work_off(session: Session, *, jobs: int, keep_going: bool, batch: str = "") -> int:
+def work_off(
+    session: Session, *, jobs: int, keep_going: bool, batch: str = "", secrets: Mapping[str, str] = MappingProxyType({})
+) -> int:
     """Run what waits, so many at a time, and say how each ended; returns the exit code.
 
     Args:
@@ -72,8 +76,11 @@ def work_off(session: Session, *, jobs: int, keep_going: bool, batch: str = "") 
         jobs: How many at a time.
         keep_going: Whether the next one starts after one has failed.
         batch: Only what was added together; all when empty.
+        secrets: Settings of all these runs that the queue does not hold.
     """
     from finestflow.workspace import polite_end
+
+    environ = {**session.workspace.environ, **Handed(settings=dict(secrets)).environment()}
 
     queue, worker = open_queue(session), Process.of(os.getpid())
     children: set[subprocess.Popen[str]] = set()
@@ -85,7 +92,7 @@ def work_off(session: Session, *, jobs: int, keep_going: bool, batch: str = "") 
             entry = queue.claim(worker, batch=batch)
             if entry is None:
                 return
-            if not _run_entry(session, entry, children):
+            if not _run_entry(session, entry, children, environ):
                 has_failed = True
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -101,7 +108,9 @@ def work_off(session: Session, *, jobs: int, keep_going: bool, batch: str = "") 
     return ExitCode.FAILED if has_failed else ExitCode.DONE
 
 
-def _run_entry(session: Session, entry: Entry, children: set[subprocess.Popen[str]]) -> bool:
+def _run_entry(
+    session: Session, entry: Entry, children: set[subprocess.Popen[str]], environ: Mapping[str, str]
+) -> bool:
     """Run one entry in a process of its own; return whether it went well."""
     words = [sys.executable, "-m", "finestflow", "-C", entry.folder, "run", *entry.words]
     words[words.index("run") + 1 : words.index("run") + 1] = ["--json", "--queued", str(entry.number)]
@@ -113,6 +122,7 @@ def _run_entry(session: Session, entry: Entry, children: set[subprocess.Popen[st
         text=True,
         errors="replace",
         process_group=0,
+        env=environ,
     )
     children.add(child)
     out, err = child.communicate()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.cli._errors import ExitCode
 from finestflow.cli._queue import open_queue, work_off
+from finestflow.cli._secrets import refuse_open_secrets, take_secrets
 from finestflow.cli._session import Session
 from finestflow.cli._text import number, one_line, plural
 from finestflow.errors import UsageError
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "plan_runs", "sweep"]
 
 _FLAGS = ("no_cache", "keep_going")
-_VALUES = ("executor", "timeout", "name", "note", "config", "code")
-_LISTS = (("force", "--force"), ("tags", "--tag"))
+_VALUES = ("executor", "timeout", "name", "note", "config", "code", "from_run")
+_LISTS = (("force", "--force"), ("tags", "--tag"), ("start", "--from"), ("stop", "--to"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +102,22 @@ def sweep(
         plan.count > 1 and jobs not in {None, "1"} and session.workspace.repository is not None and not as_json
     )
     if is_queued or is_parallel:
-        words = [_words(target, values, turn, plan, given) for values, turn in plan]
+        runs = [(dict(values), turn) for values, turn in plan]
+        secrets = _secrets_of(session, target, runs, given)
+        if secrets and is_queued:
+            names = ", ".join(map(repr, secrets))
+            raise UsageError(
+                f"the queue keeps no secrets: {names}",
+                "run it without --queue, or let the task read it from the environment",
+            )
+        words = [_words(target, values, turn, plan, given) for values, turn in runs]
         numbers = open_queue(session).add(words, folder=session.folder.absolute(), batch=tag)
         if is_queued:
             shown = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
             session.out.note(f'queued {plural(len(numbers), "run")} as {shown}; "finestflow queue run" works them off')
             return ExitCode.DONE
         at_once = (os.cpu_count() or 1) if jobs == "auto" else int(jobs)
-        code = work_off(session, jobs=at_once, keep_going=given["keep_going"], batch=tag)
+        code = work_off(session, jobs=at_once, keep_going=given["keep_going"], batch=tag, secrets=secrets)
     else:
         code = ExitCode.DONE
         for values, turn in plan:
@@ -121,6 +130,17 @@ def sweep(
     return code
 
 
+def _secrets_of(
+    session: Session, target: str | None, runs: Sequence[tuple[dict[str, str], int]], given: Mapping[str, Any]
+) -> Mapping[str, str]:
+    """Take the secrets out of the settings of runs; what is wrong with the first of them is said before anything waits."""
+    workspace = session.workspace
+    over = workspace.read_config(given["config"]) if given["config"] else None
+    pipeline, _ = workspace.load_pipeline(target, runs[0][0], over=over)
+    refuse_open_secrets(pipeline, runs[0][0])
+    return take_secrets(pipeline, [values for values, _ in runs])
+
+
 def _words(target: str | None, values: Mapping[str, str], turn: int, plan: Plan, given: Mapping[str, Any]) -> list[str]:
     """Return what stands after ``finestflow run`` for one of the runs."""
     words = [] if target is None else [target]
@@ -129,7 +149,7 @@ def _words(target: str | None, values: Mapping[str, str], turn: int, plan: Plan,
     if given["seed"] is not None or plan.repeat > 1:
         words += ["--seed", str(plan.seed + turn)]
     words += [word for name in _FLAGS if given[name] for word in (f"--{name.replace('_', '-')}",)]
-    words += [word for name in _VALUES if given[name] for word in (f"--{name}", str(given[name]))]
+    words += [word for name in _VALUES if given[name] for word in (f"--{name.replace('_', '-')}", str(given[name]))]
     words += [word for name, flag in _LISTS for value in given[name] for word in (flag, value)]
     return words
 

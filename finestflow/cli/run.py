@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,13 @@ from finestflow.cli._options import target_argument
 from finestflow.cli._output import SCHEMA, dump_json
 from finestflow.cli._queue import taken_from_queue
 from finestflow.cli._script import PROGRAM, ProgramCommand, run_program
+from finestflow.cli._secrets import refuse_open_secrets
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._sweep import plan_runs, sweep
 from finestflow.cli._text import many_lines, one_line
 from finestflow.config.kinds import parse_duration
 from finestflow.errors import FinestflowError, UsageError
+from finestflow.handed import read_handed
 from finestflow.model import RunStatus
 
 if TYPE_CHECKING:
@@ -123,6 +126,8 @@ def command(
 
         show_plan(session, target, settings, config=given["config"], as_json=as_json)
         return ExitCode.DONE
+    handed = read_handed(session.workspace.environ).settings if queued is not None else {}
+    settings = [*settings, *(f"{path}={json.dumps(value)}" for path, value in handed.items())]
     plan = plan_runs(session, settings, table, samples=samples, repeat=repeat, seed=given["seed"])
 
     def run_once(values: Mapping[str, str], turn: int, options: Mapping[str, Any]) -> bool:
@@ -147,6 +152,7 @@ def _run_once(
     pipeline, inputs = workspace.load_pipeline(target, values, over=over)
     if given["seed"] is None:
         given = {**given, "seed": pipeline.run_options.get("seed")}
+    refuse_open_secrets(pipeline, values)
     pipeline = pipeline.copy()
     inputs = workspace.configure(pipeline, values.items(), inputs)
     if given["code"]:

@@ -45,18 +45,19 @@ class ParamSpec:
         default: Value used when none is given, or ``MISSING``.
         help: One line for people.
         secret: Its value enters no record, log or fingerprint.
+        is_open: It was said that it is none, whatever it is called.
         digest: Whether a change of it makes the task run again.
         choices: Allowed values; empty allows all.
     """
 
-    __slots__ = ("choices", "default", "digest", "help", "name", "secret", "type")
+    __slots__ = ("choices", "default", "digest", "help", "is_open", "name", "secret", "type")
 
     def __init__(
         self,
         default: Any = MISSING,
         *,
         help: str = "",  # noqa: A002 - the word that click and argparse use for this
-        secret: bool = False,
+        secret: bool | None = None,
         digest: bool = True,
         choices: Sequence[Any] = (),
     ) -> None:
@@ -64,7 +65,8 @@ class ParamSpec:
         self.type: Any = Any
         self.default = default
         self.help = help
-        self.secret = secret
+        self.secret = bool(secret)
+        self.is_open = secret is False
         self.digest = digest and not secret
         self.choices = tuple(choices)
 
@@ -114,7 +116,7 @@ def Param(  # noqa: N802 - reads as a declaration, as Field and field do elsewhe
     default: Any = MISSING,
     *,
     help: str = "",  # noqa: A002 - see ParamSpec
-    secret: bool = False,
+    secret: bool | None = None,
     digest: bool = True,
     choices: Sequence[Any] = (),
 ) -> Any:
@@ -123,7 +125,8 @@ def Param(  # noqa: N802 - reads as a declaration, as Field and field do elsewhe
     Args:
         default: The value when none is given; without it the param is required.
         help: One line for people, shown by the command line.
-        secret: Keep the value out of every record and log; implies ``digest=False``.
+        secret: Keep the value out of every record and log; implies ``digest=False``. False says that a param is none although it is called
+            like one (``token``): ``finestflow run -p`` else refuses it.
         digest: False when a change of the value must not make the task run again (a number of threads, a device).
         choices: The allowed values.
     """

@@ -16,7 +16,7 @@ from finestflow.pipeline.param import MISSING, ParamSpec, parse_text, type_name
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import Task, signature_of
 
-__all__ = ["apply_settings", "iter_param_paths", "required_params"]
+__all__ = ["apply_settings", "find_spec", "iter_param_paths", "required_params"]
 
 
 def apply_settings(pipeline: Pipeline, settings: Iterable[tuple[str, Any]], inputs: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +90,12 @@ def iter_param_paths(task: Task, prefix: str = "") -> Iterator[str]:
     if isinstance(task, Pipeline):
         for name, child in task.children.items():
             yield from iter_param_paths(child, f"{prefix}{name}.")
+
+
+def find_spec(pipeline: Pipeline, path: str) -> ParamSpec | None:
+    """Return the declaration of the param that a path names; None where it names an input or a child."""
+    place = None if path.startswith(":") else _find(pipeline, path.removeprefix("."))
+    return None if place is None else type(place[0]).__finestflow_params__.get(place[1])
 
 
 def _find(task: Task, path: str) -> tuple[Task, str] | None:

@@ -198,6 +198,7 @@ class Workspace(Keeping):
     @cached_property
     def runner(self) -> Runner:
         """Makes runs here."""
+        from finestflow.given import hidden_values
         from finestflow.runner import Runner
 
         return Runner(
@@ -210,6 +211,7 @@ class Workspace(Keeping):
             root=self.root,
             warn=self.warn,
             sample=self.sample,
+            hidden=hidden_values(self.environ),
         )
 
     def open_executor(self, name: str, jobs: int) -> Executor:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
+from tests.e2e import processes
 from tests.e2e.conftest import Project
 
 SECRET = b"abracadabra-7391"
@@ -41,6 +45,112 @@ def test_a_secret_param_is_nowhere(project: Project):
     assert places_with(project.folder, SECRET) == []
     shown = project.do("show", "@", "--json").out + project.do("log", "--json").out + project.do("show", "@~1").out
     assert secret not in shown
+
+
+def with_secrets(**variables: str) -> dict[str, str]:
+    return {**os.environ, **variables}
+
+
+def test_a_secret_of_the_environment_is_nowhere(project: Project):
+    """Not when a task prints it or fails with it, not when it is to be recorded, not in a script, a started run, or a program's error."""
+    environ = with_secrets(API_TOKEN=HIDDEN.decode())
+    project.write(".finestflow.toml", '[run]\nrecord-env = ["API_TOKEN", "COLOR"]\n')
+    project.edit(
+        "numbers_pipeline.py",
+        "return [self.factor * number for number in numbers]",
+        'import os; print("token is", os.environ["API_TOKEN"])\n'
+        '        if self.factor < 0: raise ValueError("bad " + os.environ["API_TOKEN"])\n        return numbers',
+    )
+    project.write(
+        "show.py", 'import os, sys\nprint(os.environ["API_TOKEN"])\nsys.exit("bad " + os.environ["API_TOKEN"])'
+    )
+    project.write(
+        "begin.py",
+        'import finestflow, os\nwith finestflow.start("begin") as run:\n    print(os.environ["API_TOKEN"])\n'
+        '    raise ValueError("bad " + os.environ["API_TOKEN"])',
+    )
+    for jobs in ("1", "2"):
+        project.do("run", "numbers_pipeline.py:Numbers", "-j", jobs, env=environ)
+        project.do("run", "numbers_pipeline.py:Numbers", "-j", jobs, "-p", "scale.factor=-1", env=environ, code=1)
+    project.do("run", "show.py", env=environ, code=1)
+    project.do("run", "begin.py", env=environ, code=1)
+    processes.python("begin.py", cwd=project.folder, env=environ)
+
+    assert len(project.runs()) == 7
+    assert "token is ***" in project.do("logs", "@~6:scale").out
+    assert project.do("env", "@", "--json").json["environment"]["variables"] == {"API_TOKEN": "***"}
+    assert places_with(project.folder, HIDDEN) == []
+
+
+def test_a_secret_on_a_command_line_is_nowhere(project: Project):
+    """By the name of its option or setting, in words, params and what the program prints; and in what a killed program left."""
+    project.write("show.py", "import sys, time\nprint(sys.argv)\nif sys.argv[-1] == 'wait': time.sleep(60)")
+    secret = SECRET.decode()
+    for words in (
+        ["--api-key", secret],
+        [f"--password={secret}"],
+        [f"TOKEN={secret}"],
+        [f"+db.passwd={secret}"],
+        ["--accessToken", secret],
+        ["-secret", secret],
+    ):
+        project.do("run", "show.py", *words)
+        processes.python("-m", "finestflow", "run", "--", "echo", *words, cwd=project.folder)
+    killed = project.start("run", "show.py", "--api-key", secret, "wait")
+    live = project.folder / ".git" / "finestflow" / "live"
+    while not any("***" in path.read_text() for path in live.glob("*/logs/*.txt")):
+        time.sleep(0.05)
+    killed.send(signal.SIGKILL)
+    killed.wait()
+    left = places_with(project.folder, SECRET)
+
+    assert [run["status"] for run in project.runs()] == ["killed"] + ["ok"] * 12
+    assert left == places_with(project.folder, SECRET) == []
+
+
+def test_a_param_of_a_started_run_that_is_called_like_a_secret_is_nowhere(project: Project):
+    project.write(
+        "begin.py",
+        "import finestflow, sys\n"
+        'with finestflow.start("begin", api_key=sys.argv[2], auth={"hfToken": sys.argv[2]}) as run:\n'
+        "    run.add_params(password=sys.argv[2], tokens=3)",
+    )
+    processes.python("begin.py", "--api-key", SECRET.decode(), cwd=project.folder)
+
+    assert project.show()["params"] == {"api_key": "***", "auth.hfToken": "***", "password": "***", "tokens": 3}
+    assert places_with(project.folder, SECRET) == []
+
+
+def test_the_queue_holds_no_secret_and_a_parallel_sweep_hands_it_over(project: Project):
+    project.edit(
+        "numbers_pipeline.py",
+        "factor: float = Param(2.0)",
+        'factor: float = Param(2.0)\n    token: str = Param("", secret=True)',
+    )
+    project.edit(
+        "numbers_pipeline.py",
+        "return [self.factor * number for number in numbers]",
+        "return [self.factor * number * len(self.token) for number in numbers]",
+    )
+    secret = SECRET.decode()
+    words = ["run", "numbers_pipeline.py:Numbers", "-p", f"scale.token={secret}", "-p", "scale.factor=1,2"]
+
+    assert "keeps no secrets: 'scale.token'" in project.do(*words, "--queue", code=2).err
+    project.do(*words, "-j", "2")
+    assert sorted(run["metrics"]["total/total"] for run in project.runs()) == [6 * len(secret), 12 * len(secret)]
+    assert places_with(project.folder, SECRET) == []
+
+
+def test_a_setting_that_is_called_like_a_secret_and_would_be_recorded_is_refused(project: Project):
+    """Unless its param says that it is none."""
+    project.edit("numbers_pipeline.py", "factor: float = Param(2.0)", 'factor: float = 2.0\n    token: str = "a"')
+    said = project.do("run", "numbers_pipeline.py:Numbers", "-p", f"scale.token={SECRET.decode()}", code=2).err
+    assert "declare it as Param(secret=True)" in said
+    assert places_with(project.folder, SECRET) == []
+
+    project.edit("numbers_pipeline.py", 'token: str = "a"', 'token: str = Param("a", secret=False)')
+    project.do("run", "numbers_pipeline.py:Numbers", "-p", "scale.token=b")
+    assert project.show()["params"]["scale.token"] == "b"
 
 
 def test_files_that_hold_secrets_are_left_out(project: Project):

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from finestflow.errors import UsageError
-from finestflow.given import command_of_process, describe_command, flat_values, parse_words
+from finestflow.given import command_of_process, describe_command, flat_values, is_secret, parse_words
 
 
 class Color(enum.Enum):
@@ -88,7 +88,7 @@ def test_the_words_of_a_command_line_are_params(line, params):
     "line", ["--password sesame", "--api-key=sesame", "--hf_token sesame", "aws.secret=sesame", "--db-passwd=sesame"]
 )
 def test_a_secret_is_blanked_in_params_and_words(line):
-    params, words = parse_words(line.split())
+    params, words, secrets = parse_words(line.split())
 
     assert "sesame" not in f"{params} {words}"
     assert "***" in words[-1]
@@ -139,3 +139,26 @@ def test_this_process_knows_how_it_was_started(tmp_path):
 
 def test_a_prompt_has_no_command():
     assert command_of_process(["python"], ModuleType("__main__"), Path("/x"), Path("/x")).words == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "--db-password",
+        "API_KEY",
+        "apiKey",
+        "openai.api_key",
+        "hfToken",
+        "AWS_SECRET_ACCESS_KEY",
+        "privateKey",
+        "token",
+    ],
+)
+def test_secrets_are_known_by_their_names(name):
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "max_tokens", "key", "sort_key", "keyboard", "secretary", "author", ""])
+def test_names_that_only_look_like_one_are_none(name):
+    assert not is_secret(name)

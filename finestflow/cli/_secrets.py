@@ -1,0 +1,46 @@
+"""Settings of the command line that no record may show: which they are, and what is refused for their sake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from finestflow.errors import UsageError
+from finestflow.given import is_secret
+from finestflow.pipeline.settings import find_spec
+
+if TYPE_CHECKING:
+    from finestflow.pipeline.pipeline import Pipeline
+
+__all__ = ["refuse_open_secrets", "take_secrets"]
+
+
+def refuse_open_secrets(pipeline: Pipeline, paths: Iterable[str]) -> None:
+    """Refuse what is named like a secret and would be recorded.
+
+    Raises:
+        UsageError: A path names such a param or input.
+    """
+    for path in paths:
+        spec = find_spec(pipeline, path)
+        if is_secret(path) and (spec is None or not (spec.secret or spec.is_open)):
+            what = "an input" if spec is None else "a param"
+            raise UsageError(
+                f"{path!r} is called like a secret, and {what} like that is recorded",
+                "declare it as Param(secret=True), or as Param(secret=False) when it is none",
+            )
+
+
+def take_secrets(pipeline: Pipeline, runs: Sequence[dict[str, str]]) -> Mapping[str, str]:
+    """Take the secrets out of the settings of some runs and return them.
+
+    Raises:
+        UsageError: They differ from run to run.
+    """
+    found: dict[str, str] = {}
+    for values in runs:
+        for path in [path for path in values if (spec := find_spec(pipeline, path)) is not None and spec.secret]:
+            value = values.pop(path)
+            if found.setdefault(path, value) != value:
+                raise UsageError(f"{path!r} is a secret, and has several values", "sweep over it without -j or --queue")
+    return found
