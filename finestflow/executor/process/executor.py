@@ -206,7 +206,7 @@ class ProcessExecutor:
     def died(self, item: Item, error: Exception) -> None:
         """Tell that the worker of a job has ended."""
         now = self._clock.time()
-        seconds = time.monotonic() - item.began
+        seconds = time.monotonic() - item.began if item.began else 0.0
         outcome = Outcome(now - seconds, seconds)
         outcome.error = error
         outcome.effects = Effects(text=item.text)

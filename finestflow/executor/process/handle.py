@@ -32,9 +32,13 @@ _WARM = 4
 """As many initialised tasks as ``WarmTasks`` keeps."""
 _TASKS = 64
 """Tasks that a worker keeps, initialised or not."""
+_START = 120.0
+"""Seconds for a worker to get ready: a forked one may be stuck with a lock that another thread of the runner had."""
 _DUMP = 0.15
 """Seconds for a worker to write its stacks before it is killed."""
 _LAST_LINES = 5
+_UNKNOWN = 255
+"""What ``multiprocess`` says when the fork server is gone."""
 
 
 class Owner(Protocol):
@@ -104,7 +108,12 @@ class Worker:
         with open(self._log_path, "xb"):
             pass
         self.channel = Channel(ours, folder)
-        self._process = launcher.start(main, (theirs, folder, self._log_path, equipment))
+        try:
+            self._process = launcher.start(main, (theirs, folder, self._log_path, equipment))
+        except BaseException:
+            ours.close()
+            theirs.close()
+            raise
         self.pid: int = self._process.pid
         self.sentinel: int = _open_sentinel(self._process)
         self._peer = Channel(theirs, folder)  # so that the pool can read what the worker has not
@@ -120,7 +129,7 @@ class Worker:
         self.is_fresh = True
         self.began = self.next_look = 0.0
         self.deadline: float | None = None
-        self.kill_at: float | None = None
+        self.kill_at: float | None = time.monotonic() + _START
         self._is_late = False
 
     @property
@@ -267,8 +276,13 @@ class Worker:
 
     # -- ending ------------------------------------------------------------------------------------------------------------------------
 
+    def note_ready(self) -> None:
+        """Take note that it waits for its first job."""
+        self.is_ready = True
+        self.kill_at = None
+
     def keep_deadline(self, now: float) -> None:
-        """End a job that takes too long: first the worker tells where it is, then it is killed."""
+        """End a job that takes too long, after the worker has told where it is; likewise a worker that never gets ready."""
         if self.kill_at is not None:
             if now >= self.kill_at:
                 self.kill_at = None
@@ -299,7 +313,7 @@ class Worker:
             os.killpg(self.pid, signal.SIGKILL)
         self._process.join(1)
         status: int | None = self._process.exitcode
-        return 255 if status is None else status
+        return _UNKNOWN if status is None else status
 
     def verdict(self, item: Item, status: int) -> Exception:
         """Return why a job has no result."""
@@ -314,6 +328,8 @@ class Worker:
                 f"its worker was killed by signal {-status} ({name}){_REASONS.get(-status, '')}",
                 _HINTS.get(-status, ""),
             )
+        elif status == _UNKNOWN:
+            error = WorkerDiedError("its worker has ended, and so has the process that knew how", "run it again")
         else:
             error = WorkerDiedError(
                 f"its worker exited with status {status}", "raise an error instead of ending the process"
@@ -352,8 +368,8 @@ _HINTS: dict[int, str] = {
 
 
 def _open_sentinel(process: Any) -> int:
-    """Return a descriptor that can be read once a process has ended, whoever else lives on with its descriptors."""
-    if hasattr(os, "pidfd_open") and process._popen.method != "forkserver":  # noqa: SLF001 - the fork server tells of its children itself
+    """Return a descriptor that can be read once a process has ended, whoever else lives on with its descriptors, or dies, as the fork server may."""
+    if hasattr(os, "pidfd_open"):
         with contextlib.suppress(OSError):
             return os.pidfd_open(process.pid)
     found: int = process.sentinel

@@ -56,9 +56,15 @@ class Launcher:
 
     def start(self, target: Callable[..., None], args: tuple[Any, ...]) -> Any:
         """Start a process and return it, as ``multiprocess`` describes it."""
-        made = _Process(target=target, args=args, daemon=False)
-        made.launch = self._launch
-        made.start()
+        for is_last in (False, True):
+            made = _Process(target=target, args=args, daemon=False)
+            made.launch = self._launch
+            try:
+                made.start()
+                break
+            except (OSError, EOFError):  # the fork server was killed just now
+                if is_last:
+                    raise
         process._children.discard(made)  # noqa: SLF001 - else it would be waited for when the interpreter ends
         return made
 

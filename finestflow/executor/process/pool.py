@@ -29,6 +29,7 @@ from blake3 import blake3
 
 from finestflow.cache.code.definitions import Definitions, FolderDefinitionCache
 from finestflow.cache.objects import ObjectFolder
+from finestflow.errors import WorkerDiedError
 from finestflow.executor.process.channel import ChannelClosedError
 from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.handle import Item, Owner, Worker
@@ -44,7 +45,7 @@ __all__ = ["Pool"]
 
 _TAIL = 0.1
 """Seconds between two looks at the log of a worker that is busy."""
-_STARTS = 3
+_STARTS = 5
 """Workers that end before they are ready, until the pool gives up."""
 _LINGER = 1.0
 """Seconds for which the thread stays attentive after a job was sent, so that it need not be woken for the next."""
@@ -227,26 +228,31 @@ class Pool:
             threading.Thread(target=self._start_worker, name="finestflow-start", daemon=True).start()
 
     def _start_worker(self) -> None:
-        worker = None
+        worker, problem = None, ""
         try:
             assert self._launcher is not None
             worker = Worker(self.folder, self._launcher, self.equipment)
             self._guard.add(worker.pid)
         except Exception as error:  # noqa: BLE001 - no more processes, no more descriptors: whatever the system says
-            self._refuse_all(f"no worker could be started: {type(error).__name__}: {error}")
+            problem = f"no worker can be started: {type(error).__name__}: {error}"
         with self._lock:
             self._starting -= 1
+            is_alone = not self._workers and not self._starting
             if worker is not None:
                 self._workers.append(worker)
                 if self._is_closed:
                     worker.kill()
+        if problem and is_alone:
+            self._give_up(problem)
         self._wake()
 
-    def _refuse_all(self, reason: str) -> None:
+    def _give_up(self, problem: str) -> None:
+        """Fail all jobs that wait: they do not run in the runner instead, as what ends workers might end it too."""
         with self._lock:
-            refused = self._waiting.take_all()
-        for item in refused:
-            _call(item.owner.refused, item, reason)
+            self._failed_starts = 0
+            lost = self._waiting.take_all()
+        for item in lost:
+            _call(item.owner.died, item, WorkerDiedError(problem, "run it without workers: --executor sequential"))
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError, AttributeError):
@@ -297,9 +303,9 @@ class Pool:
         if now < self._busy_until:
             times.append(now + _TAIL)
         for worker in self._workers:
+            times += [at for at in (worker.deadline, worker.kill_at) if at is not None]
             if worker.items:
                 times.append(worker.next_look)
-                times += [at for at in (worker.deadline, worker.kill_at) if at is not None]
         return max(0.0, min(times) - now) if times else None
 
     def _look_at_the_clock(self) -> None:
@@ -357,7 +363,7 @@ class Pool:
         item = None
         with self._lock:
             if message is None:
-                worker.is_ready = True
+                worker.note_ready()
                 self._failed_starts = 0
             else:
                 item = worker.item_of(message.serial)
@@ -403,7 +409,7 @@ class Pool:
             self._workers.remove(worker)
             self._gone.notify_all()
         if has_given_up:
-            self._refuse_all(f"workers end as soon as they start: {worker.last_words()}")
+            self._give_up(f"workers end as soon as they start: {worker.last_words() or 'nobody knows why'}")
         for item in lost:
             _call(item.owner.died, item, worker.verdict(item, status))
         worker.close()

@@ -49,3 +49,15 @@ def test_a_main_module_needs_no_guard(repository, way):
         "plus": 4,
         "notes": {},
     }
+
+
+@pytest.mark.stress
+def test_cells_of_a_notebook_reach_the_workers_also_when_they_change(repository):
+    pytest.importorskip("IPython")
+    shutil.copy(PROGRAM.with_name("notebook.py"), repository.parent / "notebook.py")
+    command = [sys.executable, str(repository.parent / "notebook.py")]
+    done = subprocess.run(command, cwd=repository, capture_output=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    results, notes = json.loads(done.stdout.decode().splitlines()[-1])
+    assert results == [[[True, x, True] for x in found] for found in ([3, 6], [4, 7], [11, 21])]
+    assert notes == []

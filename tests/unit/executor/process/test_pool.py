@@ -350,6 +350,18 @@ def test_a_long_job_does_not_hold_up_tiny_ones_that_were_sent_behind_it(own_lab,
     assert stuck.wait().error is None
 
 
+def test_a_pool_whose_workers_cannot_start_says_so(tmp_path, monkeypatch):
+    lab = Lab(tmp_path / "lab", ROOT)
+    monkeypatch.setattr(lab.pool.equipment.__class__, "__reduce_ex__", lambda *_: (os._exit, (1,)))
+    try:
+        outcome = lab.run(tasks.Add(), 1)
+        assert type(outcome.error) is WorkerDiedError
+        assert "workers end as soon as they start" in str(outcome.error)
+        assert "--executor sequential" in str(outcome.error)
+    finally:
+        lab.close()
+
+
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 def test_workers_may_start_in_other_ways(tmp_path, method):
     lab = Lab(tmp_path / "lab", ROOT, start_method=method)
