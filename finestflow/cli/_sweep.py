@@ -125,7 +125,7 @@ def sweep(
                 code = ExitCode.FAILED
                 if not given["keep_going"]:
                     break
-    if not as_json and session.workspace.repository is not None:
+    if plan.count > 1 and not as_json and session.workspace.repository is not None:
         _show_table(session, tag, plan)
     return code
 

@@ -21,7 +21,13 @@ _SETTINGS = ("gc.cruftPacks=true", "gc.autoDetach=true", "maintenance.autoDetach
 
 
 def start_maintenance(repo: Repository) -> None:
-    """Let git pack what has gathered, if it finds that worth while; it goes on in the background by itself."""
+    """Let git pack what has gathered, if it finds that worth while; it goes on in the background by itself.
+
+    Git guesses the number of loose objects from one folder of 256, and so git need not be asked while nothing is in it.
+    """
+    folder = repo.common_dir / "objects" / "17"
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
     run_git(repo, "maintenance", "run", "--auto", "--quiet", settings=_SETTINGS)
 
 

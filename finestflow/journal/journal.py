@@ -11,7 +11,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 from finestflow.errors import CorruptionError, FinestflowError, RefMovedError, RepositoryError
 from finestflow.git.history import iter_commits, read_blobs
@@ -62,6 +62,10 @@ class Journal:
         self.problems: list[str] = []
         """What went wrong with single runs in ``recover``, for people."""
 
+    @cached_property
+    def _author(self) -> tuple[str, str]:
+        return author_identity(self._repo)
+
     def tip(self) -> str | None:
         """Return the newest run commit, or None when there is no run."""
         return read_ref(self._repo, JOURNAL_REF)
@@ -73,7 +77,7 @@ class Journal:
                 tree=tree,
                 parents=(),
                 message=f"snapshot of run {run_id}\n",
-                author=author_identity(self._repo),
+                author=self._author,
                 author_time=int(now),
                 commit_time=int(now),
             )
@@ -107,7 +111,7 @@ class Journal:
         """
         self._fault("begun")
         files = dump_record(run, logs, config=config)
-        author = author_identity(self._repo)
+        author = self._author
         for tries_left in reversed(range(_TRIES_WITH_GC)):
             try:
                 with Objects(self._repo) as objects:
