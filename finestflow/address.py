@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from finestflow.cache.codec import Encoded
     from finestflow.model import NodeRecord, OutputRecord, Run
 
-__all__ = ["encoded_of", "find_artifact", "find_output", "main_output", "parse_part"]
+__all__ = ["encoded_of", "find_artifact", "find_items", "find_output", "main_output", "parse_part"]
 
+_ITEM = re.compile(r"\[(\d+)\]")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^\]]*)\]")
 
 
@@ -33,10 +34,22 @@ def find_output(run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
         hint = nearest_hint(address, [*run.nodes, *run.outputs], "nodes and outputs")
         raise NotFoundError(f"run {run.summary.name!r} has no node {address!r}", hint)
     node = run.nodes[path]
+    item = _ITEM.match(address, len(path))
+    if node.kind == "map" and item is not None and f"{path}/{item[1]}" in run.nodes:
+        return find_output(run, f"{path}/{item[1]}{address[item.end() :]}")
     if node.output is None or node.output.digest is None:
         reason = node.output.note if node.output is not None else f"it is {node.status.value}"
         raise NotFoundError(f"{path!r} of run {run.summary.name!r} has no stored output: {reason}", "run it again")
     return node, node.output, address[len(path) :] if address.startswith(path) else ""
+
+
+def find_items(run: Run, address: str) -> list[str] | None:
+    """Return the paths of the items of the fan-out that an address names, in their order; None where it names anything else."""
+    path = run.outputs.get(address, address)
+    if path not in run.nodes or run.nodes[path].kind != "map":
+        return None
+    items = [each for each in run.nodes if each.startswith(f"{path}/") and each[len(path) + 1 :].isdigit()]
+    return sorted(items, key=lambda each: int(each[len(path) + 1 :]))
 
 
 def find_artifact(run: Run, name: str) -> str | None:

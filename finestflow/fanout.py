@@ -87,6 +87,9 @@ class Fan(Structure):
             handle: Node = handle_of(source)  # type: ignore[assignment]
             unsized: dict[Node, None] = {}
             handle.find_unsized(part_of(source), unsized)
+            if unsized and session.computing is None:
+                session.block(self, next(iter(unsized)))
+                return False
             if unsized:
                 session.defer(self, unsized)
                 return False
@@ -99,7 +102,7 @@ class Fan(Structure):
             except (FinestflowError, LookupError, AttributeError, TypeError) as error:
                 session.block(self, error)
                 return False
-        if session.is_partial:
+        if session.is_partial or session.computing is None:
             self._room = len(source)  # what nobody needs stays open to the end
         self._values = source
         self._source = None

@@ -454,8 +454,8 @@ class Structure(Node):
         return origin.elements(part_of(result))
 
     def require(self) -> None:
-        """Raise when the body has raised."""
-        if self.error is not None:
+        """Raise when the body has raised, or in a plan is not known."""
+        if self.error is not None or self.is_open:
             raise BlockedError(self)
 
     def take(self, part: Part) -> Any:

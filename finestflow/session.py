@@ -316,6 +316,8 @@ class Session:
             if self._partial is not None:
                 self._partial.take_up_fan(fan)
         self.schedule.work()
+        if self.computing is None:
+            self.bodies.complete(fan)
 
     def take_items(self, fan: Structure, items: Iterable[Node]) -> None:
         """Take up the nodes of a fan-out's items, now that there are any."""
@@ -431,6 +433,8 @@ class Session:
         Returns:
             The error, or that of a partial run that cannot be.
         """
+        if self.computing is None:
+            return error
         self.failures.body_error = error
         if self._partial is not None:
             with self._lock:

@@ -209,7 +209,8 @@ def named_outputs(result: Any) -> dict[str, str]:
         if type(value) is Output:
             handle, part = handle_of(value), part_of(value)
             take = getattr(handle, "take", None)
-            if take is not None:
+            is_fan = getattr(handle, "kind", "") == "map" and not part
+            if take is not None and not is_fan:
                 visit(take(part), name)
             else:
                 found[name or "result"] = handle.path + part_text(part)

@@ -200,11 +200,15 @@ class Reading(Places):
         Raises:
             NotFoundError: There is no such output, or its value is not in the store.
         """
-        from finestflow.address import encoded_of, find_output, main_output, parse_part
+        from finestflow.address import encoded_of, find_items, find_output, main_output, parse_part
         from finestflow.pipeline.output import take_part
 
         whole = self.load_run(run) if isinstance(run, str) else run
-        _, output, rest = find_output(whole, address or main_output(whole))
+        address = address or main_output(whole)
+        items = find_items(whole, address)
+        if items is not None:
+            return [self.load_output(whole, item) for item in items]
+        _, output, rest = find_output(whole, address)
         assert output.digest is not None  # find_output saw to it
         self._import_project(whole)
         if not self.store.adopt(encoded_of(output)):

@@ -264,3 +264,41 @@ def test_a_body_that_looks_at_a_fan_out_has_looked_at_one_thing(lab: Lab, jobs: 
 
     assert finished.value == 2
     assert finished.nodes["total"].after == ("length",)
+
+
+def test_the_results_of_a_recorded_fan_out_are_a_list(lab: Lab) -> None:
+    class Returned(Pipeline):
+        length: Length
+
+        def __call__(self):
+            return each(self.length, [f"file {index}" for index in range(12)])
+
+    run = lab.make(Returned()).run
+
+    assert run.outputs == {"result": "length"}
+    assert lab.load_output(run) == lab.load_output(run, "length") == [6] * 10 + [7] * 2
+    assert lab.load_output(run, "length[11]") == lab.load_output(run, "length/11") == 7
+    assert run.returned == "[6, 6, 6, 6, 6, 6, 6, 6, …]"
+
+
+def test_a_plan_knows_the_items_that_are_there(lab: Lab) -> None:
+    class Known(Pipeline):
+        files: Files
+        length: Length
+        inner: Inner
+        total: Total
+
+        def __call__(self):
+            known = each(self.length, ["a", "b"])
+            return self.total(
+                [self.total(known), self.total(each(self.length, self.files(3))), each(self.inner, "ab", 1)]
+            )
+
+    lab.make(Lengths(length={}), 0)
+    plan = lab.plan(Known()).run
+
+    assert {path: node.status.value for path, node in plan.nodes.items()} == {
+        "length": "ok", "length/0": "pending", "length/1": "pending", "total": "pending", "files": "pending",
+        "length[1]": "pending", "total[1]": "pending", "inner": "running", "inner/0": "running", "inner/0/length": "pending",
+        "inner/1": "running", "inner/1/length": "pending",
+    }  # fmt: skip
