@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import pytest
@@ -91,3 +92,39 @@ def test_a_module_that_starts_a_run_is_imported_up_to_there(project, lab):
     outcome = lab.run(import_file(path).Times(), 4)
     assert lab.value(outcome) == 8
     assert outcome.notes == []
+
+
+DEVICE = """
+import os
+
+HOME = os.getpid()
+
+def use():
+    if os.getpid() != HOME:
+        raise RuntimeError("the device cannot be used in a forked process")
+    return HOME
+"""
+USE = """
+import device_of_lab
+from finestflow import Task
+
+class Use(Task):
+    def run(self):
+        return device_of_lab.use()
+"""
+
+
+def test_a_library_that_breaks_in_forks_of_its_process_works_in_workers(project, lab, monkeypatch):
+    installed = project / "site-packages"
+    installed.mkdir()
+    (installed / "device_of_lab.py").write_text(DEVICE)
+    monkeypatch.syspath_prepend(str(installed))
+    (project / "times_of_lab.py").write_text(USE)
+    device = importlib.import_module("device_of_lab")
+    try:
+        assert device.use() == os.getpid()
+        outcome = lab.run(load().Use())
+        assert lab.value(outcome) != os.getpid()
+        assert outcome.notes == []
+    finally:
+        del sys.modules["device_of_lab"]
