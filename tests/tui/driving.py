@@ -70,6 +70,7 @@ class Driver:
         """Let every widget take what is in its queue, so often."""
         for _ in range(count):
             await self.pilot._wait_for_screen()
+            self.app.screen._on_timer_update()  # lay out and paint now, not when the timer of a busy machine comes round
             if self.app._exception is not None:
                 raise self.app._exception
 

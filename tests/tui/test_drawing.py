@@ -61,7 +61,7 @@ def test_rails_have_one_line_a_node():
     assert [text for text, _ in rails] == ["●", "●", "●", "├─●", "├─│─●", "├─│─│─●", "├─●─┴─╯", "●─╯"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(graphs())
 def test_no_node_lies_over_another(graph):
     nodes, edges = graph
@@ -78,7 +78,7 @@ def test_no_node_lies_over_another(graph):
             assert text[box.y][box.x : box.x + box.width] == f"● {node}"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(graphs())
 def test_the_same_graph_gives_the_same_drawing(graph):
     nodes, edges = graph
@@ -86,7 +86,7 @@ def test_the_same_graph_gives_the_same_drawing(graph):
     assert plain(draw_dag(nodes, edges, labels)) == plain(draw_dag(nodes, edges, labels))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(graphs())
 def test_edges_lead_down_and_rails_have_every_node(graph):
     nodes, edges = graph

@@ -1,6 +1,6 @@
 """Every screen, at three sizes, without colours and in ASCII, as text that is stored beside this file.
 
-``python -m pytest tests/tui/test_frames.py --write-frames`` writes them anew; what changes on every machine (ids of objects, the folder) is
+``python -m pytest tests/tui/test_frames.py -m "" --write-frames`` writes them anew; what changes on every machine (ids of objects, the folder) is
 masked.
 """
 
@@ -58,10 +58,10 @@ def masked(driver: Driver, lab: Path) -> str:
     ("name", "size", "environ"),
     [
         ("80x24", (80, 24), {}),
-        ("120x40", (120, 40), {}),
-        ("200x60", (200, 60), {}),
+        pytest.param("120x40", (120, 40), {}, marks=pytest.mark.stress),
+        pytest.param("200x60", (200, 60), {}, marks=pytest.mark.stress),
         ("no-color", (100, 30), {"NO_COLOR": "1"}),
-        ("ascii", (100, 30), {"FINESTFLOW_ASCII": "1"}),
+        pytest.param("ascii", (100, 30), {"FINESTFLOW_ASCII": "1"}, marks=pytest.mark.stress),
     ],
 )
 def test_each_screen_looks_as_it_is_stored(name, size, environ, lab, pytestconfig):

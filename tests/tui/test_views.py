@@ -138,7 +138,7 @@ def test_a_hostile_run_breaks_no_screen(own_lab):
     run(body)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=60), st.integers(1, 30))
 def test_spans_are_cut_and_filled_to_a_width(text, columns):
     from finestflow_tui.text import one_line
@@ -146,7 +146,7 @@ def test_spans_are_cut_and_filled_to_a_width(text, columns):
     assert width("".join(each for each, _ in fit([(one_line(text), "")], columns))) == columns
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3000), st.floats(-1e6, 1e6)), min_size=1, max_size=400), st.integers(10, 80))
 def test_a_thinned_series_keeps_its_extremes(points, columns):
     series = [(float(x), y) for x, y in sorted(points)]
