@@ -87,15 +87,16 @@ def search_code(
     """
     from finestflow.git.search import grep_trees
 
-    by_tree: dict[str, list[RunSummary]] = {}
+    same: dict[str, list[RunSummary]] = {}
     for run in runs:
-        if run.code:
-            by_tree.setdefault(run.code, []).append(run)
-    trees = list(by_tree)
-    for start in range(0, len(trees), _TREES_AT_ONCE):
-        found = grep_trees(repo, trees[start : start + _TREES_AT_ONCE], text)
-        for tree, files in found.items():
-            for run in by_tree[tree]:
+        if run.code and run.commit:
+            same.setdefault(run.code, []).append(run)
+    by_commit = {alike[0].commit: alike for alike in same.values()}  # the tree alone may be gone: no ref reaches it
+    commits = list(by_commit)
+    for start in range(0, len(commits), _TREES_AT_ONCE):
+        found = grep_trees(repo, commits[start : start + _TREES_AT_ONCE], text, leave_out=".finestflow")
+        for commit, files in found.items():
+            for run in by_commit[commit]:
                 yield run, files
 
 
@@ -172,7 +173,7 @@ def iter_versions(objects: Objects, runs: Iterable[RunSummary], path: str) -> It
         if not run.code:
             continue
         if run.code not in trees:
-            trees[run.code] = objects.find_path(run.code, path)
+            trees[run.code] = objects.find_path(run.commit or run.code, path)
         blob = trees[run.code]
         if blob is not None and blob not in seen:
             seen.add(blob)

@@ -78,6 +78,9 @@ class Objects:
         """Close the packs; a store that is left open makes noise on stderr at exit."""
         self._store.close()
 
+    def __contains__(self, oid: str) -> bool:
+        return _oid(oid) in self._store
+
     def read_commit(self, oid: str) -> CommitData:
         """Return a commit.
 

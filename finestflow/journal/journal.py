@@ -7,6 +7,7 @@ through it, the workspace recovers killed runs with it, everybody reads whole ru
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -204,7 +205,21 @@ class Journal:
         Raises:
             CorruptionError: Its record is missing or damaged.
         """
-        return next(self.load_many([run], with_series=with_series))
+        found = next(self.load_many([run], with_series=with_series))
+        self._restore_files(found)
+        return found
+
+    def _restore_files(self, run: Run) -> None:
+        """Write the tree of a run's files again where it is gone, with the same id.
+
+        No ref reaches it: the run's own tree has the record beside the files. So gc takes it, and a fetch does not bring it.
+        """
+        if run.snapshot is None:
+            return
+        # Where that cannot be, whoever reads the tree says that it is missing.
+        with contextlib.suppress(OSError, RepositoryError, CorruptionError), Objects(self._repo) as objects:
+            if run.snapshot.tree not in objects:
+                objects.without(run.summary.commit, FOLDER)
 
     def load_many(self, runs: Iterable[RunSummary | str], *, with_series: bool = True) -> Iterator[Run]:
         """Yield runs, whole, in order: one git process reads some hundreds of them.

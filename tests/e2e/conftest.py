@@ -94,8 +94,8 @@ class Project:
         return {path: node["status"] for path, node in self.nodes(run).items()}
 
     def clone(self, folder: Path) -> Project:
-        """Clone the repository, and fetch the journal and nothing else of ours."""
-        run_git(self.folder.parent, "clone", "--quiet", str(self.folder), str(folder))
+        """Clone the repository as from afar, and fetch the journal and nothing else of ours."""
+        run_git(self.folder.parent, "clone", "--quiet", "--no-local", str(self.folder), str(folder))
         run_git(folder, "fetch", "--quiet", "origin", "refs/refs/finestflow:refs/refs/finestflow")
         return Project(folder)
 

@@ -95,3 +95,23 @@ def test_the_journal_can_be_pushed_and_fetched(project: Project, tmp_path: Path)
     assert run_git(tmp_path / "remote.git", "rev-list", "--count", "refs/refs/finestflow") == "3"
     assert len(project.runs()) == 3
     project.do("verify", "--deep")
+
+
+def test_the_files_of_runs_outlive_gc_and_a_fetch(project: Project, tmp_path: Path):
+    """The tree of uncommitted files has no ref of its own: it is had from the run's commit."""
+    project.edit("numbers_pipeline.py", "return sum(numbers)", "return sum(numbers) + 1  # more")
+    project.do("run", TARGET)
+    project.edit("numbers_pipeline.py", "+ 1  # more", "+ 2  # yet more")
+    project.do("run", TARGET)
+    project.git("checkout", "--quiet", ".")
+    project.git("gc", "--quiet", "--prune=now")
+
+    for here in (project, project.clone(tmp_path / "clone")):
+        assert "numbers_pipeline.py" in here.do("diff", "@~1", "@").out
+        assert "+ 2  # yet more" in here.do("diff", "@~1", "@", "--code").out
+        assert "identical: all 3" in here.do("reproduce", "@").out
+        assert "yet more" in here.do("recover", "numbers_pipeline.py").out
+        assert "numbers_pipeline.py" in here.do("taint", "# yet more").out
+        here.do("promote", "@", "good")
+        assert "yet more" in here.git("show", "good:numbers_pipeline.py")
+        assert here.git("fsck", "--connectivity-only", "--no-dangling") == ""
