@@ -113,6 +113,8 @@ class RunScreen(RunScreenActions):
         many = len(whole.nodes) > _MOST_NODES
         self._shape = tasks.shape_of(whole, () if many else self._unfolded)
         self.show_tab(keep=True)
+        if not self.list.size.width:  # it came before the first layout: lines are made for a width
+            self.call_after_refresh(lambda: self.show_tab(keep=True))
 
     def _broken(self, text: str) -> None:
         self.list.remove_class("hidden")
