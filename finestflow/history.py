@@ -107,12 +107,18 @@ class History:
             raise QueryError(f"the query {query!r} is not understood: {problems[0]}", "see: finestflow log --help")
         return RunList(workspace, workspace.select(query, sort=sort, limit=limit))
 
-    def __getitem__(self, name: str) -> RunView:
-        """Return one run: an id or its beginning, ``@``, ``@~2``, ``@{pipeline}``, a name, a commit.
+    @overload
+    def __getitem__(self, name: str | int) -> RunView: ...
+    @overload
+    def __getitem__(self, name: slice) -> RunList: ...
+    def __getitem__(self, name: str | int | slice) -> RunView | RunList:
+        """Return one run: an id or its beginning, ``@``, ``@~2``, ``@{pipeline}``, a name, a commit; or by place, as of a list.
 
         Raises:
             NotFoundError: None or several match.
         """
+        if not isinstance(name, str):
+            return self()[name]
         workspace = _fresh()
         return RunView(workspace, workspace.resolve(name))
 

@@ -52,6 +52,7 @@ def test_runs_are_found_by_queries_in_the_order_that_is_asked_for(lab):
 def test_a_slice_of_runs_is_runs(lab):
     assert [run.params["fit.rate"] for run in finestflow.runs()[1:]] == [3.0, 1.0]
     assert finestflow.runs()[-1].params == finestflow.runs["@~2"].params
+    assert [run.id for run in finestflow.runs[:2]] == [finestflow.runs[0].id, finestflow.runs[1].id]
 
 
 def test_one_run_is_named_as_commands_name_it(lab):
