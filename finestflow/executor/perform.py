@@ -193,9 +193,8 @@ class Performer:
 
     def perform(self, job: Job) -> Outcome:
         """Run the job and return what came of it."""
-        outcome = Outcome(self._clock.time())
         scope = CallScope(job)
-        outcome.effects = scope.effects
+        outcome = Outcome(self._clock.time(), effects=scope.effects)
         begin = self._clock.monotonic()
         frame, call = FRAME.set(None), SCOPE.set(scope)
         ACTIVE_SCOPES.append(scope)

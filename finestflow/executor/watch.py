@@ -62,6 +62,8 @@ class Watch:
 
     def read(self) -> tuple[list[str], list[str]]:
         """Return files and folders that were read and not written, by absolute path."""
+        if not self.files and not self.folders:
+            return [], []
         files = [place for place in self.files if place not in self._written and os.path.isfile(place)]
         changed = {os.path.dirname(place) for place in self._written}
         return files, [place for place in self.folders if place not in changed and os.path.isdir(place)]
