@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import click
 
@@ -11,6 +12,13 @@ from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import number, one_line, plural
 from finestflow.cli.diff import document_of, lines_of
 from finestflow.errors import NotFoundError
+
+
+class _Measured(NamedTuple):
+    """A run that has the metric."""
+
+    id: str
+    name: str
 
 
 @click.command("bisect", context_settings={"ignore_unknown_options": True})
@@ -26,13 +34,12 @@ def command(session: Session, condition: Sequence[str], query: str, as_json: boo
     The condition says what a good run fulfils: finestflow bisect 'f1 > 0.9'. Runs without the metric are passed over; nothing runs.
     """
     from finestflow.bisect import find_break, parse_threshold
-    from finestflow.journal.conditions import find_value
 
     workspace = session.history
     threshold = parse_threshold(condition)
-    runs = [run for run in reversed(workspace.select(query, sort="-started")) if run.commit]
-    measured = [(run, find_value(run.metrics, threshold.metric, "/")) for run in runs]
-    known = [(run, float(value[0])) for run, value in measured if value is not None]
+    columns = ("id", "name", f"m.{threshold.metric}")
+    rows = workspace.index.rows(columns, workspace.parse_query(query) if query else None, sort="started")
+    known = [(_Measured(run_id, name), float(value)) for run_id, name, value in rows if value is not None]
     if not known:
         raise NotFoundError(f"no run has a metric {threshold.metric!r}", 'see which there are with "finestflow log"')
     found = find_break([value for _, value in known], threshold)

@@ -43,7 +43,7 @@ def command(
 
     workspace = session.history
     chosen = _choose(workspace, runs, limit, sort, session)
-    table = compare_runs([workspace.load_run(run) for run in chosen])
+    table = compare_runs(list(workspace.load_runs(chosen, with_series=False)))
     shown = table if is_whole or len(chosen) == 1 else table.differing()
     if as_json:
         session.out.json("compare", **_document(shown))
@@ -61,7 +61,7 @@ def show_runs(session: Session, runs: Sequence[RunSummary]) -> None:
     """Print what differs between some runs."""
     from finestflow.comparison import compare_runs
 
-    table = compare_runs([session.workspace.load_run(run) for run in runs]).differing()
+    table = compare_runs(list(session.workspace.load_runs(runs, with_series=False))).differing()
     if table.rows:
         _show(table, session.out)
 

@@ -37,7 +37,7 @@ def command(
     found = workspace.select(words, sort=sort, limit=limit)
     if not found:
         raise NotFoundError(f"no run matches {words!r}" if words else "no runs yet", "finestflow log")
-    runs = [workspace.load_run(run) for run in found]
+    runs = list(workspace.load_runs(found))
     ended = sorted((run for run in runs if run.summary.commit), key=lambda run: run.summary.started)
     sections = []
     for before, after in itertools.pairwise(ended):

@@ -33,7 +33,7 @@ def command(session: Session, what: str, query: str, as_json: bool) -> None:
     workspace = session.history
     runs = [run for run in workspace.select(query, sort="-started") if run.commit]
     is_name = all(part.isidentifier() for part in what.removesuffix("()").replace(":", ".").split("."))
-    uses = list(find_uses((workspace.load_run(run) for run in runs), what)) if is_name else []
+    uses = list(find_uses(workspace.load_runs(runs, with_series=False), what)) if is_name else []
     texts = [] if uses else list(search_code(workspace.require_repository(), runs, what))
     stored = {use.output for use in uses if use.output is not None and workspace.store.has(use.output)}
     if as_json:

@@ -91,7 +91,8 @@ class Keeping(Reading):
         """Return all that differs between two runs."""
         from finestflow.compare import diff_runs
 
-        return diff_runs(self.load_run(before), self.load_run(after), self.require_repository())
+        old, new = self.load_runs([self.resolve(before), self.resolve(after)], with_series=False)
+        return diff_runs(old, new, self.require_repository())
 
     def code_patch(self, diff: RunDiff) -> str:
         """Return what changed in the files between two runs, as git prints it."""
