@@ -85,7 +85,7 @@ class Computing:
 
     def _is_computed(self, node: Node, static: Static) -> bool:
         """Return whether another run has computed a key that is now claimed; if so it is a hit."""
-        verdict = self._session.lookup.find(node.key, self._session.context, static.store, fresh=True)  # type: ignore[arg-type]
+        verdict = self._session.lookup.find(node.key, self._session.view_of(node), static.store, fresh=True)  # type: ignore[arg-type]
         if verdict.entry is None:
             return False
         self._claims.release(node.key)  # type: ignore[union-attr, arg-type]
@@ -254,5 +254,5 @@ def _attempt(outcome: Outcome) -> Attempt:
         started=outcome.started,
         seconds=outcome.seconds,
         status=NodeStatus.OK if error is None else NodeStatus.FAILED,
-        error="" if error is None else f"{type(error).__name__}: {error}",
+        error="" if error is None else f"{type(error).__name__}: {error}".removesuffix(": "),
     )

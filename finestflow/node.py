@@ -357,7 +357,7 @@ class Node:
             self.started if self.started is not None else now - self.seconds,
             self.seconds,
             self.attempts,
-            f"{type(self.error).__name__}: {self.error}" if self.error is not None else "",
+            f"{type(self.error).__name__}: {self.error}".removesuffix(": ") if self.error is not None else "",
             self.notes,
             self.seed,
             self.after,

@@ -22,7 +22,7 @@ from finestflow.cli._session import Session, pass_session
 from finestflow.cli._sweep import plan_runs, sweep
 from finestflow.cli._text import many_lines, one_line
 from finestflow.config.kinds import parse_duration
-from finestflow.errors import FinestflowError, UsageError
+from finestflow.errors import FinestflowError, TaskFailedError, UsageError
 from finestflow.handed import read_handed
 from finestflow.model import RunStatus
 
@@ -231,7 +231,9 @@ def _seconds(text: str | None) -> float | None:
 def _show_failure(session: Session, finished: Finished) -> None:
     """Say what went wrong: an error of ours in one line, one of the user's code with its traceback."""
     error = finished.error
-    if isinstance(error, FinestflowError) and error.__cause__ is None:
+    # An error whose class stayed in a worker is one of ours by its class, and the user's by its traceback.
+    is_theirs = type(error) is TaskFailedError and '\n  File "' in finished.run.traceback
+    if isinstance(error, FinestflowError) and error.__cause__ is None and not is_theirs:
         session.out.note(f"error: {many_lines(error.message)}", "red")
         if error.hint:
             session.out.note(f"hint: {many_lines(error.hint)}")

@@ -237,8 +237,13 @@ class Performer:
                 raise
             outcome.error = TaskFailedError(f"it called exit({stop.code!r})", "raise an error instead")
             return
-        except Exception as error:  # noqa: BLE001 - a task may raise anything; it is recorded
+        except (Expired, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a task may raise anything; it is recorded
             outcome.error = error
+            if not isinstance(error, Exception):  # such as asyncio.CancelledError: it ends the task, not the run
+                outcome.error = TaskFailedError(f"it raised {type(error).__name__}: {error}".removesuffix(": "))
+                outcome.error.__cause__ = error
             task.call_hook("on_failure", error)
             return
         _check_attributes(task, before, outcome)

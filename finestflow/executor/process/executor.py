@@ -185,9 +185,8 @@ class ProcessExecutor:
             if outcome.problem:
                 outcome.shared = pickle.loads(special["shared"])
         except Exception as error:  # noqa: BLE001 - whatever making a value of the user raises
-            self._at_home[job.warm_key] = (
-                f"its output cannot come back from another process: {type(error).__name__}: {error}"
-            )
+            reason = outcome.problem or f"{type(error).__name__}: {error}"
+            self._at_home[job.warm_key] = f"its output cannot come back from another process: {reason}"
             self._home.take(job, item.done, self._at_home[job.warm_key], is_started=True)
             return
         outcome.encoded = Encoded(*done.encoded) if done.encoded is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 from finestflow import Pipeline, Task
@@ -41,6 +42,26 @@ def test_without_keep_going_nothing_new_starts_after_a_failure(lab: Lab, jobs: i
         assert found == {"fail": "failed", "add": "skipped", "first": "skipped", "add[1]": "skipped"}
         assert finished.run.nodes["first"].why == "not started: 'fail' failed"
     assert finished.run.nodes["add"].why == "skipped: 'fail' failed"
+
+
+def test_what_a_task_raises_beside_exceptions_fails_the_task(lab: Lab, jobs: int) -> None:
+    """A CancelledError of asyncio is no ``Exception``, and no reason to lose the run."""
+
+    class Cancelled(Task):
+        def run(self):
+            raise asyncio.CancelledError
+
+    class Waits(Pipeline):
+        cancelled: Cancelled
+
+        def __call__(self):
+            return self.cancelled()
+
+    finished = lab.make(Waits(), jobs=jobs)
+
+    assert str(finished.error) == "it raised CancelledError"
+    assert type(finished.error.__cause__) is asyncio.CancelledError
+    assert statuses(finished) == {"cancelled": "failed"}
 
 
 def test_with_keep_going_what_does_not_depend_on_a_failure_runs(lab: Lab, jobs: int) -> None:

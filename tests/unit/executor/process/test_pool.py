@@ -159,6 +159,7 @@ def test_an_output_that_cannot_come_back_is_made_here(own_lab, what):
     assert outcome.problem
     assert outcome.shared is not None
     assert "ran in the process of the run" in outcome.notes[-1]
+    assert "cannot be kept" in outcome.notes[-1]
 
 
 def test_a_job_whose_input_cannot_travel_runs_here(lab):
