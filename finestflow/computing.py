@@ -85,7 +85,7 @@ class Computing:
 
     def _is_computed(self, node: Node, static: Static) -> bool:
         """Return whether another run has computed a key that is now claimed; if so it is a hit."""
-        verdict = self._session.lookup.find(node.key, self._session.view_of(node), static.store, fresh=True)  # type: ignore[arg-type]
+        verdict = self._session.lookup.find(node.key, self._session.context, static.store, fresh=True)  # type: ignore[arg-type]
         if verdict.entry is None:
             return False
         self._claims.release(node.key)  # type: ignore[union-attr, arg-type]
