@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from finestflow.errors import NotFoundError
+from finestflow.errors import NotFoundError, RepositoryError
 from finestflow.processes import Process, load_process
 
 __all__ = ["ENDED", "Entry", "Queue"]
@@ -168,15 +168,18 @@ class Queue:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(self._path, timeout=30, isolation_level=None)
         try:
-            database.execute(_SCHEMA)
-            database.execute("BEGIN IMMEDIATE")
-            yield database
-            database.execute("COMMIT")
-        finally:
-            database.close()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as database:
+                database.execute(_SCHEMA)
+                database.execute("BEGIN IMMEDIATE")
+                yield database
+                database.execute("COMMIT")
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise RepositoryError(
+                f"the queue {str(self._path)!r} cannot be used: {error}",
+                "is the disk full, or the repository read-only?",
+            ) from error
 
 
 def _load(row: Sequence[object]) -> Entry:

@@ -61,8 +61,9 @@ def _tell(session: Session, run: Mapping[str, Any], *, as_json: bool) -> None:
         return
     out.line(run["id"])
     out.note(f"run {name} of {one_line(run['pipeline'])} goes on in the background, as process {run['pid']}")
-    out.note(f"  finestflow logs {name} -f   follows it")
-    out.note(f"  finestflow stop {name}      stops it")
+    if run["is_recorded"]:
+        out.note(f"  finestflow logs {name} -f   follows it")
+        out.note(f"  finestflow stop {name}      stops it")
 
 
 class _Leaving:
@@ -103,6 +104,7 @@ class _Leaving:
         _redirect(live.log_path("") if live is not None else Path(os.devnull))
         if self._pipe >= 0:
             told = {"id": run["id"], "name": run["name"], "pipeline": run["pipeline"], "pid": os.getpid()}
+            told["is_recorded"] = live is not None
             os.write(self._pipe, json.dumps(told).encode())
             os.close(self._pipe)
             self._pipe = -1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from finestflow.errors import NotFoundError
+from finestflow.errors import NotFoundError, RepositoryError
 from finestflow.processes import Process
 from finestflow.queue import Queue
 
@@ -34,6 +34,13 @@ ME = Process.of(os.getpid())
 
 def states(queue):
     return [entry.state for entry in queue.entries()]
+
+
+def test_a_queue_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "text").write_text("no database, but a text" * 100)
+    for path in (tmp_path, tmp_path / "text" / "queue.sqlite", tmp_path / "text"):
+        with pytest.raises(RepositoryError, match=r"the queue .* cannot be used"):
+            Queue(path, lambda: 1000.0).add([["a"]], folder=tmp_path, batch="x")
 
 
 def test_entries_are_taken_in_their_order_each_once(queue):
@@ -90,7 +97,11 @@ def test_what_has_ended_can_wait_again_or_go_and_what_runs_cannot(queue):
     with pytest.raises(NotFoundError):
         queue.retry([second])
     queue.end(first, "failed", "kkkkkkkkkkkk")
-    assert next((entry.state, entry.run, entry.ended) for entry in queue.entries()) == ("failed", "kkkkkkkkkkkk", 1000.0)
+    assert next((entry.state, entry.run, entry.ended) for entry in queue.entries()) == (
+        "failed",
+        "kkkkkkkkkkkk",
+        1000.0,
+    )
 
     queue.retry([first])
     queue.remove([second])
