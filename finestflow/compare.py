@@ -95,7 +95,7 @@ def read_code_patch(before: Run, after: Run, repository: Repository) -> str:
 
     if before.snapshot is None or after.snapshot is None:
         return ""
-    return read_patch(repository, before.snapshot.tree, after.snapshot.tree)
+    return read_patch(repository, _tree_of(before), _tree_of(after))
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -173,7 +173,13 @@ def _changed_files(before: Run, after: Run, repository: Repository) -> tuple[Fil
     if before.snapshot is None or after.snapshot is None or before.snapshot.tree == after.snapshot.tree:
         return ()
     with Objects(repository) as objects:
-        return tuple(objects.changed_files(before.snapshot.tree, after.snapshot.tree))
+        return tuple(objects.changed_files(_tree_of(before), _tree_of(after), ignore_prefix=".finestflow"))
+
+
+def _tree_of(run: Run) -> str:
+    """Return where the files of a run are: in its commit, with the record beside them; the bare tree of the files is no longer kept once that is there."""
+    assert run.snapshot is not None  # its callers look
+    return run.summary.commit or run.snapshot.tree
 
 
 _LESS_IS_BETTER = (
