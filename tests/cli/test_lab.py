@@ -220,6 +220,12 @@ def test_a_view_has_a_name_in_the_settings_and_can_be_narrowed(ask, lab):
         (lab / ".finestflow.toml").unlink()
 
 
+def test_env_of_two_runs_shows_what_differs(ask):
+    assert ask("env", "mended", "broken-one") == "nothing differs\n"
+    assert ask("env", "mended", "broken-one", "--json")["changes"] == []
+    assert "is for one run" in ask("env", "@", "@~1", "--requirements", code=2)
+
+
 def test_for_lists_the_runs_of_exactly_the_files_of_a_commit(ask):
     assert [run["params"]["fit.rate"] for run in ask("for", "--json")["runs"]] == [2.0, 1.0]
     assert "git knows no commit 'nothing'" in ask("for", "nothing", code=4)
