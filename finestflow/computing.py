@@ -85,7 +85,7 @@ class Computing:
 
     def _is_computed(self, node: Node, static: Static) -> bool:
         """Return whether another run has computed a key that is now claimed; if so it is a hit."""
-        verdict = self._session.lookup.find(node.key, self._session.context, static.store, fresh=True)  # type: ignore[arg-type]
+        verdict = self._session.lookup.find(node.key, self._session.view_of(node), static.store, fresh=True)  # type: ignore[arg-type]
         if verdict.entry is None:
             return False
         self._claims.release(node.key)  # type: ignore[union-attr, arg-type]
@@ -149,6 +149,16 @@ class Computing:
             seed = self._setup_seeds[warm_key] = seed_of(self._session.lookup.seed, warm_key)
         return seed
 
+    def recompute(self, node: Node) -> None:
+        """Run a call again, a hit whose value is lost."""
+        if node.status is NodeStatus.HIT:
+            node.why = "its stored output was damaged or removed"
+            node.hit_of = None
+            node.is_cached = True
+            if node.parent is not None:
+                node.parent.open_calls += 1
+            self.run(node)
+
     def _start(self, node: Node) -> bool:
         """Take note that a call begins; False when it is not to: then it is held, and asked for again later."""
         with self._lock:
@@ -199,7 +209,7 @@ class Computing:
         origins = {handle_of(output) for value in (*call.args, *call.kwargs.values()) for output in iter_outputs(value)}
         lost = [origin for origin in origins if isinstance(origin, Node) and origin.is_lost]
         for origin in lost:
-            self._session.recompute(origin)
+            self.recompute(origin)
         if lost:
             node.status = NodeStatus.PENDING
             self._session.defer(node, lost)

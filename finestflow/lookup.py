@@ -251,7 +251,7 @@ class Lookup:
             if name == "seed":
                 if token != str(seed_of(self.seed, key)):
                     return "it draws random numbers and the run's seed changed"
-            elif name.startswith("context:") and self.value_token(context.given(name[8:]))[1] != token:
+            elif name.startswith("context:") and self.value_token(context.given_locally(name[8:]))[1] != token:
                 return f"the context value {name[8:]!r} changed"
             elif name.startswith("file:") and self._file_token(str(self.root / name[5:])) != token:
                 return f"file {name[5:]!r}, which it reads, changed"
@@ -266,7 +266,10 @@ class Lookup:
             FinestflowError: A file changed while the call ran, so that nobody knows what it read.
         """
         found = [("seed", str(seed_of(self.seed, key)))] if outcome.drew_random else []
-        found += [(f"context:{name}", self.value_token(value)[1]) for name, value in sorted(context.reads.items())]
+        found += [
+            (f"context:{context.local(name)}", self.value_token(value)[1])
+            for name, value in sorted(context.reads.items())
+        ]
         for place in outcome.files:
             if os.stat(place).st_mtime > outcome.started:
                 raise FinestflowError(f"it reads {place!r}, which changed meanwhile")

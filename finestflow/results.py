@@ -61,7 +61,7 @@ class Results:
             return
         try:
             observed = self._lookup.observed(node.key, context, outcome)  # type: ignore[arg-type]
-            effects = self._effects(outcome.effects)
+            effects = self._effects(outcome.effects, context)
             about = self._about(node, static)
         except FinestflowError as error:
             node.notes += (f"not cached: {error}",)
@@ -81,7 +81,7 @@ class Results:
         """Take note of the files that a call depends on."""
         self.files.update((name[5:], token) for name, token in observed if name.startswith("file:"))
 
-    def _effects(self, effects: Effects) -> str:
+    def _effects(self, effects: Effects, context: Context) -> str:
         """Return what a hit replays; nothing for most calls."""
         kept: dict[str, Any] = {}
         if effects.metrics:
@@ -89,7 +89,7 @@ class Results:
         if effects.text:
             kept["log"] = self._put(self._blank("".join(effects.text)))
         if effects.context:
-            kept["context"] = {name: self._put(value) for name, value in effects.context.items()}
+            kept["context"] = {context.local(name): self._put(value) for name, value in effects.context.items()}
         if effects.artifacts:
             kept["saved"] = {name: encoded.digest for name, encoded in effects.artifacts.items()}
         return _dump(kept) if kept else ""

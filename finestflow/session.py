@@ -174,7 +174,8 @@ class Session:
         try:
             tokens, problem, obstacle = read_inputs(node, call, self.lookup)
         except LostError as lost:
-            self.recompute(lost.node)
+            assert self.computing is not None  # a plan raises another error
+            self.computing.recompute(lost.node)
             self.defer(node, (lost.node,))
             return
         if obstacle is not None:
@@ -225,6 +226,11 @@ class Session:
             call = node.call = call._replace(args=args, kwargs=kwargs, is_own=True)
         return call
 
+    def view_of(self, node: Node) -> RunContext:
+        """Return a call's view of the context: in the scope that the body was in."""
+        scope = node.call.scope if node.call is not None else ""
+        return self.context.view(scope) if scope else self.context
+
     def _serve(self, node: Node, call: Call, tokens: list[tuple[str, str]], problem: str) -> None:
         """Answer a call whose inputs are known: from the cache, or by running it."""
         static = call.static
@@ -254,7 +260,7 @@ class Session:
             return "the cache is off for this run"
         if self._forced and any(is_named_by(node.path, pattern) for pattern in self._forced):
             return "forced"
-        verdict = self.lookup.find(node.key, self.context, static.store)  # type: ignore[arg-type]
+        verdict = self.lookup.find(node.key, self.view_of(node), static.store)  # type: ignore[arg-type]
         if verdict.entry is None:
             return verdict.why or self.lookup.explain_miss(node.path, static, tokens_of(node))
         self.hit(node, static, verdict.entry, verdict.value)
@@ -281,7 +287,7 @@ class Session:
         if rows := [(name, value, step, now) for name, value, step in effects.get("metrics", ())]:
             self.events.metrics(node.path, rows)
         for name, digest in effects.get("context", {}).items():
-            self.context.replay(name, self.store.load(digest))
+            self.view_of(node).replay(name, self.store.load(digest))
         for name, digest in effects.get("saved", {}).items():
             info = store.info(digest)
             if info is not None:
@@ -472,20 +478,11 @@ class Session:
 
     def compute_again(self, node: Node) -> None:
         """Run a call whose hit turns out to have lost its value, and wait for it."""
+        assert self.computing is not None
         with self._lock:
-            self.recompute(node)
+            self.computing.recompute(node)
         self.schedule.work(is_nested=True)
         self.wait(node)
-
-    def recompute(self, node: Node) -> None:
-        """Run a call again whose value is lost."""
-        if self.computing is not None and node.status is NodeStatus.HIT:
-            node.why = "its stored output was damaged or removed"
-            node.hit_of = None
-            node.is_cached = True
-            if node.parent is not None:
-                node.parent.open_calls += 1
-            self.computing.run(node)
 
     # -- values ------------------------------------------------------------------------------------------------------------------------
 
@@ -494,11 +491,7 @@ class Session:
         return handle_of(output).load(part_of(output))  # type: ignore[attr-defined]
 
     def refer(self, output: Output) -> Any:
-        """Return what travels to another process in place of an Output.
-
-        Raises:
-            NotPortableError: Its value is in this process only.
-        """
+        """Return what travels to another process in place of an Output; NotPortableError when its value is in this one only."""
         return handle_of(output).refer(part_of(output))  # type: ignore[attr-defined]
 
 

@@ -30,7 +30,7 @@ class Context(MutableMapping[str, Any]):
     def __init__(self, given: dict[str, Any], written: dict[str, Any] | None = None, prefix: str = "") -> None:
         self._given = given
         self._written: dict[str, Any] = {} if written is None else written
-        self._prefix = prefix
+        self._prefix = self._scope = prefix
         self.reads: dict[str, Any] = {}
         self.writes: dict[str, Any] = {}
         self.is_hidden = False
@@ -48,9 +48,17 @@ class Context(MutableMapping[str, Any]):
         """Return the value given at the start under a full name, alone in a tuple; an empty one where there is none."""
         return (self._given[name],) if name in self._given else ()
 
+    def local(self, name: str) -> str:
+        """Return a full name without the scope that this view was made in: what the call knows it by, wherever it is called."""
+        return name.removeprefix(self._scope)
+
+    def given_locally(self, name: str) -> tuple[Any, ...]:
+        """Return, like ``given``, the value under a name in the scope that this view was made in."""
+        return self.given(self._scope + name)
+
     def replay(self, name: str, value: Any) -> None:
-        """Write what a hit wrote, under its full name whatever the scope is."""
-        self._written[name] = value
+        """Write what a hit wrote, in the scope that this view was made in."""
+        self._written[self._scope + name] = value
 
     def travel(self) -> tuple[dict[str, Any], dict[str, Any], str]:
         """Return what makes the same view in another process: the given values, those written until now, and the scope."""
