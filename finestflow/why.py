@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from finestflow.cache.code.graph import WIRING
 from finestflow.errors import NotFoundError, nearest_hint
 from finestflow.model import NodeRecord, NodeStatus, Run, RunSummary
 
@@ -53,7 +54,7 @@ def _origin(node: NodeRecord, resolve: Callable[[str], RunSummary]) -> str:
 
 
 def _dependencies(node: NodeRecord) -> list[str]:
-    names = [name for name in node.code if name]
+    names = [name for name in node.code if name != WIRING]
     if not names:
         return []
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -244,8 +244,8 @@ def explain(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
         else:
             code.append(f"changed `{name}`")
     found = [*values, *code, *versions]
-    found += [f"added {_named(name, new[name])}" for name in sorted(new.keys() - old.keys())]
-    found += [f"removed {_named(name, old[name])}" for name in sorted(old.keys() - new.keys())]
+    found += [f"added {_named(name, new[name])}" for name in sorted(new.keys() - old.keys() - {WIRING})]
+    found += [f"removed {_named(name, old[name])}" for name in sorted(old.keys() - new.keys() - {WIRING})]
     if not found and old.get(WIRING) != new.get(WIRING):
         found.append("the same parts are used in another way")
     return found

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from finestflow.cache.code.graph import WIRING
 from finestflow.graph import graph_of_nodes
 from finestflow.model import NodeRecord, NodeStatus, Run
 from finestflow_tui.glyphs import node_glyph
@@ -298,7 +299,9 @@ def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded
             "attempts",
             [(each.status.value, f"{duration(each.seconds)}  {one_line(each.error)}") for each in node.attempts],
         )
-    rows += _section("depends on", [(name, _code_text(value)) for name, value in node.code.items() if name], "dim")
+    rows += _section(
+        "depends on", [(name, _code_text(value)) for name, value in node.code.items() if name != WIRING], "dim"
+    )
     key = [("key", node.key or "")] if node.key else []
     rows += _section("identity", [*key, *([("seed", str(node.seed))] if node.seed is not None else [])], "dim")
     rows += [row(("note: " + one_line(note), "warning")) for note in node.notes]
