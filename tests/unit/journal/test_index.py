@@ -15,6 +15,7 @@ from finestflow.git.objects import Objects
 from finestflow.git.refs import JOURNAL_REF, update_ref
 from finestflow.journal.annotations import Annotations, Change
 from finestflow.journal.index import Index
+from finestflow.journal.index_update import fields_of
 from finestflow.journal.journal import Journal
 from finestflow.journal.query import parse
 from finestflow.model import RunStatus
@@ -215,6 +216,15 @@ def test_rows_are_plain_tuples_of_the_columns(index, repo, journal) -> None:
     columns = ["name", "status", "C", "p.svm.kind", "m.f1", "f1", "dirty", "none", "commit"]
     row = ("brisk-lynx-41", "ok", 1.0, "rbf", 0.9, 0.9, 3, None, journal.tip())
     assert index.rows(columns) == [row]
+
+
+def test_a_run_that_is_not_in_the_index_has_the_fields_of_one_that_is(index, repo, journal) -> None:
+    append(journal, 1, params={"svm.C": 1.0}, metrics={"fit/f1": 0.9, "loss": 1e-9}, note="a note")
+    index.refresh(repo)
+    columns = ["id", "name", "status", "started", "seconds", "headline", "params", "tags", "star", "note", "commit"]
+
+    assert index.rows(columns) == [fields_of(index.summaries()[0], columns)]
+    assert index.rows(["headline"]) == [("loss=1e-09  f1=0.9",)]
 
 
 def test_hostile_names_of_columns_are_names(index, repo, journal) -> None:
