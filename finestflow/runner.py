@@ -349,8 +349,8 @@ class Runner:
         elif request.pipeline.__finestflow_meta__.return_all and finished.error is None:
             finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
         if finished.error is None:
-            broken = session.failures.first(session.nodes) or _broken_part(finished.result)
-            finished.error = broken.error if broken is not None else None
+            failed = session.failures.first(session.nodes)
+            finished.error = _problem_of(finished.result) if failed is None else failed.error
 
     def _end(
         self, request: RunRequest, session: Session, finished: Finished, telling: Telling, *, is_plan: bool
@@ -436,12 +436,19 @@ def _unmatched(patterns: Iterable[str], nodes: Iterable[str]) -> list[str]:
     return [pattern for pattern in patterns if not any(is_named_by(path, pattern) for path in paths)]
 
 
-def _broken_part(result: Any) -> Node | None:
-    """Return a node that a pipeline's result holds and that has no output, because it failed or was skipped."""
+def _problem_of(result: Any) -> BaseException | None:
+    """Return why a pipeline's result cannot be had: a call failed or was skipped, or its value, where it is small, has no such part."""
     if type(result) is Output:
-        handle = handle_of(result)
+        handle, part = handle_of(result), part_of(result)
         if isinstance(handle, Structure):
-            return _broken_part(handle.take(part_of(result)))
-        return handle if isinstance(handle, Node) and handle.error is not None else None
+            return _problem_of(handle.take(part))
+        if not isinstance(handle, Node) or handle.error is not None:
+            return handle.error if isinstance(handle, Node) else None
+        if part and handle.info is not None and handle.info.object is None:
+            try:
+                handle.value_unseen(part)
+            except Exception as error:  # noqa: BLE001 - whatever a value of the user raises
+                return error
+        return None
     items = result.values() if isinstance(result, dict) else result if isinstance(result, (list, tuple)) else ()
-    return next((broken for item in items if (broken := _broken_part(item)) is not None), None)
+    return next((problem for item in items if (problem := _problem_of(item)) is not None), None)

@@ -174,6 +174,22 @@ def test_the_error_of_a_nested_body_that_nobody_sees_ends_the_run(lab: Lab, jobs
         assert statuses(finished)["add[1]"] == "skipped"
 
 
+def test_a_result_without_the_part_that_is_returned_fails_the_run(lab: Lab, jobs: int) -> None:
+    """A misspelled attribute of what a task gave is the pipeline's mistake, and recorded as one."""
+
+    class Misspelled(Pipeline):
+        add: Add
+
+        def __call__(self):
+            return {"real": self.add(1).real, "wrong": [self.add(1).reel]}
+
+    finished = lab.make(Misspelled(), jobs=jobs)
+
+    assert repr(finished.error) == "AttributeError(\"'int' object has no attribute 'reel'\")"
+    assert finished.run.summary.status.value == "failed"
+    assert statuses(finished)["add"] in {"ok", "hit"}
+
+
 def test_the_run_fails_with_the_first_failure_in_the_order_of_calls(lab: Lab, jobs: int) -> None:
     class Several(Pipeline):
         inner: Inner
