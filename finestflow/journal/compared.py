@@ -5,13 +5,15 @@ Invariant: the index makes its rows with these functions and ``conditions`` asks
 
 from __future__ import annotations
 
+import fnmatch
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from finestflow.model import RunSummary
 
-__all__ = ["fold_text", "number_of", "text_of", "words_of"]
+__all__ = ["fold_text", "is_path_meant", "number_of", "same_text", "text_of", "words_of"]
 
 
 def fold_text(text: str | None) -> str:
@@ -42,3 +44,20 @@ def text_of(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return repr(value)
+
+
+def same_text(value: Any) -> str:
+    """Return a text that two values share when a record cannot tell them apart."""
+    import json
+
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
+def is_path_meant(path: str, pattern: str) -> bool:
+    """Say whether a pattern means a path: as a whole, by its end, or by a folder that it lies in; ``*`` is any text. Both are folded."""
+    return any(fnmatch.fnmatchcase(path, each) for each in _patterns_of(pattern))
+
+
+def _patterns_of(pattern: str) -> Iterable[str]:
+    whole = pattern.strip("/")
+    return (whole, f"*/{whole}", f"{whole}/*", f"*/{whole}/*")

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from finestflow.journal.compared import fold_text, number_of, text_of, words_of
-from finestflow.journal.inside import is_path_meant, same_text
+from finestflow.journal.compared import fold_text, is_path_meant, number_of, same_text, text_of, words_of
 
 if TYPE_CHECKING:
     from finestflow.journal.inside import Inside

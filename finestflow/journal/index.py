@@ -9,7 +9,6 @@ Only the standard library is imported.
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -20,8 +19,7 @@ from finestflow.errors import QueryError, nearest_hint
 from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_refs
 from finestflow.git.repository import Repository
 from finestflow.journal import index_rows as rows_of
-from finestflow.journal.compared import fold_text
-from finestflow.journal.inside import is_path_meant, same_text
+from finestflow.journal.compared import fold_text, is_path_meant, same_text
 from finestflow.journal.prefixes import SHORTEST_PREFIX, common_length, shortest_prefixes
 
 if TYPE_CHECKING:
@@ -282,8 +280,14 @@ class Index:
 def add_functions(database: sqlite3.Connection) -> None:
     """Let a database compare as queries do."""
     database.create_function("fold", 1, fold_text, deterministic=True)
-    database.create_function("same", 1, lambda text: same_text(json.loads(text)), deterministic=True)
+    database.create_function("same", 1, _same_of, deterministic=True)
     database.create_function("is_path_meant", 2, is_path_meant, deterministic=True)
+
+
+def _same_of(text: str) -> str:
+    import json
+
+    return same_text(json.loads(text))
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -5,12 +5,10 @@ Invariant: the index makes its rows with these functions and ``conditions`` asks
 
 from __future__ import annotations
 
-import fnmatch
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from finestflow.journal.compared import fold_text
+from finestflow.journal.compared import fold_text, same_text
 from finestflow.journal.names import family_of
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ __all__ = [
     "call_of",
     "changes_between",
     "inside_of",
-    "is_path_meant",
-    "same_text",
 ]
 
 
@@ -88,18 +84,3 @@ def changes_between(before: Version, after: Version) -> set[str]:
 
 def _differ(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> bool:
     return path not in before or path not in after or same_text(before[path]) != same_text(after[path])
-
-
-def same_text(value: Any) -> str:
-    """Return a text that two values share when a record cannot tell them apart."""
-    return json.dumps(value, sort_keys=True, default=repr)
-
-
-def is_path_meant(path: str, pattern: str) -> bool:
-    """Say whether a pattern means a path: as a whole, by its end, or by a folder that it lies in; ``*`` is any text. Both are folded."""
-    return any(fnmatch.fnmatchcase(path, each) for each in _patterns_of(pattern))
-
-
-def _patterns_of(pattern: str) -> Iterable[str]:
-    whole = pattern.strip("/")
-    return (whole, f"*/{whole}", f"{whole}/*", f"*/{whole}/*")

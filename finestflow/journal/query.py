@@ -19,7 +19,7 @@ from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from finestflow.errors import nearest_hint
-from finestflow.journal.compared import fold_text
+from finestflow.journal.compared import fold_text, same_text
 from finestflow.journal.conditions import (
     AllOf,
     AnyOf,
@@ -38,7 +38,7 @@ from finestflow.journal.conditions import (
     Value,
     Word,
 )
-from finestflow.journal.inside import NOTHING, Inside, inside_of, same_text
+from finestflow.journal.inside import NOTHING, Inside, inside_of
 from finestflow.journal.quantity import parse_duration, parse_moment, parse_number
 from finestflow.model import NodeStatus, Run, RunStatus, RunSummary
 
