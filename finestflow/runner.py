@@ -36,7 +36,7 @@ from finestflow.pipeline.describe import (
     secret_values,
 )
 from finestflow.pipeline.lint import explained
-from finestflow.pipeline.output import Output, handle_of, part_of, resolve
+from finestflow.pipeline.output import Output, handle_of, part_of, part_text, resolve
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
 from finestflow.session import Session
@@ -448,7 +448,8 @@ def _problem_of(result: Any) -> BaseException | None:
             try:
                 handle.value_unseen(part)
             except Exception as error:  # noqa: BLE001 - whatever a value of the user raises
-                return error
+                error.add_note(f"finestflow: it is {handle.path + part_text(part)!r}, which the pipeline returns")
+                return error.with_traceback(None)
         return None
     items = result.values() if isinstance(result, dict) else result if isinstance(result, (list, tuple)) else ()
     return next((problem for item in items if (problem := _problem_of(item)) is not None), None)

@@ -186,6 +186,7 @@ def test_a_result_without_the_part_that_is_returned_fails_the_run(lab: Lab, jobs
     finished = lab.make(Misspelled(), jobs=jobs)
 
     assert repr(finished.error) == "AttributeError(\"'int' object has no attribute 'reel'\")"
+    assert finished.error.__notes__ == ["finestflow: it is 'add[1].reel', which the pipeline returns"]
     assert finished.run.summary.status.value == "failed"
     assert statuses(finished)["add"] in {"ok", "hit"}
 
