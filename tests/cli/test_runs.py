@@ -186,7 +186,7 @@ class TestLog:
 
     def test_works_from_the_index_alone(self, project, finestflow):
         finestflow("run")
-        code = "import sys\nfrom finestflow.cli import main\nmain(['log'])\nprint([n for n in ('git', 'dulwich', 'rich', 'numpy') if n in sys.modules])"
+        code = "import sys\nfrom finestflow.cli import main\nmain(['log'])\nprint([n for n in ('git', 'dulwich', 'rich', 'numpy', 'json', 'dataclasses', 'finestflow.model') if n in sys.modules])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
         assert done.stdout.splitlines()[-1] == "[]"
