@@ -6,13 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from finestflow.errors import UsageError
-from finestflow.given import is_secret
+from finestflow.given import BLANK, is_secret
 from finestflow.pipeline.settings import find_spec
 
 if TYPE_CHECKING:
     from finestflow.pipeline.pipeline import Pipeline
 
-__all__ = ["refuse_open_secrets", "take_secrets"]
+__all__ = ["blank_secrets", "refuse_open_secrets", "take_secrets"]
+
+
+def blank_secrets(words: Iterable[str], pipeline: Pipeline, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return a command line without what it sets secret params to: a run of a sweep knows its own value, and not those of the others."""
+    starts = [f"{path}=" for path in paths if (spec := find_spec(pipeline, path)) is not None and spec.secret]
+    return tuple(
+        next((word[: word.index(start) + len(start)] + BLANK for start in starts if start in word), word)
+        for word in words
+    )
 
 
 def refuse_open_secrets(pipeline: Pipeline, paths: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from finestflow.cli._options import target_argument
 from finestflow.cli._output import SCHEMA, dump_json
 from finestflow.cli._queue import taken_from_queue
 from finestflow.cli._script import PROGRAM, ProgramCommand, run_program
-from finestflow.cli._secrets import refuse_open_secrets
+from finestflow.cli._secrets import blank_secrets, refuse_open_secrets
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._sweep import plan_runs, sweep
 from finestflow.cli._text import many_lines, one_line
@@ -160,7 +160,8 @@ def _run_once(
         return _show_ended(session, workspace.run_code_of(given["code"], pipeline, inputs, options), as_json=as_json)
     with session.follower or make_follower(out, as_json=as_json) as follower:
         options = _options(given, turn)
-        finished = workspace.run(pipeline, (), inputs, options=options, argv=tuple(sys.argv), listener=follower)
+        argv = blank_secrets(sys.argv, pipeline, values)
+        finished = workspace.run(pipeline, (), inputs, options=options, argv=argv, listener=follower)
     if not as_json:
         for path, text in _notes(finished):
             out.note(f"note: {one_line(path)}: {one_line(text)}")

@@ -121,7 +121,7 @@ def test_a_param_of_a_started_run_that_is_called_like_a_secret_is_nowhere(projec
     assert places_with(project.folder, SECRET) == []
 
 
-def test_the_queue_holds_no_secret_and_a_parallel_sweep_hands_it_over(project: Project):
+def test_neither_the_queue_nor_a_sweep_writes_a_secret_down(project: Project):
     project.edit(
         "numbers_pipeline.py",
         "factor: float = Param(2.0)",
@@ -138,6 +138,7 @@ def test_the_queue_holds_no_secret_and_a_parallel_sweep_hands_it_over(project: P
     assert "keeps no secrets: 'scale.token'" in project.do(*words, "--queue", code=2).err
     project.do(*words, "-j", "2")
     assert sorted(run["metrics"]["total/total"] for run in project.runs()) == [6 * len(secret), 12 * len(secret)]
+    project.do("run", "numbers_pipeline.py:Numbers", "-p", f"scale.token={secret},another-one")
     assert places_with(project.folder, SECRET) == []
 
 
