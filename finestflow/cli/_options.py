@@ -67,9 +67,10 @@ def _complete_target(ctx: click.Context, _param: click.Parameter, incomplete: st
 
 def run_argument(name: str = "run", *, required: bool = False, metavar: str = "RUN") -> Callable[[Any], Any]:
     """Declare the argument that names a run; the newest when it is left out."""
-    return click.argument(
-        name, required=required, metavar=metavar, default=None if required else "@", shell_complete=_complete_run
-    )
+    default: dict[str, Any] = (
+        {} if required else {"default": "@"}
+    )  # for click a default of None is one, and nothing is missing then
+    return click.argument(name, required=required, metavar=metavar, shell_complete=_complete_run, **default)
 
 
 def runs_argument(name: str = "runs") -> Callable[[Any], Any]:

@@ -224,9 +224,12 @@ def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return parse_duration(text)
+        seconds = parse_duration(text)
     except ValueError:
-        raise UsageError(f"--timeout is {text!r}", 'expected a duration such as 90 or "2m"') from None
+        seconds = 0.0
+    if seconds <= 0:
+        raise UsageError(f"--timeout is {text!r}", 'expected a duration such as 90 or "2m"')
+    return seconds
 
 
 def _show_failure(session: Session, finished: Finished) -> None:

@@ -33,6 +33,8 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["run", "-p", "n"], 2, "="),
     (["run", "--executor", "dask"], 2, "sequential"),
     (["run", "-j", "-3"], 2, "whole number"),
+    (["run", "--timeout", "0"], 2, "duration"),
+    (["stop"], 2, "RUN"),
     (["run", "--forc"], 2, "--force"),
     (["show", "basix"], 4, "basic"),
     (["show", "@~5"], 4, ""),
