@@ -84,32 +84,46 @@ def is_what_was_imported(walk: Walk, path: str) -> bool:
 
 
 def load(walk: Walk, node: Node, name: str) -> ModuleType | None:
-    """Return a module that a function imports, importing it only when it is the project's."""
-    module = sys.modules.get(name)
-    if module is not None:
-        return module
-    top = name.partition(".")[0]
-    loaded = sys.modules.get(top)
+    """Return a module that a function imports, importing it only when it is the project's.
+
+    One of a library counts by its version, the same whether something in this process has loaded it or not.
+    """
     try:
-        spec = None if loaded is not None else importlib.util.find_spec(top)
-        origin = spec.origin if spec is not None else None
-        if loaded is not None:
-            where = walk.origins.of_module(loaded)
-        elif spec is None:
-            return None
-        else:
-            where = walk.origins.of_path(origin) if origin and os.sep in origin else walk.origins.of_name(top)
+        found = _find(walk, name)
+        if found is None:
+            return sys.modules.get(name)
+        where, path = found
         if where is Origin.PROJECT:
-            return importlib.import_module(name)
+            return sys.modules.get(name) or importlib.import_module(name)
     except Exception as error:  # noqa: BLE001  the project's own import may raise anything
         node.note(f"`{node.name}` imports `{name}`, which cannot be imported here: {error}")
         return None
     if where is Origin.DISTRIBUTION:
-        path = origin or getattr(loaded, "__file__", None)
         node.belong(walk.distributions.of_file(path) if path else ())
     elif where is Origin.PYTHON:
         node.belong([python_version()])
-    return None
+    return sys.modules.get(name)
+
+
+def _find(walk: Walk, name: str) -> tuple[Origin, str | None] | None:
+    """Return where a module comes from: by its top package, or by the first one below mere namespaces."""
+    found = None
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        package = ".".join(parts[:end])
+        module = sys.modules.get(package)
+        spec = importlib.util.find_spec(package) if module is None else getattr(module, "__spec__", None)
+        if module is None and spec is None:
+            break
+        path = getattr(module, "__file__", None) or (spec.origin if spec is not None else None)
+        if path is None and spec is not None and spec.submodule_search_locations:
+            folder = next(iter(spec.submodule_search_locations))
+            found = walk.origins.of_path(f"{folder}{os.sep}"), f"{folder}{os.sep}_"
+            continue
+        if path is not None and os.sep in path:
+            return walk.origins.of_path(path), path
+        return (walk.origins.of_name(package) if module is None else walk.origins.of_module(module)), None
+    return found
 
 
 def find_attribute(module: ModuleType, attribute: str) -> Any:

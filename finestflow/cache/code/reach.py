@@ -290,7 +290,8 @@ class Walk:
         value = namespace.get(attribute, ABSENT)
         node.seen += (namespace, attribute, value)
         name = shown_module(module.__name__)
-        if value is ABSENT and isinstance(function := namespace.get("__getattr__"), FunctionType):
+        # Also where it is bound: `__getattr__` may be what bound it, and an import binds a sub-module.
+        if isinstance(function := namespace.get("__getattr__"), FunctionType):
             node.link(f"{name}.__getattr__", self.function(function))
         if value is ABSENT:
             value = modules.find_attribute(module, attribute)
@@ -327,7 +328,14 @@ class Walk:
             return
         if not is_from:
             module = sys.modules.get(full.partition(".")[0], module)
-        self.follow(node, (f"import {full}", *chain), module, full, home)
+        if self.origins.of_module(module) is Origin.PROJECT:
+            self.follow(node, (f"import {full}", *chain), module, full, home)
+            return
+        # The import itself stands in the source; of what only this process has loaded, only the project's own counts.
+        node.belong(self.versions(module))
+        value = modules.inside(module, chain)
+        if isinstance(value, FunctionType) and self.origins.of_function(value) is Origin.PROJECT:
+            node.link(".".join((f"import {full}", *chain)), self.target(value, home), full)
 
     # Attributes of self
 

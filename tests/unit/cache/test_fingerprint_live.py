@@ -599,6 +599,68 @@ def test_a_decorated_function_of_a_library_counts_by_its_version_alone(project):
     assert set(project.of(module.f).components) == {"scores.f", "scikit-learn", "(wiring)"}
 
 
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "import lazylib\n    return lazylib.size(x)",
+        "import lazylib.deep.er\n    return lazylib.deep.er.size(x)",
+        "from lazylib import deep\n    return deep.size(x)",
+        "from lazylib.deep.er import size as measure\n    return measure(x)",
+        "import lazyspace.part\n    return lazyspace.part.size(x)",
+        "from lazyspace.part import size\n    return size(x)",
+        "import tabnanny\n    return tabnanny.check",
+        "import lazymine\n    return lazymine.size(x)",
+        "import lazypackage.inner\n    return lazypackage.inner.size(x)",
+        "from lazypackage import inner\n    return inner.size(x)",
+        "from lazypackage import found\n    return found(x)",
+        "from lazyfolder.inner import size\n    return size(x)",
+    ],
+)
+def test_what_a_function_imports_counts_the_same_before_and_after_it_ran(project, monkeypatch, statements):
+    """A fingerprint is of the code, not of what this process happens to have loaded: else the second run of a process misses."""
+    installed = "lib/site-packages/"
+    for name in ("lazylib/__init__", "lazylib/deep/__init__", "lazylib/deep/er", "lazyspace/part"):
+        project.write(f"{installed}{name}.py", "def size(x):\n    return x\n")
+    for name, top in (("lazylib-1.2", "lazylib"), ("other_thing-3.4", "lazyspace")):
+        project.write(f"{installed}{name}.dist-info/top_level.txt", top + "\n")
+    for name in ("lazymine", "lazypackage/inner", "lazyfolder/inner"):
+        project.write(f"{name}.py", "def size(x):\n    return x\n")
+    project.write(
+        "lazypackage/__init__.py",
+        "def __getattr__(name):\n    if name != 'found':\n        raise AttributeError(name)\n"
+        "    from lazypackage.inner import size\n    globals()[name] = size\n    return size\n",
+    )
+    monkeypatch.syspath_prepend(str(project.folder / installed))
+    monkeypatch.delitem(sys.modules, "tabnanny", raising=False)
+    module = project.load("late", f"def f(x):\n    {statements}\n")
+    fingerprinter = project.fingerprinter()
+
+    before = fingerprinter.of_function(module.f)
+    module.f(1)
+    fingerprinter.refresh()
+
+    assert fingerprinter.of_function(module.f) == before
+    assert project.of(module.f) == before
+    assert not any("cannot be imported" in note for note in before.notes)
+    library = (
+        {"lazylib": "1.2"} if "lazylib" in statements else {"other-thing": "3.4"} if "lazyspace" in statements else {}
+    )
+    assert library.items() <= before.components.items()
+
+
+def test_a_function_put_into_a_library_counts_where_it_is_imported_late(project):
+    module = project.load(
+        "patch_",
+        "import colorsys\ndef mine(x):\n    return 1\ndef f(x):\n    import colorsys\n    return colorsys.mine(x)\n",
+    )
+    plain = project.of(module.f)
+    module.colorsys.mine = module.mine
+    try:
+        assert "patch_.mine" in project.of(module.f).components.keys() - plain.components.keys()
+    finally:
+        del module.colorsys.mine
+
+
 def test_what_cannot_be_seen_is_noted(project):
     module = project.load(
         "notes_",
