@@ -26,6 +26,7 @@ except ImportError:
 __all__ = ["Claims"]
 
 _FLOCK = Struct("@hhqqi0q")
+_TAKE, _RELEASE = getattr(fcntl, "F_WRLCK", 0), getattr(fcntl, "F_UNLCK", 0)
 _POLL = 0.005
 _MAX_POLL = 0.1
 _TAKEN = {errno.EAGAIN, errno.EACCES}
@@ -48,7 +49,7 @@ class Claims:
             wait: Seconds to wait for another run that has it.
         """
         pause = _POLL
-        while not self._lock(key, "F_WRLCK"):
+        while not self._lock(key, _TAKE):
             if wait <= 0:
                 return False
             time.sleep(min(pause, wait))
@@ -59,7 +60,7 @@ class Claims:
     def release(self, key: str) -> None:
         """Give a key back."""
         if self._descriptor is not None:
-            self._lock(key, "F_UNLCK")
+            self._lock(key, _RELEASE)
 
     def close(self) -> None:
         """Give everything back."""
@@ -67,10 +68,10 @@ class Claims:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _lock(self, key: str, kind: str) -> bool:
+    def _lock(self, key: str, kind: int) -> bool:
         if not self._works:
             return True
-        request = _FLOCK.pack(getattr(fcntl, kind), os.SEEK_SET, int(key[:15], 16), 1, 0)
+        request = _FLOCK.pack(kind, os.SEEK_SET, int(key[:15], 16), 1, 0)
         try:
             if self._descriptor is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

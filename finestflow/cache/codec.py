@@ -176,11 +176,20 @@ def _assemble(data: bytes, buffers: list[Any], files: list[_SourceFile], flags: 
     return Packed([_seal(flags, end, data, count, len(files), table), data, *tail], end, not files)
 
 
+def _start(flags: int) -> tuple[bytes, int]:
+    """Return how a container begins, and the crc of that."""
+    start = _START.pack(MAGIC, FORMAT, flags)
+    return start, zlib.crc32(start)
+
+
+_STARTS = {flags: _start(flags) for flags in (0, _HAS_PATHS)}
+
+
 def _seal(flags: int, size: int, data: bytes, count: int, files: int, table: bytes) -> bytes:
     """Return header and table, with the crc of everything up to the end of the pickle."""
-    start = _START.pack(MAGIC, FORMAT, flags)
+    start, crc = _STARTS[flags]
     rest = _REST.pack(size, len(data), count, files) + table
-    return start + _CRC.pack(zlib.crc32(data, zlib.crc32(rest, zlib.crc32(start)))) + rest
+    return start + _CRC.pack(zlib.crc32(data, zlib.crc32(rest, crc))) + rest
 
 
 class _Pickler(pickle.Pickler):

@@ -35,6 +35,9 @@ class _State(NamedTuple):
 
 _twin = random.Random()  # noqa: S311 - seeds of experiments, not secrets
 _generator: Any = random.seed.__self__  # type: ignore[attr-defined]
+# What the methods of ``random.Random`` add to those below them is for texts and old states, and takes a microsecond a call.
+_seed_twin, _seed = super(random.Random, _twin).seed, super(random.Random, _generator).seed
+_set_words = super(random.Random, _generator).setstate
 _put_back: _State | None = None
 """Where the user's ``random`` was put back to."""
 
@@ -50,9 +53,10 @@ class SeededGenerators:
 
     def __init__(self, seed: int) -> None:
         self._before = _take_state()
-        _twin.seed(seed)
+        _seed_twin(seed)
         self._following = _twin.getrandbits(32)
-        random.seed(seed)
+        _seed(seed)
+        _generator.gauss_next = None
         self._others: list[_Other] = []
         modules = sys.modules
         numpy = modules.get("numpy")
@@ -67,7 +71,8 @@ class SeededGenerators:
         """Put the user's generators back; return whether the call drew from any."""
         global _put_back
         drew = random.getrandbits(32) != self._following
-        random.setstate(self._before.state)
+        _, words, _generator.gauss_next = self._before.state
+        _set_words(words)
         _put_back = self._before
         if not self._has_numpy and _has_drawn(sys.modules.get("numpy.random")):
             drew = True
