@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -315,6 +316,7 @@ class Runner:
             warn=telling.warn_of(self._warn),
             blank=telling.blank,
         )
+        loaded = set(sys.modules)
         _look_at_code(pipeline, lookup)
         if earlier:
             telling.emit({"e": "expect", "nodes": count_groups(earlier)}, lazy=True)
@@ -323,6 +325,8 @@ class Runner:
             self._run_body(request, session, finished)
             if executor is not None:
                 executor.close(cancel=isinstance(finished.error, (KeyboardInterrupt, SystemExit)))
+        if not is_plan:
+            self._tell_edits(sys.modules.keys() - loaded, telling)
         self._end(request, session, finished, telling, is_plan=is_plan)
         return finished
 
@@ -351,6 +355,16 @@ class Runner:
         if finished.error is None:
             failed = session.failures.first(session.nodes)
             finished.error = _problem_of(finished.result) if failed is None else failed.error
+
+    def _tell_edits(self, loaded: Iterable[str], telling: Telling) -> None:
+        """Say which code of the project was imported while the run went, and is not what its record has."""
+        for path in self._fingerprinter.edited_since(loaded, telling.state.started):
+            text = (
+                f"{os.path.relpath(path, self._root)} was edited after the run began and imported only then:"
+                " what ran may not be what is recorded"
+            )
+            telling.emit({"e": "note", "node": None, "text": text})
+            telling.warn_of(self._warn)(text)
 
     def _end(
         self, request: RunRequest, session: Session, finished: Finished, telling: Telling, *, is_plan: bool

@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
@@ -134,6 +136,23 @@ class Fingerprinter:
         if isinstance(obj, FunctionType) or hasattr(obj, "__spec__") or hasattr(obj, "__qualname__"):
             return self._walk.origin(obj) is Origin.PROJECT
         return self._origins.of_class(type(obj)) is Origin.PROJECT
+
+    def edited_since(self, loaded: Iterable[str], started: float) -> list[str]:
+        """Return the files of the project's modules, out of those that were loaded, that were changed after a time.
+
+        Args:
+            loaded: Names of modules.
+            started: The time, in seconds since the epoch.
+        """
+        found = set()
+        for name in loaded:
+            module = sys.modules.get(name)
+            path = getattr(module, "__file__", None)
+            if isinstance(path, str) and self._origins.of_path(path) is Origin.PROJECT:
+                with contextlib.suppress(OSError):
+                    if os.stat(path).st_mtime > started:
+                        found.add(path)
+        return sorted(found)
 
     def _new_walk(self) -> Walk:
         return Walk(self._origins, self._definitions, self._distributions, self._constants, self._started)
