@@ -71,8 +71,9 @@ def guard(action: Callable[[], object], arguments: Sequence[str], session: Calla
         return report(_lower(error.format_message()), _usage_hint(error), ExitCode.USAGE)
     except click.ClickException as error:
         return report(_lower(error.format_message()), "", ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        return report("interrupted", "", ExitCode.INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as error:
+        told = ["interrupted", *getattr(error, "__notes__", ())]  # what became of the run
+        return report("; ".join(told), "", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         _close_stdout()
         return ExitCode.CLOSED_PIPE

@@ -29,9 +29,9 @@ class _Measured(NamedTuple):
 @json_option
 @pass_session
 def command(session: Session, condition: Sequence[str], query: str, as_json: bool) -> None:
-    """Find the run at which a metric broke, and show what differs between it and the good run before it.
+    """Find the run at which a metric broke.
 
-    The condition says what a good run fulfils: finestflow bisect 'f1 > 0.9'. Runs without the metric are passed over; nothing runs.
+    It is shown with what differs between it and the good run before it. The condition says what a good run fulfils: finestflow bisect 'f1 > 0.9'. Runs without the metric are passed over; nothing runs.
     """
     from finestflow.bisect import find_break, parse_threshold
 

@@ -25,18 +25,33 @@ _DEFAULT_COUNT = 20
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, metavar="[QUERY|RUN]...")
-@click.option("-n", "--limit", type=click.IntRange(min=1), default=_DEFAULT_COUNT, show_default=True, metavar="N")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_DEFAULT_COUNT,
+    show_default=True,
+    metavar="N",
+    help="At most N runs.",
+)
 @click.option("--sort", metavar="KEY", help="started, a metric or p.NAME; -KEY for descending.")
 @click.option("--all", "is_whole", is_flag=True, help="Also what is the same in all runs.")
-@click.option("--format", "form", type=click.Choice(["text", "md", "csv"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "md", "csv"]),
+    default="text",
+    show_default=True,
+    help="How the table is written.",
+)
 @json_option
 @pass_session
 def command(
     session: Session, runs: Sequence[str], limit: int, sort: str | None, is_whole: bool, form: str, as_json: bool
 ) -> None:
-    """Put runs side by side: params, inputs, metrics, and the version of each task's code; only what differs.
+    """Put runs side by side: what differs between them, and the best.
 
-    Name the runs, or give a query that finds them. The best value of a metric is marked where its name says which is better; "Fit(): v2"
+    Params, inputs, metrics, and the version of each task's code. Name the runs, or give a query that finds them. The best value of a metric is marked where its name says which is better; "Fit(): v2"
     is the second version of that task's code among these runs, by age.
     """
     from finestflow.comparison import compare_runs

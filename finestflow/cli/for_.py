@@ -15,9 +15,9 @@ from finestflow.errors import NotFoundError
 @json_option
 @pass_session
 def command(session: Session, commit: str, as_json: bool) -> None:
-    """List the runs of exactly the files of a commit, a branch or a tag; HEAD when left out.
+    """List the runs of exactly the files of a commit.
 
-    A run counts when every file was as in the commit, none changed and none added.
+    COMMIT is a commit, a branch or a tag; HEAD when left out. A run counts when every file was as in the commit, none changed and none added.
     """
     from finestflow.git.refs import resolve_tree
 

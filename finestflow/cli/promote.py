@@ -15,9 +15,10 @@ from finestflow.cli._text import one_line
 @json_option
 @pass_session
 def command(session: Session, run: str, branch: str, as_json: bool) -> None:
-    """Make a branch from the files of a run, on top of the commit that it was based on.
+    """Make a branch from a run.
 
-    The branch has one new commit with the run's id, params and metrics as trailers. Your own branch, index and files stay as they are.
+    It has the files of the run in one new commit, on top of the commit that the run was based on, with the run's id, params and metrics as
+    trailers. Your own branch, index and files stay as they are.
     """
     from finestflow.evidence import promote
     from finestflow.git.refs import author_identity

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def command(session: Session, file: str, at: str | None, output: str | None, is_list: bool, as_json: bool) -> None:
-    """Print a file as a run recorded it: the newest version that differs from what is there now.
+    """Print a file as a run had it.
 
-    Every run keeps the files as they were, so what was edited or deleted since is still there. FILE is relative to the current folder.
+    Without --at that is the newest version that differs from what is there now. Every run keeps the files as they were, so what was edited or deleted since is still there. FILE is relative to the current folder.
     """
     from finestflow.evidence import iter_versions
     from finestflow.git.objects import Objects

@@ -24,9 +24,9 @@ from finestflow.errors import NotFoundError, UsageError
 def command(
     session: Session, query: Sequence[str], output: str, limit: int, sort: str | None, title: str | None
 ) -> None:
-    """Write one self-contained HTML page about the runs that a query finds: table, curves, graph and differences.
+    """Write a page about some runs, in one HTML file.
 
-    It needs no server and no network, and can be mailed or attached as it is. A file that is there already is replaced.
+    Table, curves, graph and differences of the runs that a query finds. It needs no server and no network, and can be mailed or attached as it is. A file that is there already is replaced.
     """
     from finestflow.report import Section, build_report
 

@@ -81,7 +81,7 @@ _NOTES_SHOWN = 5
 @click.option("--save", multiple=True, metavar="GLOB", help="Files of a program to keep as artifacts; may be repeated.")
 @click.option("--keep-going", is_flag=True, help="After a failure, run what does not depend on it.")
 @click.option("--queue", "is_queued", is_flag=True, help="Let the runs wait in the queue; see finestflow queue.")
-@click.option("--queued", type=int, hidden=True)
+@click.option("--queued", type=int, hidden=True, help="The entry of the queue that this is.")
 @click.option("--detach", is_flag=True, help="Go on in the background, and return when the run has begun.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; nothing runs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line an event, the run at the end.")

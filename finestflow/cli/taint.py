@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def command(session: Session, what: str, query: str, as_json: bool) -> None:
-    """List the runs and cached outputs that used a function, or whose files contain a text.
+    """List the runs and outputs that used a function or a text.
 
     A name such as data.clean or clean finds the calls whose code reached that function, class or constant, with the version that ran and
     whether the output is still in the store. Anything else is looked for as text in the files of every run.

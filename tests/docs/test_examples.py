@@ -57,5 +57,5 @@ def test_every_command_that_a_page_shows_exists(page):
         options = {option for parameter in command.params for option in parameter.opts}
         if name in COMMANDS and name != "config":
             assert all(
-                word.split("=")[0] in options for word in rest if word.startswith("-") and not word[1:2].isdigit()
+                word.split("=")[0] in options for word in rest if word.startswith("--") or re.fullmatch("-[a-z]", word)
             ), line

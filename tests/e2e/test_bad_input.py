@@ -77,14 +77,14 @@ def test_an_unknown_key_of_the_settings_is_named_with_file_and_line(recorded: Pr
         ("def broken(:\n", ["line 1"]),
         ("import sys\nsys.exit(3)\n", ["SystemExit"]),
         ("raise KeyError\n", ["KeyError", "line 1"]),
-        ("", ["no pipeline"]),
+        ("", ["'A'"]),
         ("from finestflow import Pipeline, Task\nclass A(Pipeline):\n    b: int\n    def run(self): pass\n", ["A"]),
     ],
 )
 def test_a_pipeline_that_cannot_be_imported(project: Project, text: str, words: list[str]):
     """What importing raised, and where, in one line; nothing is recorded."""
     project.write("broken.py", text)
-    answer = project.do("run", "broken.py", code=2)
+    answer = project.do("run", "broken.py:A", code=2)
 
     assert answer.err.startswith("finestflow: error: ")
     assert "Traceback" not in answer.err

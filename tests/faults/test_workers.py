@@ -45,6 +45,7 @@ def program(repository, tmp_path, monkeypatch):
         started.append(process)
         files = [repository / f"{how}.pids" for how in ("asleep", "gil")]
         wait_until(lambda: all(file.exists() for file in files) or process.poll() is not None)
+        assert process.poll() is None, process.stderr.read().decode()
         return process, [int(pid) for file in files for pid in file.read_text().split()]
 
     yield start

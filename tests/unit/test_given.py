@@ -88,7 +88,7 @@ def test_the_words_of_a_command_line_are_params(line, params):
     "line", ["--password sesame", "--api-key=sesame", "--hf_token sesame", "aws.secret=sesame", "--db-passwd=sesame"]
 )
 def test_a_secret_is_blanked_in_params_and_words(line):
-    params, words, secrets = parse_words(line.split())
+    params, words, _ = parse_words(line.split())
 
     assert "sesame" not in f"{params} {words}"
     assert "***" in words[-1]

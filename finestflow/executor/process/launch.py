@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -35,6 +37,7 @@ START_METHODS = ("auto", "forkserver", "spawn", "fork")
 
 _PRELOADED = ["finestflow.executor.process.worker"]
 _environment_guard = threading.Lock()
+_LONGEST_FOLDER = 107 - len("/listener-12345678")
 
 
 class Launcher:
@@ -75,6 +78,7 @@ class Launcher:
             if self.method == "spawn":
                 return _SpawnPopen(made)
             if self._server is None:
+                _shorten_temporary_folder()
                 self._server = forkserver.ForkServer()
                 self._server.set_forkserver_preload(_PRELOADED)
             self._server.ensure_running()
@@ -91,6 +95,14 @@ class Launcher:
             os.waitpid(pid, 0)
         with contextlib.suppress(OSError):
             os.close(server._forkserver_alive_fd)  # noqa: SLF001 - ForkServer has no method that does not wait
+
+
+def _shorten_temporary_folder() -> None:
+    """Have ``multiprocess`` make its socket where the path fits: AF_UNIX takes 107 bytes, and folders of jobs and tests are often longer."""
+    if len(os.fsencode(util.get_temp_dir())) > _LONGEST_FOLDER:
+        short = tempfile.mkdtemp(prefix="pymp-", dir="/tmp")
+        util.Finalize(None, shutil.rmtree, args=(short,), kwargs={"ignore_errors": True}, exitpriority=-100)
+        process.current_process()._config["tempdir"] = short  # noqa: SLF001 - there is no other way to name it
 
 
 @contextlib.contextmanager

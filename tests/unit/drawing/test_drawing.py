@@ -146,7 +146,7 @@ def test_items_of_a_fan_out_are_folded():
 
     assert len(fold_items(graph, 10).nodes) == 12
     folded = fold_items(graph, 9)
-    assert lines(folded) == ["● load", "● ocr ×9", "● end"]  # noqa: RUF001
+    assert lines(folded) == ["● load", "● ocr ×9", "● end"]
     assert (folded.nodes[1].status, folded.nodes[1].seconds) == ("failed", 9.0)
     assert Edge("ocr", "end", "xs") in folded.edges
 
@@ -196,5 +196,5 @@ def test_names_are_data_in_every_notation():
     assert "<script>" not in svg
     assert all("<script>" not in line and "\n" not in line for line in draw_mermaid(graph))
     assert all("\n" not in line for line in draw_dot(graph))
-    assert '"b ×N maybe"' in "\n".join(draw_mermaid(graph))  # noqa: RUF001
+    assert '"b ×N maybe"' in "\n".join(draw_mermaid(graph))
     assert "style=dotted" in "\n".join(draw_dot(graph))
