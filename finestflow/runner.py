@@ -195,7 +195,9 @@ class Runner:
         if live is not None:
             telling.write_logs_of_hits(self._store, finished.nodes)
             with _without_gc():
-                self._publish(finished, tracking, live)
+                is_recorded = self._publish(finished, tracking, live)
+            if is_recorded and isinstance(finished.error, KeyboardInterrupt):
+                finished.error.add_note(f"run {finished.run.summary.name} is recorded as cancelled")
         if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
             raise finished.error
         return finished
@@ -398,13 +400,16 @@ class Runner:
         with _without_gc():
             finished.run = telling.state.run
 
-    def _publish(self, finished: Finished, tracking: Tracking, live: LiveFolder) -> None:
+    def _publish(self, finished: Finished, tracking: Tracking, live: LiveFolder) -> bool:
+        """Append the run to the journal; return whether it is there now."""
         try:
             tracking.publish(finished.run, live)
         except (FinestflowError, OSError) as error:
             live.close()
             then = f"part of it is lost: {live.problem}" if live.problem else "the next finestflow command tries again"
             self._warn(f"run {finished.run.summary.name} could not be recorded: {error}; {then}")
+            return False
+        return True
 
 
 @contextlib.contextmanager

@@ -114,8 +114,10 @@ class TestWhileARunGoes:
         waiting.send_signal(signal.SIGINT)
 
         assert waiting.wait(20) == 130
-        assert waiting.stderr.read().endswith("finestflow: error: interrupted\n")
-        assert finestflow("log", "--json").json["runs"][0]["status"] == "cancelled"
+        (run,) = finestflow("log", "--json").json["runs"]
+        assert run["status"] == "cancelled"
+        said = f"finestflow: error: interrupted; run {run['name']} is recorded as cancelled\n"
+        assert waiting.stderr.read().endswith(said)
 
     def test_it_is_listed_as_running(self, waiting, finestflow):
         assert finestflow("log", "--json").json["runs"][0]["status"] == "running"
