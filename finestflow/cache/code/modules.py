@@ -78,9 +78,27 @@ def is_what_was_imported(walk: Walk, path: str) -> bool:
     if not walk.definitions.is_as_first_seen(path):
         return False
     try:
-        return walk.started is None or os.stat(path).st_mtime <= walk.started
+        status = os.stat(path)
     except OSError:
         return False
+    return (walk.started is None or status.st_mtime <= walk.started) and not _has_old_bytecode(path, status)
+
+
+def _has_old_bytecode(path: str, status: os.stat_result) -> bool:
+    """Return whether Python may have loaded bytecode of an earlier text.
+
+    It compares the size and the whole second of the source alone (PEP 3147), so it does not see an edit of the same length within a second.
+    """
+    try:
+        cached = importlib.util.cache_from_source(path)
+        if os.stat(cached).st_mtime_ns >= status.st_mtime_ns:
+            return False
+        with open(cached, "rb") as file:
+            head = file.read(16)
+    except (OSError, NotImplementedError):
+        return False
+    flags, second, size = (int.from_bytes(head[at : at + 4], "little") for at in (4, 8, 12))
+    return flags == 0 and second == int(status.st_mtime) & 0xFFFFFFFF and size == status.st_size & 0xFFFFFFFF
 
 
 def load(walk: Walk, node: Node, name: str) -> ModuleType | None:
