@@ -198,6 +198,7 @@ class Runner:
                 is_recorded = self._publish(finished, tracking, live)
             if is_recorded and isinstance(finished.error, KeyboardInterrupt):
                 finished.error.add_note(f"run {finished.run.summary.name} is recorded as cancelled")
+        telling.release()
         if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
             raise finished.error
         return finished

@@ -137,6 +137,11 @@ class Telling:
         is_shown = self._listener is not None and getattr(self._listener, "shows_remarks", True)
         return (lambda _: None) if is_shown else lambda text: warn(self.blank(text))
 
+    def release(self) -> None:
+        """Let go of what was told: the session knows who takes its events, and would keep it until the garbage collector comes."""
+        self.state = RunState()
+        self._replayed.clear()
+
     def write_logs_of_hits(self, store: Store, nodes: Mapping[str, Node]) -> None:
         """Put into the live folder what the calls printed whose results were hits."""
         if self._live is None:

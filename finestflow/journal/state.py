@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from finestflow.journal.message import own_first
 from finestflow.journal.node_events import STATUSES, load_node
@@ -61,21 +61,6 @@ class RunState:
         self._statics: dict[str, Event] = {}
         self._records: dict[str, NodeRecord] = {}
         self._changed: dict[str, None] = {}
-        self._handlers: dict[str, Callable[[Event], None]] = {
-            "run": self._on_run,
-            "about": self._on_about,
-            "snapshot": self._on_snapshot,
-            "static": self._on_static,
-            "expect": self._on_expect,
-            "start": self._on_start,
-            "node": self._on_node,
-            "metric": self._on_metric,
-            "metrics": self._on_metrics,
-            "sample": self._on_sample,
-            "progress": self._on_progress,
-            "note": self._on_note,
-            "end": self._on_end,
-        }
 
     @property
     def has_begun(self) -> bool:
@@ -101,7 +86,7 @@ class RunState:
         handler = self._handlers.get(event["e"])
         if handler is None:
             return
-        handler(event)
+        handler(self, event)
         self.version += 1
         time = event.get("t")
         if isinstance(time, int | float) and time > self.last_time:
@@ -308,6 +293,23 @@ class RunState:
         if started == node.started and not notes and len(attempts) == len(node.attempts):
             return node
         return node._replace(started=started, attempts=attempts, notes=(*node.notes, *notes))
+
+    _handlers: ClassVar[dict[str, Callable[[RunState, Event], None]]] = {
+        "run": _on_run,
+        "about": _on_about,
+        "snapshot": _on_snapshot,
+        "static": _on_static,
+        "expect": _on_expect,
+        "start": _on_start,
+        "node": _on_node,
+        "metric": _on_metric,
+        "metrics": _on_metrics,
+        "sample": _on_sample,
+        "progress": _on_progress,
+        "note": _on_note,
+        "end": _on_end,
+    }
+    """Functions, not methods: those would make of each state a cycle that keeps all nodes until the garbage collector comes."""
 
 
 class _Series:
