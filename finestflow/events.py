@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Events"]
 
-_TOLD_AT_ONCE = frozenset({NodeStatus.FAILED, NodeStatus.CANCELLED})
-
 
 class Events:
     """The events of one run.
@@ -59,7 +57,7 @@ class Events:
             if name not in self._described:
                 self._described.add(name)
                 self.emit({"e": "static", "id": name, "params": static.params, "code": dict(static.code)}, lazy=True)
-        is_lazy = node.status not in _TOLD_AT_ONCE
+        is_lazy = node.status is not NodeStatus.FAILED  # the end of a run is told at once, after all that it cancels
         self.emit_node(node.record(static, now), now, static=name, log=log, lazy=is_lazy)
 
     def metrics(self, path: str, rows: list[Row]) -> None:

@@ -349,7 +349,8 @@ class Runner:
             except (KeyboardInterrupt, SystemExit) as error:
                 finished.error = error
         if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
-            session.stop()
+            with _without_gc():
+                session.stop()
         elif request.partial is not None and request.partial.stop:
             outputs = {node.path: Output(node) for node in request.partial.chosen(session.nodes)}
             finished.result = next(iter(outputs.values())) if len(outputs) == 1 else outputs

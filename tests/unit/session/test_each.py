@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from finestflow import Pipeline, Task
 from finestflow.errors import UsageError
+from finestflow.options import RunOptions
 from finestflow.pipeline.each import Each, each
 from tests.unit.session.threads import Lab
 
@@ -302,3 +305,32 @@ def test_a_plan_knows_the_items_that_are_there(lab: Lab) -> None:
         "length[1]": "pending", "total[1]": "pending", "inner": "running", "inner/0": "running", "inner/0/length": "pending",
         "inner/1": "running", "inner/1/length": "pending",
     }  # fmt: skip
+
+
+def test_the_items_that_an_interrupt_cancels_are_written_together(lab: Lab, repository: Path) -> None:
+    """Ctrl-C with 10,000 open items must not wait for 10,000 writes; the record has each of them all the same."""
+    sizes = []
+
+    class Interrupted(Task):
+        def run(self, x):
+            raise KeyboardInterrupt
+
+    class Many(Pipeline):
+        task: Interrupted
+
+        def __call__(self):
+            return each(self.task, list(range(300)))
+
+    def look(event):
+        if event["e"] == "node":
+            (events,) = repository.glob(".git/**/events.jsonl")
+            sizes.append(events.stat().st_size)
+
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(Many(), (), options=RunOptions(jobs=1, echo=False), listener=look)
+
+    assert len(sizes) >= 300
+    assert len(set(sizes)) < 100
+    (run,) = lab.select("")
+    statuses = Counter(node.status.value for node in lab.load_run(run).nodes.values())
+    assert statuses["cancelled"] >= 300
