@@ -113,8 +113,6 @@ class RunScreen(RunScreenActions):
         many = len(whole.nodes) > _MOST_NODES
         self._shape = tasks.shape_of(whole, () if many else self._unfolded)
         self.show_tab(keep=True)
-        if not self.list.size.width:  # it came before the first layout: lines are made for a width
-            self.call_after_refresh(lambda: self.show_tab(keep=True))
 
     def _broken(self, text: str) -> None:
         self.list.remove_class("hidden")
@@ -395,10 +393,10 @@ class RunScreen(RunScreenActions):
         """Show the node."""
         self._show_detail()
 
-    def on_resize(self) -> None:
-        """Draw for the new width."""
-        if self.whole is not None:
-            self.call_after_refresh(lambda: self.show_tab(keep=True))
+    def on_rows_view_widened(self, event: RowsView.Widened) -> None:
+        """Make the lines for the new width, also the first one."""
+        if event.view is self.list and self.whole is not None:
+            self.show_tab(keep=True)
 
     # -- actions -----------------------------------------------------------------------------------------------------------------------
 

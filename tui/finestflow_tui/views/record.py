@@ -218,7 +218,7 @@ def metric_rows(metrics: Mapping[str, Metric], columns: int) -> list[Row]:
     for metric in ordered:
         values = [value for _, value, _ in metric.values]
         best = number(metric.best) if metric.best is not None else ""
-        chart = sparkline(values, max(4, min(24, columns - 50))) if len(values) > 1 else ""
+        chart = sparkline(values, max(4, min(24, columns - 34))) if len(values) > 1 else ""
         name = f"{arrows[goal_of(metric.name)]} {one_line(metric.name)}"
         cells.append(
             [

@@ -75,6 +75,13 @@ class RowsView(ScrollView, inherit_bindings=False):
             super().__init__()
             self.view, self.key = view, key
 
+    class Widened(Message):
+        """The width has changed: lines that were made for another one are to be made again."""
+
+        def __init__(self, view: RowsView) -> None:
+            super().__init__()
+            self.view = view
+
     class Opened(Message):
         """A row was clicked twice."""
 
@@ -90,6 +97,7 @@ class RowsView(ScrollView, inherit_bindings=False):
         self.follows = False
         """Stay at the end while rows are added."""
         self.pattern = ""
+        self._width = 0
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
 
@@ -130,8 +138,11 @@ class RowsView(ScrollView, inherit_bindings=False):
         set_extent(self, LONGEST, len(self.rows))
 
     def on_resize(self) -> None:
-        """Measure anew."""
+        """Measure anew, and say so when the width is another one."""
         self._set_extent()
+        if self.size.width != self._width:
+            self._width = self.size.width
+            self.post_message(self.Widened(self))
 
     @property
     def key(self) -> Any:
