@@ -7,6 +7,9 @@ computed that nobody needs. Every method is called with the lock of the run held
 
 from __future__ import annotations
 
+import dis
+import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +17,17 @@ from finestflow.errors import FinestflowError, NotFoundError, UsageError, neares
 from finestflow.journal.names import is_named_by
 from finestflow.node import Call, Node
 from finestflow.pipeline.output import Output, handle_of, iter_outputs, part_of
+from finestflow.pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from finestflow.model import Run, RunId
+    from finestflow.pipeline.task import Task
 
 __all__ = ["Partial", "outputs_of"]
 
 _NAMED = 8
+_REPEAT = re.compile(r"\[\d+\]")
+"""Of ``fit[1]``: the second call of ``fit``."""
 
 
 class Partial:
@@ -50,6 +57,33 @@ class Partial:
         self._waiting: dict[Node, None] = {}
         self._missing: dict[Node, None] = {}
         self._results: list[Node] = []
+
+    def refuse_unknown(self, pipeline: Pipeline, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Refuse a pattern that no node will match, where all nodes are known before anything runs.
+
+        The body is only followed for a pattern that names none of the declared children.
+
+        Raises:
+            UsageError: There is one.
+        """
+        children = list(_children(pipeline))
+        patterns = {pattern: _REPEAT.sub("", pattern) for pattern in (*self.start, *self.stop)}
+        declared = [path for path, _ in children]
+        strange = {pattern: plain for pattern, plain in patterns.items() if not _names_any(plain, declared)}
+        if not strange or not all(map(_is_foreseeable, (pipeline, *(child for _, child in children)))):
+            return
+        from finestflow.pipeline.symbol import has_symbol
+        from finestflow.pipeline.trace import trace
+
+        graph = trace(pipeline, args, kwargs)
+        if graph.stopped or any(not node.count or has_symbol(node.path) for node in graph.nodes):
+            return
+        paths = [node.path for node in graph.nodes]
+        fans = [node.path for node in graph.nodes if node.kind == "map"]
+        for pattern, plain in strange.items():
+            is_item = any(_may_name_item(pattern, fan) for fan in fans)
+            if not (is_item or _names_any(pattern, paths) or _names_any(plain, paths)):
+                raise _unmatched(pattern, paths)
 
     # -- a call ------------------------------------------------------------------------------------------------------------------------
 
@@ -165,10 +199,8 @@ class Partial:
         self._waiting.clear()
         self._missing.clear()
         for pattern in (*self.start, *self.stop):
-            if not any(is_named_by(path, pattern) for path in nodes):
-                return skipped, UsageError(
-                    f"no node matches {pattern!r}", nearest_hint(pattern, nodes, "nodes of this run")
-                )
+            if not _names_any(pattern, nodes):
+                return skipped, _unmatched(pattern, nodes)
         return skipped, self._error_of(missing) if missing else None
 
     def chosen(self, nodes: Mapping[str, Node]) -> list[Node]:
@@ -208,6 +240,34 @@ def outputs_of(run: Run) -> dict[str, str]:
     return {
         path: node.output.digest for path, node in run.nodes.items() if node.output is not None and node.output.digest
     }
+
+
+def _names_any(pattern: str, paths: Iterable[str]) -> bool:
+    return any(is_named_by(path, pattern) for path in paths)
+
+
+def _unmatched(pattern: str, paths: Iterable[str]) -> UsageError:
+    return UsageError(f"no node matches {pattern!r}", nearest_hint(pattern, paths, "nodes of this run"))
+
+
+def _children(pipeline: Pipeline, prefix: str = "") -> Iterator[tuple[str, Task]]:
+    """Yield the declared children with their paths, those of nested pipelines included."""
+    for name, child in pipeline.children.items():
+        yield prefix + name, child
+        if isinstance(child, Pipeline):
+            yield from _children(child, f"{prefix}{name}/")
+
+
+def _is_foreseeable(task: Task) -> bool:
+    """Whether no body of a pipeline reads the context or handles an error: what it calls then, nobody knows before it runs."""
+    if not isinstance(task, Pipeline):
+        return True
+    code = getattr(inspect.unwrap(getattr(type(task), "__finestflow_body__", Pipeline.__call__)), "__code__", None)
+    return (
+        code is not None
+        and "context" not in code.co_names
+        and all(step.opname != "POP_EXCEPT" for step in dis.get_instructions(code))
+    )
 
 
 def _origins(call: Call) -> Iterator[Node]:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 from finestflow.pipeline.output import Output, Part, handle_of, part_of
 
-__all__ = ["ITEM", "Origin", "Stop", "Symbol", "Tracer", "origins_in_text"]
+__all__ = ["ITEM", "Origin", "Stop", "Symbol", "Tracer", "has_symbol", "origins_in_text"]
 
 
 class _Item:
@@ -206,6 +206,11 @@ def _origins(value: Any, tracer: Tracer) -> Iterator[Origin]:
         yield handle_of(value).path, part_of(value)
     elif type(value) is str:
         yield from origins_in_text(value, tracer)
+
+
+def has_symbol(text: str) -> bool:
+    """Whether a text was made of a value that nobody knows."""
+    return _OPENED in text
 
 
 def origins_in_text(text: str, tracer: Tracer) -> Iterator[Origin]:

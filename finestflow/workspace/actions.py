@@ -412,6 +412,9 @@ class Workspace(Keeping):
         from finestflow.runner import RunRequest
 
         check_calls(pipeline)
+        partial = self._bounds_of(options)
+        if partial is not None:
+            partial.refuse_unknown(pipeline, args, kwargs)
         return RunRequest(
             pipeline=pipeline,
             args=args,
@@ -421,7 +424,7 @@ class Workspace(Keeping):
             name=new_run_name(os.urandom(4)),
             argv=tuple(argv),
             folder=os.path.relpath(self.folder, self.root),
-            partial=self._bounds_of(options),
+            partial=partial,
         )
 
     def _bounds_of(self, options: RunOptions) -> Partial | None:

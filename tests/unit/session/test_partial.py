@@ -164,12 +164,49 @@ def test_a_look_at_what_is_not_to_be_had_is_that_error(lab: Lab, jobs: int) -> N
     assert "'load'" in str(finished.error)
 
 
-def test_a_pattern_that_names_no_node_is_an_error_with_the_nearest_name(lab: Lab, jobs: int) -> None:
-    for bounds in ({"start": "forst"}, {"stop": "forst"}):
-        finished = lab.make(Whole(), jobs=jobs, **bounds)
-        assert isinstance(finished.error, UsageError)
-        assert str(finished.error) == "no node matches 'forst' (did you mean 'forest'?)"
-        assert ran(finished) == set()
+def test_a_pattern_that_names_no_node_is_refused_before_anything_runs(lab: Lab) -> None:
+    for bounds in ({"start": "forst"}, {"stop": "forst"}, {"stop": ("svm", "forst")}):
+        with pytest.raises(UsageError) as caught:
+            lab.make(Whole(), **bounds)
+        assert str(caught.value) == "no node matches 'forst' (did you mean 'forest'?)"
+    assert lab.select("") == []
+
+
+class Unforeseen(Pipeline):
+    """What it calls is only known when it runs: by the context, by an error, by a value."""
+
+    load: Load
+    clean: Clean
+
+    def __call__(self, n):
+        return [self.clean.named(f"late-{number}")([number]) for number in self.load(n)]
+
+
+class ByContext(Unforeseen):
+    def __call__(self, n):
+        return self.clean.named("late-0")([n]) if self.context.get("deep") else self.load(n)
+
+
+class ByError(Unforeseen):
+    def __call__(self, n):
+        try:
+            return len(self.load("no number").value)
+        except TypeError:
+            return self.clean.named("late-0")([n])
+
+
+@pytest.mark.parametrize("pipeline", [Unforeseen, ByContext, ByError])
+def test_a_node_that_nobody_foresees_is_not_refused(lab: Lab, pipeline: type[Pipeline]) -> None:
+    finished = lab.make(pipeline(), 1, stop="late-0", context={"deep": True})
+
+    assert "late-0" in ran(finished)
+
+
+def test_a_pattern_that_names_no_unforeseen_node_is_an_error_at_the_end(lab: Lab, jobs: int) -> None:
+    finished = lab.make(Unforeseen(), 1, jobs=jobs, stop="lote-0")
+
+    assert isinstance(finished.error, UsageError)
+    assert str(finished.error) == "no node matches 'lote-0' (did you mean 'late-0'?)"
 
 
 class Fans(Pipeline):
