@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from finestflow.executor import randomness
 from finestflow.executor.randomness import SeededGenerators
 
 
-@pytest.fixture(autouse=True)
-def generators_of_others() -> Iterator[None]:
-    """Leave the generators of the other tests alone."""
+@pytest.fixture(autouse=True, params=["memory", "state"])
+def generators_of_others(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the generators of the other tests alone; look at the words of ``random`` in memory, or ask for its state."""
+    if request.param == "state":
+        monkeypatch.setattr(randomness, "_words_of_random", lambda: random.getstate)
+    monkeypatch.setattr(randomness, "_put_back", None)
     state, legacy, bits = random.getstate(), np.random.get_state(), np.random.get_bit_generator()
     yield
     random.setstate(state)
@@ -66,6 +70,23 @@ def test_a_call_draws_what_its_seed_says_whatever_came_before() -> None:
     call(8, *draws)
     assert call(7, *draws) == first
     assert call(9, *draws) != first
+
+
+def test_the_words_of_random_are_looked_at_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    look = randomness._words_of_random()
+    assert look is not random.getstate
+
+
+@pytest.mark.parametrize("draws", [0, 1, 623, 624, 625])
+def test_the_state_of_random_is_put_back_to_the_letter(draws: int) -> None:
+    random.seed(5)
+    for _ in range(draws):
+        random.getrandbits(32)
+    state = random.getstate()
+    for _ in range(2):
+        call(7, random.random)
+        assert random.getstate() == state
 
 
 BETWEEN: list[Callable[[], Any]] = [
