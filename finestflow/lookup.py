@@ -108,6 +108,7 @@ class Lookup:
     open_store: Callable[[str], Store]
     earlier: Mapping[str, str] = field(default_factory=dict)
     _classes: dict[str, CodeFingerprint] = field(default_factory=dict)
+    _changes: dict[tuple[str, str], Sequence[str] | None] = field(default_factory=dict)
 
     # -- the part of a key that stays the same -----------------------------------------------------------------------------------------
 
@@ -295,17 +296,31 @@ class Lookup:
         if not described:
             return "no earlier result"
         before = json.loads(described)
-        try:
-            about = json.loads(self.store.load(before["about"]))
-        except (FinestflowError, KeyError, ValueError):
+        changes = self._changes_since(before.get("about", ""), static)
+        if changes is None:
             return "no description of the earlier result is left"
-        reasons = explain(about["code"], static.code)
-        reasons += _changes("param", about["params"], _shown_params(static))
+        reasons = [*changes]
         reasons += _input_changes(before.get("in", {}), inputs)
         for name, digest in before.get("classes", {}).items():
             if name in self._classes and self.store.has(digest):
                 reasons += explain(json.loads(self.store.load(digest)), self._classes[name].components)
         return "; ".join(reasons) or "the format of keys changed"
+
+    def _changes_since(self, about: str, static: Static) -> Sequence[str] | None:
+        """Return what changed in the code and the params of a task since they were described; None where that is lost.
+
+        Many calls of a task have the same answer.
+        """
+        key = (about, static.warm_key)
+        if key not in self._changes:
+            try:
+                told = json.loads(self.store.load(about))
+            except (FinestflowError, KeyError, ValueError):
+                self._changes[key] = None
+            else:
+                changes = explain(told["code"], static.code)
+                self._changes[key] = changes + _changes("param", told["params"], _shown_params(static))
+        return self._changes[key]
 
 
 def code_of(task: Task) -> str:

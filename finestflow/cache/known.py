@@ -8,7 +8,7 @@ Called by :class:`finestflow.cache.store.Store` alone, with its lock held where 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from finestflow.cache.ahead import Ahead
@@ -74,6 +74,9 @@ class Known:
     def add_entry(self, entry: Entry) -> None:
         """Know of a new entry; it replaces the one with the same observed dependencies."""
         key, known = entry.key, self._newest.get(entry.key)
+        if known == ():
+            self._newest[key] = tuple(entry)
+            return
         table = self._added if known is None else self._older
         others = [each for each in (known, *table.get(key, ())) if each and each[1] != entry.observed]
         if known is None:
@@ -81,7 +84,7 @@ class Known:
         else:
             self._know(key, [tuple(entry), *others])
 
-    def merge(self, key: str, read: Iterable[Plain], *, is_newer: bool) -> list[Entry]:
+    def merge(self, key: str, read: Sequence[Plain], *, is_newer: bool) -> list[Entry]:
         """Take in the entries of a key that have been read, and return all.
 
         Args:
@@ -89,6 +92,9 @@ class Known:
             read: What the database has, newest first.
             is_newer: Whether that comes before what was known; what this process has added and nobody has read comes first.
         """
+        if not read and key not in self._newest and key not in self._added:
+            self._newest[key] = ()
+            return []
         known = [each for each in (self._newest.get(key, ()), *self._older.get(key, ())) if each]
         kept: dict[Any, Plain] = {}
         for entry in (*self._added.pop(key, ()), *((*read, *known) if is_newer else (*known, *read))):
