@@ -116,7 +116,7 @@ def test_a_failed_run_fails_again_and_that_is_identical(project: Project, tmp_pa
 def test_a_run_that_fails_only_now_differs(project: Project):
     """An output where an error was, or an error where an output was, is a difference."""
     project.write("data.txt", "1")
-    (project.folder / ".git" / "info" / "exclude").write_text("data.txt\n")
+    project.write(".git/info/exclude", "data.txt\n")
     project.edit("numbers_pipeline.py", "return list(range(n))", "return [int(open('data.txt').read())]")
     project.do("run", TARGET)
     (project.folder / "data.txt").unlink()
