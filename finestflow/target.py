@@ -1,7 +1,7 @@
 """From what a user names to a pipeline object: ``file.py:Class``, ``module:Class``.
 
-Owns how a user's file becomes a module: under the name of its file, with its folder first on ``sys.path``, as ``python file.py`` has it, so
-that a script, the command line and a worker agree on every identity. Invariant: importing never starts a run. A script without a
+Owns how a user's file becomes a module: under the name of its file, with its folder first on ``sys.path``, as ``python file.py`` has it, and
+a file of a package as a module of that package; so that a script, the command line and a worker agree on every identity. Invariant: importing never starts a run. A script without a
 ``__main__`` guard is read up to its first call of a pipeline; what it defined until then is what that call would have seen.
 """
 
@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from finestflow.cache.fingerprint import task_identity
+from finestflow.cache.names import module_of_file
 from finestflow.errors import FinestflowError, NotFoundError, UsageError, nearest_hint
 from finestflow.pipeline.call import get_launcher, set_launcher
 from finestflow.pipeline.pipeline import Pipeline
@@ -76,14 +77,20 @@ def find_object(target: str, root: Path) -> Any:
 
 
 def import_file(path: Path) -> ModuleType:
-    """Import a Python file under its own name; a module of that file that is there already is taken."""
-    name = path.stem
-    known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) and Path(str(known.__file__)).resolve() == path:
-        return known
-    folder = str(path.parent)
+    """Import a Python file under the name of its module; a module of that file that is there already is taken."""
+    name, folder = module_of_file(str(path))
     if folder not in sys.path:
         sys.path.insert(0, folder)
+    if "." in name:
+        if str(path.parent) not in sys.path:
+            sys.path.append(str(path.parent))  # a script in a package may import its neighbours as a script does
+        module = _import_module(name, Path(folder))
+        if _is_of(module, path):
+            return module
+        name = path.stem  # another package has the name
+    known = sys.modules.get(name)
+    if known is not None and _is_of(known, path):
+        return known
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -94,9 +101,16 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
+def _is_of(module: ModuleType, path: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return bool(file) and Path(str(file)).resolve() == path
+
+
 def _import_module(name: str, root: Path) -> ModuleType:
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
+    top = name.partition(".")[0]
+    folder = root / "src" if (root / "src" / top / "__init__.py").is_file() else root
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     if name in sys.modules:
         return sys.modules[name]
     found: list[ModuleType] = []
@@ -196,8 +210,7 @@ def target_of(pipeline: Pipeline, root: Path) -> str:
     if file is None or file.startswith("<"):
         return ""
     path = Path(file).resolve()
-    package = getattr(module, "__package__", None) or ""
-    if not package and path.is_relative_to(root.resolve()):
+    if path.is_relative_to(root.resolve()) and not _is_installed(path):
         return f"{path.relative_to(root.resolve()).as_posix()}:{cls.__qualname__}"
     spec = getattr(module, "__spec__", None)
     name = spec.name if cls.__module__ == "__main__" and spec is not None else cls.__module__
@@ -211,15 +224,16 @@ def place_of(thing: Any, root: Path) -> str:
     """
     module = sys.modules.get(getattr(thing, "__module__", None) or "")
     file = getattr(module, "__file__", None)
-    if file is not None and not getattr(module, "__package__", None):
-        folder = Path(file).resolve().parent
-        if folder != root.resolve() and folder.is_relative_to(root.resolve()) and not _is_installed(folder):
-            return f"{Path(file).resolve().relative_to(root.resolve()).as_posix()}:{thing.__qualname__}"
+    if file is not None:
+        path = Path(file).resolve()
+        folder = Path(module_of_file(str(path))[1])
+        if folder != root.resolve() and folder.is_relative_to(root.resolve()) and not _is_installed(path):
+            return f"{path.relative_to(root.resolve()).as_posix()}:{thing.__qualname__}"
     return task_identity(thing)
 
 
-def _is_installed(folder: Path) -> bool:
-    return "site-packages" in folder.parts
+def _is_installed(path: Path) -> bool:
+    return "site-packages" in path.parts
 
 
 def sources_of(pipeline: Pipeline) -> dict[str, str]:

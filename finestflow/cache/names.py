@@ -1,17 +1,32 @@
 """Names of classes and functions that mean the same in every process.
 
-Owns the mapping of ``__main__`` to the module that its file would be: ``python x.py``, ``finestflow run x.py:P`` and a worker
-agree. Called by the digest (names are part of it) and by the codec (pickles must load in another process).
+Owns which module a file is, a file of a package by its dotted name, and so the mapping of ``__main__`` to the module that its file would be:
+``python x.py``, ``python -m x``, ``finestflow run x.py:P`` and a worker agree. Called by the digest (names are part of it), by the codec
+(pickles must load in another process) and by what imports a user's file.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 
-__all__ = ["find_named", "load_named", "main_module", "qualified_name"]
+__all__ = ["find_named", "load_named", "main_module", "module_of_file", "qualified_name"]
+
+
+@functools.lru_cache
+def module_of_file(file: str) -> tuple[str, str]:
+    """Return under which name a file is imported, and the folder that has to be on ``sys.path`` for it.
+
+    A folder with an ``__init__.py`` is a package, up to the top of the work tree: what that folder is called differs between clones.
+    """
+    path = Path(file)
+    name, folder = path.stem, path.parent
+    while (folder / "__init__.py").is_file() and not (folder / ".git").exists() and folder.name.isidentifier():
+        name, folder = f"{folder.name}.{name}", folder.parent
+    return name, str(folder)
 
 
 def main_module() -> str:
@@ -21,7 +36,7 @@ def main_module() -> str:
     if spec is not None:
         return str(spec.name)
     file = getattr(main, "__file__", None)
-    return PurePath(file).stem if file else "__main__"
+    return module_of_file(file)[0] if file else "__main__"
 
 
 def qualified_name(obj: Any) -> str:

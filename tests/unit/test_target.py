@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finestflow.errors import UsageError
-from finestflow.target import load_pipeline
+from finestflow.target import import_file, load_pipeline, target_of
 
 HEAD = "from finestflow import Each, Pipeline, Task\n"
 PIPELINE = "class {name}(Pipeline):\n    def __call__(self):\n        return 1\n\n\n"
@@ -36,3 +36,43 @@ def test_the_pipelines_of_a_file_with_several_are_listed(tmp_path: Path) -> None
         load_pipeline("has_two.py", tmp_path)
 
     assert caught.value.hint == "name one: has_two.py:One, has_two.py:Two"
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A project with its package below ``src``, which is not installed."""
+    folder = tmp_path / "src" / f"app_{tmp_path.name}"
+    folder.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "words.py").write_text("WORD = 'from the package'\n")
+    flow = HEAD + "from .words import WORD\n\n" + PIPELINE.format(name="Flow").replace("return 1", "return WORD")
+    (folder / "flow.py").write_text(flow)
+    return folder
+
+
+def test_a_file_of_a_package_is_a_module_of_it(package: Path, tmp_path: Path) -> None:
+    """It imports its neighbours relatively, and is the same module as by its dotted name."""
+    place = f"src/{package.name}/flow.py"
+
+    flow = load_pipeline(f"{place}:Flow", tmp_path)
+
+    assert type(flow).__module__ == f"{package.name}.flow"
+    assert type(load_pipeline(f"{package.name}.flow:Flow", tmp_path)) is type(flow)
+    assert target_of(flow, tmp_path) == f"{place}:Flow"
+
+
+def test_a_script_of_a_package_may_import_its_neighbours_as_scripts_do(package: Path, tmp_path: Path) -> None:
+    """``import neighbour`` works for ``python pkg/script.py``, so it does here."""
+    (package / f"beside_{package.name}.py").write_text("VALUE = 3\n")
+    (package / "script.py").write_text(f"from beside_{package.name} import VALUE\n")
+
+    assert import_file(package / "script.py").VALUE == 3
+
+
+def test_the_top_of_a_work_tree_is_no_package(package: Path, tmp_path: Path) -> None:
+    """What its folder is called differs between clones."""
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "at_the_top.py").touch()
+
+    assert import_file(tmp_path / "at_the_top.py").__name__ == "at_the_top"
