@@ -39,12 +39,19 @@ _DIGEST_LENGTH = 64
 @click.option("--logs", is_flag=True, help="What it wrote, too.")
 @click.option("--config", is_flag=True, help="Only its configuration, as TOML.")
 @click.option("--graph", is_flag=True, help="Its graph, too.")
+@click.option("--value", is_flag=True, help="Only the value of the output: its first rows or lines, and statistics.")
 @json_option
 @pass_session
-def command(session: Session, run: str, logs: bool, config: bool, graph: bool, as_json: bool) -> None:
-    """Show one run, one node or one output."""
+def command(session: Session, run: str, logs: bool, config: bool, graph: bool, value: bool, as_json: bool) -> None:
+    """Show one run, one node or one output.
+
+    --value loads the output, which runs code of its classes; the rest shows what the record says.
+    """
     workspace = session.history
-    name, place = split_address(run)
+    name, place = split_address(run, needs_node=value)
+    if value:
+        _print_value(session, name, place, as_json=as_json)
+        return
     if config:
         _print_config(session, name)
         return
@@ -80,6 +87,19 @@ def _print_config(session: Session, name: str) -> None:
     summary = session.workspace.resolve(name)
     text = f"# run {summary.name} ({summary.id})\n" + dump_toml(session.workspace.read_config(summary.id))
     session.out.raw(text.encode())
+
+
+def _print_value(session: Session, name: str, place: str, *, as_json: bool) -> None:
+    """Write the beginning of a value."""
+    from finestflow.cli._excerpt import excerpt_lines
+    from finestflow.excerpt import excerpt_of
+
+    run = session.workspace.load_run(name)
+    excerpt = excerpt_of(session.workspace.load_output(run, place))
+    if as_json:
+        session.out.json("value", run=run.summary.id, output=place, value=excerpt.document())
+    else:
+        session.out.lines(excerpt_lines(excerpt, f"{run.summary.name}:{place}", session.out), page=True)
 
 
 def _run_lines(run: Run, session: Session) -> Iterator[str]:
