@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from finestflow.journal.names import family_of
+
 __all__ = ["choose_metrics", "format_headline", "format_number"]
 
 
 def choose_metrics(metrics: Mapping[str, float], count: int = 3) -> list[tuple[str, float]]:
     """Return the metrics that say most of a run, with a label each.
 
-    Those of the pipeline itself come first, then those of its last nodes; a node's name is left out where nobody can mistake it.
+    Those of the pipeline itself come first, then those of its last nodes; those of the items of a fan-out only where there are no others.
+    A node's name is left out where nobody can mistake it.
     """
     return [(label, metrics[name]) for label, name in _choose_names(tuple(metrics), count)]
 
@@ -22,7 +25,11 @@ def choose_metrics(metrics: Mapping[str, float], count: int = 3) -> list[tuple[s
 @lru_cache(maxsize=1024)
 def _choose_names(metrics: tuple[str, ...], count: int) -> tuple[tuple[str, str], ...]:
     """Return (label, name); the runs of one pipeline all have the same names."""
-    names = [name for name in metrics if "/" not in name] + [name for name in reversed(metrics) if "/" in name]
+    of_tasks = [name for name in reversed(metrics) if "/" in name]
+    of_items = {name for name in of_tasks if family_of(name.rpartition("/")[0])}
+    names = [name for name in metrics if "/" not in name] + [
+        name for name in of_tasks if name not in of_items
+    ] or of_tasks
     short = [name.rsplit("/", 1)[-1] for name in metrics]
     labels = [name.rsplit("/", 1)[-1] for name in names[:count]]
     return tuple((label if short.count(label) == 1 else name, name) for label, name in zip(labels, names, strict=False))
