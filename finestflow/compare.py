@@ -119,8 +119,8 @@ def _environment_changes(before: Mapping[str, Any], after: Mapping[str, Any]) ->
 def flat_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
     """Return an environment as names and values: packages by their name, variables with a ``$``."""
     flat = {name: value for name, value in environment.items() if not isinstance(value, Mapping)}
-    for version in environment.get("packages", {}).items():
-        flat[version[0]] = version[1]
+    flat |= environment.get("packages", {})
+    flat |= {f"{name} from": origin for name, origin in environment.get("origins", {}).items()}
     for name, value in environment.get("variables", {}).items():
         flat[f"${name}"] = value
     return flat

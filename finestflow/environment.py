@@ -1,6 +1,7 @@
-"""What a run was made with: interpreter, platform, packages, chosen variables.
+"""What a run was made with: interpreter, platform, GPU, packages and where they came from, chosen variables.
 
-Invariant: of the environment variables only the named ones enter, and of those that are named like secrets only that they were there. Reading the installed packages takes a tenth of a second, so their list is
+Invariant: of the environment variables only the named ones enter, and of those that are named like secrets only that they were there; no URL keeps
+its user and password. Reading the installed packages takes milliseconds that each run would pay, seconds on a cold disk, so their list is
 kept in the state folder under the modification times of the folders they lie in. Called by ``runner`` and by ``reproduce``.
 """
 
@@ -15,58 +16,97 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from finestflow.given import BLANK, is_secret
+from finestflow.requirements import Packages, normal_name, without_credentials
 
 if TYPE_CHECKING:
     from importlib import metadata
 
-__all__ = ["read_environment", "read_packages"]
+__all__ = ["read_environment", "read_gpu", "read_packages"]
+
+_NVIDIA = Path("/proc/driver/nvidia")
+_LAYOUT = 2
+"""Of the file that keeps the list; one of another layout is not read."""
 
 
-def read_environment(environ: Mapping[str, str], record: Iterable[str], kept: Path | None) -> dict[str, Any]:
-    """Return interpreter, platform, packages, and the values of the named variables.
+def read_environment(
+    environ: Mapping[str, str], record: Iterable[str], kept: Path | None, root: Path | None = None
+) -> dict[str, Any]:
+    """Return interpreter, platform, GPU, packages with their origins, and the values of the named variables.
 
     Args:
         environ: The environment variables.
         record: Names of variables whose values are recorded.
         kept: File that keeps the list of packages between runs; None keeps nothing.
+        root: The project: folders inside of it are told relative to it.
     """
+    packages = read_packages(kept)
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": f"{platform.system()} {platform.machine()}".strip(),
-        "packages": read_packages(kept),
+        "packages": packages.versions,
     }
-    variables = {name: BLANK if is_secret(name) else environ[name] for name in sorted(record) if name in environ}
+    if packages.origins:
+        found["origins"] = {name: _told_from(origin, root) for name, origin in packages.origins.items()}
+    if gpu := read_gpu():
+        found["gpu"] = gpu
+    variables = {
+        name: BLANK if is_secret(name) else without_credentials(environ[name])
+        for name in sorted(record)
+        if name in environ
+    }
     if variables:
         found["variables"] = variables
     return found
 
 
-def read_packages(kept: Path | None = None) -> dict[str, str]:
-    """Return the versions of the installed distributions by name; see ``read_environment`` for ``kept``."""
-    stamp = json.dumps([sys.version, sorted(_stamp(entry) for entry in set(sys.path))])
+def read_gpu(driver: Path = _NVIDIA) -> str:
+    """Return the names of the NVIDIA GPUs and the version of their driver, as Linux tells them; empty where it knows of none."""
+    names = []
+    with contextlib.suppress(OSError):
+        for card in sorted((driver / "gpus").iterdir()):
+            found = re.search(r"^Model: *(.+?) *$", (card / "information").read_text("utf-8"), re.MULTILINE)
+            names.append("GPU" if found is None else found[1].strip())
+        version = re.search(r"Module\D* +(\d[\d.]*)", (driver / "version").read_text("utf-8"))
+        names.append(f"driver {version[1]}" if version else "")
+    return ", ".join(filter(None, names))
+
+
+# -- packages --------------------------------------------------------------------------------------------------------------------------
+
+
+def read_packages(kept: Path | None = None) -> Packages:
+    """Return the installed distributions, and the origins of those that no index gave; see ``read_environment`` for ``kept``."""
+    stamp = json.dumps([_LAYOUT, sys.version, sorted(_stamp(entry) for entry in set(sys.path))])
     if kept is not None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(kept.read_text("utf-8"))
             if data["stamp"] == stamp:
-                packages: dict[str, str] = data["packages"]
-                return packages
-    from importlib import metadata
-
-    found: dict[str, str] = {}
-    for distribution in metadata.distributions():
-        with contextlib.suppress(Exception):  # a broken installation of one package is not our business
-            found.setdefault(*_name_and_version(distribution))
-    found = dict(sorted(found.items(), key=lambda item: str(item[0]).lower()))
+                return Packages(data["packages"], data["origins"])
+    found = _list_packages()
     if kept is not None:
         with contextlib.suppress(OSError):
             kept.parent.mkdir(parents=True, exist_ok=True)
-            temporary = kept.with_suffix(".new")
-            temporary.write_text(json.dumps({"stamp": stamp, "packages": found}), "utf-8")
+            temporary = kept.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps({"stamp": stamp, "packages": found[0], "origins": found[1]}), "utf-8")
             temporary.replace(kept)
     return found
+
+
+def _list_packages() -> Packages:
+    from importlib import metadata
+
+    found: dict[str, tuple[str, str, str]] = {}
+    for distribution in metadata.distributions():
+        with contextlib.suppress(Exception):  # a broken installation of one package is not our business
+            name, version = _name_and_version(distribution)
+            if normal_name(name) not in found:  # what comes first on the path is what is imported
+                found[normal_name(name)] = name, version, _origin(distribution)
+    rows = [found[key] for key in sorted(found)]
+    return Packages({name: version for name, version, _ in rows}, {name: origin for name, _, origin in rows if origin})
 
 
 def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
@@ -76,11 +116,57 @@ def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
     return fields["Name"], fields["Version"]
 
 
+def _origin(distribution: metadata.Distribution) -> str:
+    """Return where a distribution came from, as a requirement says it; empty for one of an index.
+
+    Installers write that down (PEP 610), but for those that leave a link to a folder with metadata inside of it.
+    """
+    text = distribution.read_text("direct_url.json")
+    if text is None:
+        place = Path(str(distribution.locate_file("")))
+        is_linked = (
+            place.name not in _SITE and distribution.read_text("PKG-INFO") and not distribution.read_text("METADATA")
+        )
+        return f"-e {place.as_uri()}" if is_linked and place.is_absolute() else ""
+    told = json.loads(text)
+    parts = urlsplit(without_credentials(told["url"]))
+    url = urlunsplit(parts._replace(query=""))  # signatures and tokens stand there
+    inner = f"subdirectory={told['subdirectory']}" if told.get("subdirectory") else ""
+    if "vcs_info" in told:
+        version = told["vcs_info"]
+        return f"{version['vcs']}+{url}@{version['commit_id']}{inner and '#' + inner}"
+    if parts.scheme == "file" and (distribution.read_text("INSTALLER") or "").strip() == "conda":
+        return ""  # the folder of whoever built the package for conda
+    if "dir_info" in told:
+        return f"{'-e ' if told['dir_info'].get('editable') else ''}{url}{inner and '#' + inner}"
+    archive = told.get("archive_info", {})
+    digest = archive.get("hash") or "&".join(f"{kind}={value}" for kind, value in archive.get("hashes", {}).items())
+    fragment = "&".join(filter(None, (digest, inner)))
+    return f"{url}{fragment and '#' + fragment}"
+
+
+_SITE = frozenset({"site-packages", "dist-packages"})
+
+
+def _told_from(origin: str, root: Path | None) -> str:
+    """Return an origin with a folder of the project told from its root: ``-e ./lib``."""
+    editable, url = ("-e ", origin[3:]) if origin.startswith("-e ") else ("", origin)
+    if root is None or not url.startswith("file://") or "#" in url:
+        return origin
+    folder = Path(unquote(urlsplit(url).path))
+    if not folder.is_dir():
+        return origin
+    if not folder.resolve().is_relative_to(root.resolve()):
+        return origin
+    inside = folder.resolve().relative_to(root.resolve()).as_posix()
+    return f"{editable}{'.' if inside == '.' else f'./{inside}'}"
+
+
 def _stamp(entry: str) -> tuple[str, object]:
     """Return what changes when a package is installed in a folder of the path; files of the user's own do not count."""
     folder = Path(entry or ".")
     try:
-        if folder.name in {"site-packages", "dist-packages"}:
+        if folder.name in _SITE:
             return entry, folder.stat().st_mtime_ns
         return entry, sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))
     except OSError:

@@ -155,13 +155,17 @@ def inspect_run(
 
 
 def _environment_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("python", "implementation", "platform"):
+    for name in ("python", "implementation", "platform", "gpu"):
         if before.get(name) and before.get(name) != after.get(name):
             yield f"{name} {before[name]} -> {after.get(name)}"
     old, new = before.get("packages", {}), after.get("packages", {})
     for name in sorted({*old, *new}, key=str.lower):
         if old.get(name) != new.get(name):
             yield f"package {name} {old.get(name) or 'absent'} -> {new.get(name) or 'absent'}"
+    was_from, is_from = before.get("origins", {}), after.get("origins", {})
+    for name in sorted({*was_from, *is_from}):
+        if was_from.get(name) != is_from.get(name) and old.get(name) == new.get(name):
+            yield f"package {name} from {was_from.get(name) or 'an index'} -> {is_from.get(name) or 'an index'}"
     variables = {*before.get("variables", {}), *after.get("variables", {})}
     for name in sorted(variables):
         was, now = before.get("variables", {}).get(name), after.get("variables", {}).get(name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import click
 
 from finestflow.cli._errors import ExitCode
@@ -12,18 +10,19 @@ from finestflow.cli._output import Column
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import one_line, value_text
 from finestflow.errors import UsageError
+from finestflow.requirements import Packages, dump_requirements
 
 
 @click.command("env")
 @run_argument()
 @click.argument("other", required=False, metavar="[RUN]")
-@click.option("--requirements", is_flag=True, help="Only the packages, in the form of requirements.txt.")
+@click.option("--requirements", is_flag=True, help="Only the packages, as lines that pip and uv install.")
 @json_option
 @pass_session
 def command(session: Session, run: str, other: str | None, requirements: bool, as_json: bool) -> int:
     """Show the environment that a run ran in, or with two runs what differs between theirs.
 
-    Of environment variables there are those that [run] record-env names.
+    Of environment variables there are those that [run] record-env names. A package that no index gave is shown with where it came from.
     """
     if other is not None:
         if requirements:
@@ -34,17 +33,17 @@ def command(session: Session, run: str, other: str | None, requirements: bool, a
     if as_json:
         session.out.json("environment", run=found.summary.id, environment=environment)
         return ExitCode.DONE
-    packages = environment.pop("packages", {})
+    packages, origins = environment.pop("packages", {}), environment.pop("origins", {})
     if requirements:
-        pairs = packages.items() if isinstance(packages, Mapping) else ((str(item), None) for item in packages)
-        session.out.lines(one_line(f"{name}=={version}" if version else name) for name, version in pairs)
+        text, rest = dump_requirements(Packages(packages, origins), str(environment.get("python", "")))
+        session.out.lines(text.splitlines())
+        for name, version in rest.versions.items():
+            session.out.warn(f"no requirement can name {one_line(name)} {one_line(version)}")
         return ExitCode.DONE
-    rows = [[one_line(key), value_text(value)] for key, value in environment.items()]
-    if isinstance(packages, Mapping):
-        rows += [[one_line(name), one_line(version)] for name, version in packages.items()]
-    else:
-        rows += [["package", one_line(item)] for item in packages]
-    session.out.table([Column("what"), Column("value", shrinks=True)], rows, header=False, page=True)
+    rows = [[one_line(key), value_text(value), ""] for key, value in environment.items()]
+    rows += [[one_line(name), one_line(version), one_line(origins.get(name, ""))] for name, version in packages.items()]
+    columns = [Column("what"), Column("value", shrinks=True), Column("from", shrinks=True, style="dim")]
+    session.out.table(columns, rows, header=False, page=True)
     return ExitCode.DONE
 
 

@@ -8,7 +8,6 @@ docs/reference/journal-format.md.
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -33,6 +32,7 @@ from finestflow.model import (
     RunSummary,
     Snapshot,
 )
+from finestflow.requirements import Packages, dump_requirements, load_requirements
 
 __all__ = ["FIXED_FILES", "FOLDER", "dump_record", "listed_files", "load_record"]
 
@@ -55,7 +55,6 @@ FIXED_FILES = (
 
 Fields = dict[str, Any]
 _OTHERS = "the other runs are not affected"
-_is_requirement = re.compile(r"[A-Za-z0-9][\w.-]*==[A-Za-z0-9][\w.+!-]*", re.ASCII).fullmatch
 
 
 def dump_record(run: Run, logs: Mapping[str, bytes] | None = None, *, config: str = "") -> dict[str, bytes]:
@@ -77,7 +76,7 @@ def dump_record(run: Run, logs: Mapping[str, bytes] | None = None, *, config: st
         "graph.json": _dump_graph(run, rows.shapes),
         "tasks.json": dump_lines({}, {"code": rows.code, "nodes": rows.tasks}) if rows.tasks else b"",
         "config.toml": config.encode("utf-8", "backslashreplace"),
-        "environment.txt": _dump_environment(run.environment),
+        "environment.txt": _dump_environment(run.environment)[0].encode(),
         "omitted.json": _dump_omitted(run.snapshot),
         "traceback.txt": run.traceback.encode("utf-8", "backslashreplace"),
     }
@@ -147,7 +146,16 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
     metrics = _load_metrics(read, about, with_series=with_series)
     snapshot = _load_snapshot(about.get("snapshot"), _load(read, "omitted.json") or [])
     environment = about.get("environment", {})
-    packages = _load_packages(read("environment.txt")) | environment.get("packages", {})
+    packages, origins = load_requirements((read("environment.txt") or b"").decode("utf-8", "replace"))
+    environment = {
+        **environment,
+        **_told(
+            {
+                "packages": packages | environment.get("packages", {}),
+                "origins": origins | environment.get("origins", {}),
+            }
+        ),
+    }
     calls = [node for node in nodes.values() if node.kind == "task"]
     summary = RunSummary(
         id=RunId(about["id"]),
@@ -179,7 +187,7 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
         inputs=inputs.get("values", {}),
         input_digests=inputs.get("digests", {}),
         settings=about.get("settings", {}),
-        environment={**environment, "packages": packages} if packages else environment,
+        environment=environment,
         snapshot=snapshot,
         nodes=nodes,
         metrics=metrics,
@@ -200,9 +208,8 @@ def _build_run(read: Callable[[str], bytes | None], about: Fields, commit: str, 
 
 def _dump_run(run: Run, times: list[str], sources: Mapping[str, str]) -> bytes:
     summary, snapshot = run.summary, run.snapshot
-    environment = dict(run.environment)
-    kept = {name: version for name, version in _packages_of(environment).items() if not _fits(name, version)}
-    environment.pop("packages", None)
+    _, rest = _dump_environment(run.environment)
+    others = {name: value for name, value in run.environment.items() if name not in {"packages", "origins"}}
     head: Fields = {
         "format": summary.format,
         "id": summary.id,
@@ -220,7 +227,7 @@ def _dump_run(run: Run, times: list[str], sources: Mapping[str, str]) -> bytes:
         "target": run.target,
         "argv": list(run.argv),
         "settings": run.settings,
-        "environment": environment | ({"packages": kept} if kept else {}),
+        "environment": others | _told({"packages": rest.versions, "origins": rest.origins}),
         "snapshot": None if snapshot is None else {**asdict(replace(snapshot, omitted=())), "omitted": None},
         "notes": list(run.notes),
         "reproduction": run.reproduction,
@@ -270,28 +277,14 @@ def _dump_graph(run: Run, shapes: list[str]) -> bytes:
     return dump_lines(head, {"nodes": shapes, "outputs": run.outputs})
 
 
-def _packages_of(environment: Mapping[str, Any]) -> dict[str, str]:
-    packages = environment.get("packages")
-    return dict(packages) if isinstance(packages, Mapping) else {}
-
-
-def _fits(name: str, version: str) -> bool:
-    return _is_requirement(f"{name}=={version}") is not None
-
-
-def _dump_environment(environment: Mapping[str, Any]) -> bytes:
-    packages = _packages_of(environment)
-    lines = [f"{name}=={version}" for name, version in packages.items() if _fits(name, version)]
-    lines.sort(key=str.lower)
+def _dump_environment(environment: Mapping[str, Any]) -> tuple[str, Packages]:
+    """Return the requirements file, and the packages that it cannot name."""
+    versions, origins = environment.get("packages"), environment.get("origins")
+    packages = Packages(
+        dict(versions) if isinstance(versions, Mapping) else {}, dict(origins) if isinstance(origins, Mapping) else {}
+    )
     python = environment.get("python")
-    if isinstance(python, str) and python.isprintable():
-        lines.insert(0, f"# python {python}")
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _load_packages(data: bytes | None) -> dict[str, str]:
-    lines = (data or b"").decode().splitlines()
-    return dict(line.split("==", 1) for line in lines if _is_requirement(line))
+    return dump_requirements(packages, python if isinstance(python, str) else "")
 
 
 def _dump_omitted(snapshot: Snapshot | None) -> bytes:

@@ -86,11 +86,11 @@ def param_rows(run: Run) -> list[Row]:
 
 
 def environment_rows(run: Run) -> list[Row]:
-    """Return interpreter, platform, packages, variables, and what the snapshot left out."""
+    """Return interpreter, platform, packages and their origins, variables, and what the snapshot left out."""
     environment = run.environment
     plain = [(name, value_text(value)) for name, value in environment.items() if not isinstance(value, Mapping)]
     rows = [title("where it ran"), *fields(plain, keyed=True)]
-    for name, role in (("packages", ""), ("variables", "param")):
+    for name, role in (("packages", ""), ("origins", ""), ("variables", "param")):
         found: Mapping[str, Any] = environment.get(name, {})
         if found:
             rows += [
