@@ -95,6 +95,8 @@ class Resolver:
         message = f"no run matches {text!r}"
         if len(text) < SHORTEST_PREFIX and is_run_id_prefix(text + "kkk"):
             return NotFoundError(message, f"the beginning of an id needs {SHORTEST_PREFIX} letters")
+        if self._find("pipeline = ?", text):
+            return NotFoundError(message, f"the newest run of that pipeline is @{{{text}}}")
         sql = "SELECT name FROM runs WHERE removed = 0 ORDER BY started DESC LIMIT ?"
         close = nearest_hint(text, [name for (name,) in self._database.execute(sql, [_MOST_NAMES])])
         return NotFoundError(message, close if close.startswith("did you mean") else 'list runs with "finestflow log"')

@@ -280,6 +280,7 @@ def test_an_ambiguous_prefix_lists_the_candidates(index, repo, journal) -> None:
     [
         ("brisk-lynx-42", "brisk-lynx-41"),
         ("@{digit}", "digits"),
+        ("digits", "@{digits}"),
         ("@~9", "log"),
         ("kl", "4 letters"),
         ("\udcff", "log"),
