@@ -1,7 +1,7 @@
 """Locks that killed processes left: when one is stale, and how it goes away.
 
 Invariant: only the clock of the file system counts, so that neither this machine's clock nor a network drive's can make
-a fresh lock look old. Called by ``refs`` and ``objects``, for locks of what is finestflow's own only.
+a fresh lock look old. Called by ``refs``, for locks of what is finestflow's own only.
 """
 
 from __future__ import annotations

@@ -9,20 +9,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-import sys
-import time
-import traceback
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from finestflow.errors import CorruptionError, LockedError
 from finestflow.git.history import CommitData
-from finestflow.git.locks import remove_stale_lock
 from finestflow.git.repository import Repository
 
 if TYPE_CHECKING:
@@ -34,6 +29,8 @@ __all__ = ["FileChange", "Objects"]
 
 _FILE = stat.S_IFREG | 0o644
 _TRIES = 100
+_COMPRESSION = 1
+"""Digests hardly shrink: this level takes a third of the time and 5% more room, until git packs them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +54,9 @@ class Objects:
         from dulwich.object_store import DiskObjectStore
 
         self._format = get_object_format(repo.object_format)
-        # Digests hardly shrink: level 1 takes a third of the time and 5% more room, until git packs them.
+        self._permission = _shared_permission(repo)
         self._store: DiskObjectStore = DiskObjectStore(
-            str(repo.common_dir / "objects"),
-            object_format=self._format,
-            loose_compression_level=1,
-            shared_perm=_shared_permission(repo),
+            str(repo.common_dir / "objects"), object_format=self._format, shared_perm=self._permission
         )
         self._unsynced: list[str] = []
 
@@ -328,45 +322,50 @@ class Objects:
         return self._write(tree)
 
     def _write(self, obj: ShaFile) -> str:
-        """Write a loose object, whatever killed writers and a concurrent gc do to its folder."""
-        from dulwich.file import FileLocked
-
+        """Write a loose object, whatever a concurrent gc does to its folder."""
         oid = obj.get_id(self._format).decode()
         path = os.path.join(self._store.path, oid[:2], oid[2:])
         for _ in range(_TRIES):
             try:
-                self._store.add_object(obj)
+                if not _freshen(path):
+                    self._write_file(path, obj.as_legacy_object(compression_level=_COMPRESSION))
             except FileNotFoundError:
-                continue  # gc has removed the empty folder between its making and our writing
-            except FileLocked:
-                if os.path.exists(path):
-                    break
-                if not remove_stale_lock(Path(f"{path}.lock")):
-                    time.sleep(0.01)  # another process writes this very object
-                continue
-            except OSError as error:
-                _abandon(error, f"{path}.lock")
-                raise
+                continue  # gc has removed the folder, or the file before it had its name
             self._unsynced.append(path)
-            break
-        else:
-            raise LockedError(f"the object {oid!r} is locked by another process", f'if none runs, remove "{path}.lock"')
-        return oid
+            return oid
+        raise LockedError(f"the object {oid!r} was removed {_TRIES} times while it was written", "does a gc run?")
+
+    def _write_file(self, path: str, data: bytes) -> None:
+        """Write a file whole or not at all.
+
+        Until then it has a name like those of git itself: of all others gc says "bad sha1 file", and does not pack for a day.
+        """
+        from dulwich.file import adjust_shared_perm
+
+        folder = os.path.dirname(path)
+        with suppress(FileExistsError):
+            os.mkdir(folder)
+            adjust_shared_perm(folder, self._permission)
+        name = os.path.join(folder, "tmp_obj_" + os.urandom(6).hex())
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+        try:
+            with open(file, "wb") as stream:
+                stream.write(data)
+            adjust_shared_perm(name, self._permission)
+            os.replace(name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name)
+            raise
 
 
-def _abandon(error: OSError, lock: str) -> None:
-    """Clean up after an object that could not be written, as on a full disk.
-
-    Its lock would be in the way for ever, and dulwich's file would complain on stderr when it is collected.
-    """
-    complain = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
+def _freshen(path: str) -> bool:
+    """Give an object that is there a new time, so that gc leaves it to us; return whether that was done."""
     try:
-        traceback.clear_frames(error.__traceback__)
-    finally:
-        sys.unraisablehook = complain
-    with suppress(OSError):
-        os.unlink(lock)
+        os.utime(path)
+    except (FileNotFoundError, PermissionError):  # another person's of a shared repository is written again
+        return False
+    return True
 
 
 @contextmanager
