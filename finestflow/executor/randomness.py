@@ -6,9 +6,8 @@ around each call.
 Generators: ``random``, numpy's legacy global one, torch's CPU one; the latter two only when they are loaded. What cannot be seen: unseeded
 ``numpy.random.default_rng()``, ``uuid4``, ``os.urandom``, the time.
 
-Reading the 624 words of a Mersenne Twister takes 7 us in ``random`` and 24 us in numpy, writing them 2 and 26. So they are compared where they
-lie in memory (0.3 us), the user's ``random`` is read only when it is no longer where it was put back, and numpy's is not touched: another bit
-generator takes its place for the call.
+Reading the 624 words of a Mersenne Twister takes 7 us in ``random`` and 24 us in numpy, writing them 2 and 26. So they are read where they lie in
+memory (0.1 us), and those of ``random`` are put back there; numpy's are not touched: another bit generator takes its place for the call.
 """
 
 from __future__ import annotations
@@ -29,44 +28,44 @@ class _Other(Protocol):
         """Put the user's back; return whether the call drew."""
 
 
-class _State(NamedTuple):
-    """A state of ``random``, and what it looks like in memory."""
-
-    state: Any
-    words: object
-
-
 _generator: Any = random.seed.__self__  # type: ignore[attr-defined]
-# What the methods of ``random.Random`` add to those below them is for texts and old states, and takes a microsecond a call.
-_seed, _set_words = super(random.Random, _generator).seed, super(random.Random, _generator).setstate
-_put_back: _State | None = None
-"""Where the user's ``random`` was put back to."""
+_seed = super(random.Random, _generator).seed
+"""Without what ``random.Random.seed`` adds for texts, which takes a microsecond."""
+
+
+class _Access(NamedTuple):
+    """How the state of ``random`` is read and put back."""
+
+    read: Callable[[], Any]
+    write: Callable[[Any], None]
 
 
 @functools.cache
-def _memory_reader() -> Callable[[int, int], bytes] | None:
-    """Return what reads memory; None in a Python that was built without ``ctypes``."""
+def _access() -> _Access:
+    """Return the way to the words of ``random`` in memory, where it can be shown that they are there."""
+    probe = random.Random(1)  # noqa: S311 - no secret
+    words, inside = _words_of(_generator), _words_of(probe)
+    if words is not None and inside is not None:
+        fresh, number, drawn = inside.tobytes(), probe.getrandbits(32), inside.tobytes()
+        inside[:] = fresh
+        if drawn != fresh and probe.getrandbits(32) == number and inside.tobytes() == drawn:
+            return _Access(words.tobytes, functools.partial(words.__setitem__, slice(None)))
+    return _Access(random.getstate, random.setstate)
+
+
+def _words_of(generator: random.Random) -> memoryview | None:
+    """Return the memory behind the head of the object, where CPython has a position and 624 words."""
+    head, size = object.__basicsize__, random.Random.__mro__[1].__basicsize__
+    return _memory(id(generator) + head, size - head) if sys.implementation.name == "cpython" else None
+
+
+def _memory(start: int, size: int) -> memoryview | None:
+    """Return the memory at an address; None in a Python that was built without ``ctypes``."""
     try:
-        from ctypes import string_at
+        from ctypes import c_char
     except ImportError:
         return None
-    return string_at
-
-
-@functools.cache
-def _words_of_random() -> Callable[[], object]:
-    """Return what tells two states of ``random`` apart: its words in memory, where it can be shown that they are there."""
-    string_at = _memory_reader()
-    if sys.implementation.name == "cpython" and string_at is not None:
-        start, size = object.__basicsize__, random.Random.__mro__[1].__basicsize__ - object.__basicsize__
-        probe = random.Random(1)  # noqa: S311 - no secret
-        fresh = string_at(id(probe) + start, size)
-        probe.getrandbits(32)
-        drawn = string_at(id(probe) + start, size)
-        probe.seed(1)
-        if drawn != fresh == string_at(id(probe) + start, size):
-            return functools.partial(string_at, id(_generator) + start, size)
-    return random.getstate
+    return memoryview((c_char * size).from_address(start)).cast("B")
 
 
 class SeededGenerators:
@@ -79,14 +78,11 @@ class SeededGenerators:
     __slots__ = ("_after", "_before", "_has_numpy", "_others")
 
     def __init__(self, seed: int) -> None:
-        look = _words_of_random()
-        before, words = _put_back, look()
-        if before is None or before.words != words or before.state[2] != _generator.gauss_next:
-            before = _State(random.getstate(), words)
-        self._before = before
+        read = _access().read
+        self._before = read(), _generator.gauss_next
         _seed(seed)
         _generator.gauss_next = None
-        self._after = look()
+        self._after = read()
         self._others: list[_Other] = []
         modules = sys.modules
         numpy = modules.get("numpy")
@@ -99,11 +95,11 @@ class SeededGenerators:
 
     def finish(self) -> bool:
         """Put the user's generators back; return whether the call drew from any."""
-        global _put_back
-        drew = _words_of_random()() != self._after
-        _, words, _generator.gauss_next = self._before.state
-        _set_words(words)
-        _put_back = self._before
+        read, write = _access()
+        drew: bool = read() != self._after
+        words, kept_normal = self._before
+        write(words)
+        _generator.gauss_next = kept_normal
         if not self._has_numpy and _has_drawn(sys.modules.get("numpy.random")):
             drew = True
         for other in self._others:
@@ -139,8 +135,8 @@ _WORDS = 2500
 class _Numpy:
     __slots__ = ("_before", "_module", "_stand_in", "_users")
 
-    _looked: tuple[Any, bytes] | None = None
-    """The user's bit generator and its words when half a pair of normal numbers was last seen not to be kept."""
+    _looked: tuple[Any, memoryview, bytes] | None = None
+    """The user's bit generator, its memory and its words when half a pair of normal numbers was last seen not to be kept."""
 
     def __init__(self, numpy: Any, seed: int) -> None:
         self._module = module = numpy.random
@@ -152,15 +148,15 @@ class _Numpy:
 
     def _kept_normal(self) -> Any:
         """Return the whole state where the other half of a pair of normal numbers is kept: that would be lost by the exchange."""
-        words, string_at = None, _memory_reader()
-        if type(self._users) is self._module.MT19937 and string_at is not None:
-            words = string_at(self._users.ctypes.state_address, _WORDS)
-            if _Numpy._looked is not None and _Numpy._looked[0] is self._users and _Numpy._looked[1] == words:
-                return None
-        state = self._module.get_state(legacy=False)
+        looked = _Numpy._looked
+        if looked is not None and looked[0] is self._users and looked[1].tobytes() == looked[2]:
+            return None
+        state, _Numpy._looked = self._module.get_state(legacy=False), None
         if state["has_gauss"]:
             return state
-        _Numpy._looked = None if words is None else (self._users, words)
+        if type(self._users) is self._module.MT19937:
+            memory = _memory(self._users.ctypes.state_address, _WORDS)
+            _Numpy._looked = None if memory is None else (self._users, memory, memory.tobytes())
         return None
 
     def finish(self) -> bool:

@@ -19,8 +19,7 @@ from finestflow.executor.randomness import SeededGenerators
 def generators_of_others(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave the generators of the other tests alone; look at the words of ``random`` in memory, or ask for its state."""
     if request.param == "state":
-        monkeypatch.setattr(randomness, "_words_of_random", lambda: random.getstate)
-    monkeypatch.setattr(randomness, "_put_back", None)
+        monkeypatch.setattr(randomness, "_access", lambda: randomness._Access(random.getstate, random.setstate))
     state, legacy, bits = random.getstate(), np.random.get_state(), np.random.get_bit_generator()
     yield
     random.setstate(state)
@@ -72,10 +71,9 @@ def test_a_call_draws_what_its_seed_says_whatever_came_before() -> None:
     assert call(9, *draws) != first
 
 
-def test_the_words_of_random_are_looked_at_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_words_of_random_are_found_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    look = randomness._words_of_random()
-    assert look is not random.getstate
+    assert randomness._access().read is not random.getstate
 
 
 @pytest.mark.parametrize("draws", [0, 1, 623, 624, 625])
