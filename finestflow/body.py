@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from finestflow.ending import Terminated
 from finestflow.errors import FinestflowError, GraphError
-from finestflow.executor.perform import Terminated, own_value
+from finestflow.executor.perform import own_value
 from finestflow.fanout import Fan, PipelineFan, TaskFan
 from finestflow.node import Call, Structure
 from finestflow.pipeline.call import FRAME

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finestflow.body import BodyFrame, running
+from finestflow.ending import INTERRUPTS, deferring
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Clock
@@ -117,6 +118,11 @@ class Finished:
     further: Graph | None = None
 
     @property
+    def is_interrupted(self) -> bool:
+        """Whether it was cancelled, by Ctrl-C, a signal or an exit."""
+        return isinstance(self.error, INTERRUPTS)
+
+    @property
     def value(self) -> Any:
         """The plain value that the pipeline returned; loads it."""
         return resolve(self.result)
@@ -178,30 +184,54 @@ class Runner:
         """
         live = tracking.open_live(request.run_id)
         telling = Telling(live, listener, secret_values(request.pipeline), self._hidden)
-        telling.emit(self._begin(request))
+        finished = Finished(run=None, nodes={})  # type: ignore[arg-type]
         try:
+            telling.emit(self._begin(request))
             if live is not None:
                 self._take_snapshot(request, tracking, live, telling)
             with self._sample(telling.emit):
-                finished = self._execute(request, telling, tracking)
+                self._execute(request, telling, tracking, finished)
+            if live is not None:
+                with contextlib.nullcontext() if finished.is_interrupted else deferring():
+                    self._record(finished, telling, tracking, live)
         except BaseException as error:
             if live is not None:
-                if isinstance(error, (KeyboardInterrupt, SystemExit)) and not telling.state.run.nodes:
-                    telling.emit(
-                        {"e": "end", "status": "cancelled", "ended": self._clock.time(), "error": one_line(error)}
-                    )
-                live.close()
+                self._cut(error, telling, tracking, live, at_once=finished.is_interrupted)
             raise
-        if live is not None:
-            telling.write_logs_of_hits(self._store, finished.nodes)
-            with _without_gc():
-                is_recorded = self._publish(finished, tracking, live)
-            if is_recorded and isinstance(finished.error, KeyboardInterrupt):
-                finished.error.add_note(f"run {finished.run.summary.name} is recorded as cancelled")
         telling.release()
-        if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
-            raise finished.error
+        if finished.is_interrupted:
+            raise finished.error  # type: ignore[misc]
         return finished
+
+    def _record(self, finished: Finished, telling: Telling, tracking: Tracking, live: LiveFolder) -> None:
+        """Append a run that has ended to the journal; an error that interrupted it then says so."""
+        telling.write_logs_of_hits(self._store, finished.nodes)
+        with _without_gc():
+            is_recorded = self._publish(finished.run, tracking, live)
+        if is_recorded and finished.is_interrupted:
+            _tell_record(finished.error, finished.run)  # type: ignore[arg-type]
+
+    def _cut(
+        self, error: BaseException, telling: Telling, tracking: Tracking, live: LiveFolder, *, at_once: bool
+    ) -> None:
+        """Leave a run that is interrupted outside of its body, or a second time: its next reader finds how it stood.
+
+        Args:
+            error: What interrupted it, or went wrong.
+            telling: What was told of it.
+            tracking: What it is recorded through.
+            live: Its folder.
+            at_once: Whether nothing more is to be done now.
+        """
+        try:
+            if isinstance(error, INTERRUPTS) and telling.state.has_begun:
+                if not telling.state.has_ended:
+                    telling.emit(_cancelled(error, self._clock.time()))
+                run = telling.state.killed()
+                if at_once or self._publish(run, tracking, live):
+                    _tell_record(error, run, later=at_once)
+        finally:
+            live.close()
 
     def plan(self, request: RunRequest) -> Finished:
         """Find out what would be hit and what would run; nothing runs, nothing is recorded.
@@ -210,7 +240,8 @@ class Runner:
         """
         telling = Telling(None, None, secret_values(request.pipeline))
         telling.emit(self._begin(request))
-        finished = self._execute(request, telling, None)
+        finished = Finished(run=None, nodes={})  # type: ignore[arg-type]
+        self._execute(request, telling, None, finished)
         if finished.unknown:
             from finestflow.pipeline.trace import trace
 
@@ -294,7 +325,8 @@ class Runner:
         if left_out:
             self._warn(left_out)
 
-    def _execute(self, request: RunRequest, telling: Telling, tracking: Tracking | None) -> Finished:
+    def _execute(self, request: RunRequest, telling: Telling, tracking: Tracking | None, finished: Finished) -> None:
+        """Run the body with everything that it calls, and tell the end."""
         is_plan = tracking is None
         options, pipeline = request.options, request.pipeline
         self._fingerprinter.refresh()
@@ -323,15 +355,32 @@ class Runner:
         _look_at_code(pipeline, lookup)
         if earlier:
             telling.emit({"e": "expect", "nodes": count_groups(earlier)}, lazy=True)
-        finished = Finished(run=None, nodes=session.nodes)  # type: ignore[arg-type]
-        with Capture(lambda path, text: telling.emit({"e": "text", "node": path, "text": text}), echo=options.echo):
+        finished.nodes = session.nodes
+        try:
+            with Capture(lambda path, text: telling.emit({"e": "text", "node": path, "text": text}), echo=options.echo):
+                self._run_to_end(request, session, finished, telling)
+            with contextlib.nullcontext() if is_plan or finished.is_interrupted else deferring():
+                if not is_plan:
+                    self._tell_edits(sys.modules.keys() - loaded, telling)
+                self._end(request, session, finished, telling, is_plan=is_plan)
+        finally:
+            session.close()
+
+    def _run_to_end(self, request: RunRequest, session: Session, finished: Finished, telling: Telling) -> None:
+        """Run the body until all that it called has ended, or is ended: nothing goes on after this."""
+        is_cut = True
+        try:
             self._run_body(request, session, finished)
-            if executor is not None:
-                executor.close(cancel=isinstance(finished.error, (KeyboardInterrupt, SystemExit)))
-        if not is_plan:
-            self._tell_edits(sys.modules.keys() - loaded, telling)
-        self._end(request, session, finished, telling, is_plan=is_plan)
-        return finished
+            if finished.is_interrupted:
+                telling.emit({"e": "cancel", "t": self._clock.time(), "error": one_line(finished.error)})  # type: ignore[arg-type]
+                with _without_gc():
+                    session.stop()
+            else:
+                self._take_result(request, session, finished)
+                is_cut = False
+        finally:
+            if session.executor is not None:
+                session.executor.close(cancel=is_cut)
 
     def _run_body(self, request: RunRequest, session: Session, finished: Finished) -> None:
         frame = BodyFrame(session, request.pipeline)
@@ -341,17 +390,17 @@ class Runner:
             frame.go_on()
         except UnknownValue as unknown:
             finished.unknown = unknown.path
-        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - it is recorded, and handed on
+        except BaseException as error:  # noqa: BLE001 - it is recorded, and handed on
             finished.error = explained(error)
-        if not isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
+        if not finished.is_interrupted:
             try:
                 finished.error = session.finish(finished.error, finished.result)
-            except (KeyboardInterrupt, SystemExit) as error:
+            except INTERRUPTS as error:
                 finished.error = error
-        if isinstance(finished.error, (KeyboardInterrupt, SystemExit)):
-            with _without_gc():
-                session.stop()
-        elif request.partial is not None and request.partial.stop:
+
+    def _take_result(self, request: RunRequest, session: Session, finished: Finished) -> None:
+        """Take what the run gives back, and with what error it ends."""
+        if request.partial is not None and request.partial.stop:
             outputs = {node.path: Output(node) for node in request.partial.chosen(session.nodes)}
             finished.result = next(iter(outputs.values())) if len(outputs) == 1 else outputs
         elif request.pipeline.__finestflow_meta__.return_all and finished.error is None:
@@ -375,7 +424,7 @@ class Runner:
     ) -> None:
         error = finished.error
         status = RunStatus.OK if error is None else RunStatus.FAILED
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if finished.is_interrupted:
             status = RunStatus.CANCELLED
         for pattern in _unmatched(request.options.forced, session.nodes):
             self._warn(f"no node matches {pattern!r}, which was to be forced")
@@ -398,20 +447,32 @@ class Runner:
                 request.pipeline.task_name, _looked_up(session, is_whole=error is None and request.partial is None)
             )
             self._store.flush()
-            session.close()
         with _without_gc():
             finished.run = telling.state.run
 
-    def _publish(self, finished: Finished, tracking: Tracking, live: LiveFolder) -> bool:
+    def _publish(self, run: Run, tracking: Tracking, live: LiveFolder) -> bool:
         """Append the run to the journal; return whether it is there now."""
         try:
-            tracking.publish(finished.run, live)
+            tracking.publish(run, live)
         except (FinestflowError, OSError) as error:
             live.close()
             then = f"part of it is lost: {live.problem}" if live.problem else "the next finestflow command tries again"
-            self._warn(f"run {finished.run.summary.name} could not be recorded: {error}; {then}")
+            self._warn(f"run {run.summary.name} could not be recorded: {error}; {then}")
             return False
         return True
+
+
+def _cancelled(error: BaseException, now: float) -> dict[str, Any]:
+    """Return the event of the end of a run that is left as it stands."""
+    return {"e": "end", "status": RunStatus.CANCELLED.value, "ended": now, "error": one_line(error)}
+
+
+def _tell_record(error: BaseException, run: Run, *, later: bool = False) -> None:
+    """Add to an interrupt what became of the run, for whoever reports it."""
+    name, status = run.summary.name, run.summary.status
+    then = "is recorded by the next finestflow command" if later else f"is recorded as {status}"
+    error.add_note(f"run {name} {then}")
+    error.add_note(f"look at it with: finestflow show {name}")
 
 
 @contextlib.contextmanager

@@ -21,10 +21,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from finestflow.current import close_run, find_open_run, iter_open_runs, open_run, warn_once
-from finestflow.ending import error_of_process, watch_exit
+from finestflow.ending import Terminated, error_of_process, polite_end, watch_exit
 from finestflow.errors import FinestflowError, RepositoryError
 from finestflow.executor.capture import Capture
-from finestflow.executor.perform import Terminated
 from finestflow.executor.watch import Watch, watching
 from finestflow.given import command_of_process, flat_values, hidden_values, parse_words
 from finestflow.handed import Handed, read_handed
@@ -35,7 +34,7 @@ from finestflow.pipeline.declare import check_label
 from finestflow.progress import Bar, iter_tracked, terminal
 from finestflow.reporter import RunReporter
 from finestflow.telling import Telling, format_traceback, one_line
-from finestflow.workspace import Workspace, current, polite_end
+from finestflow.workspace import Workspace, current
 
 if TYPE_CHECKING:
     from finestflow.journal.live import LiveFolder

@@ -6,9 +6,11 @@ says which. Called by ``main`` alone.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -18,7 +20,10 @@ from finestflow.cli._output import dump_json, paint
 if TYPE_CHECKING:
     from finestflow.cli._session import Session
 
-__all__ = ["ExitCode", "guard"]
+__all__ = ["ExitCode", "Presses", "guard"]
+
+_TWICE_SECONDS = 2.0
+"""Two presses of Ctrl-C within so long are meant as one wish: that it ends at once. A task may have taken the first as a wish of another kind."""
 
 
 class ExitCode(IntEnum):
@@ -59,6 +64,7 @@ def guard(action: Callable[[], object], arguments: Sequence[str], session: Calla
     """
     import click
 
+    from finestflow.ending import Terminated
     from finestflow.errors import FinestflowError
 
     report = _Report("--json" in arguments, session)
@@ -72,8 +78,9 @@ def guard(action: Callable[[], object], arguments: Sequence[str], session: Calla
     except click.ClickException as error:
         return report(_lower(error.format_message()), "", ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt) as error:
-        told = ["interrupted", *getattr(error, "__notes__", ())]  # what became of the run
-        return report("; ".join(told), "", ExitCode.INTERRUPTED)
+        return report(*_told("interrupted", error), ExitCode.INTERRUPTED)
+    except Terminated as error:
+        return report(*_told(f"ended by {error}", error), error.code if isinstance(error.code, int) else 1)
     except BrokenPipeError:
         _close_stdout()
         return ExitCode.CLOSED_PIPE
@@ -89,6 +96,28 @@ def guard(action: Callable[[], object], arguments: Sequence[str], session: Calla
     except Exception as error:  # noqa: BLE001 - the last resort
         return report.bug(error)
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _told(text: str, error: BaseException) -> tuple[str, str]:
+    """Return the text with what became of the run, and a hint."""
+    record, hint, *_ = [*getattr(error, "__notes__", ()), "", ""]
+    return (f"{text}; {record}" if record else text), hint
+
+
+class Presses:
+    """What Ctrl-C does besides: pressed twice, it ends the process at once, whatever catches the first, and the next command records the run."""
+
+    def __init__(self) -> None:
+        self._last = -_TWICE_SECONDS
+
+    def __call__(self) -> None:
+        """Take note of a press."""
+        now = time.monotonic()
+        if now - self._last < _TWICE_SECONDS:
+            with contextlib.suppress(OSError):
+                os.write(2, b"\nfinestflow: error: interrupted twice; the next finestflow command records the run\n")
+            os._exit(ExitCode.INTERRUPTED)
+        self._last = now
 
 
 class _Report:
@@ -121,7 +150,7 @@ class _Report:
                 sys.stderr.write(f"{label} {many_lines(message)}\n")
                 if hint:
                     sys.stderr.write(f"hint: {many_lines(hint)}\n")
-        except BrokenPipeError:
+        except OSError:  # nobody reads any more, or the terminal is gone
             _close_stdout()
         return int(code)
 

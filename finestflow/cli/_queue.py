@@ -78,7 +78,7 @@ def work_off(
         batch: Only what was added together; all when empty.
         secrets: Settings of all these runs that the queue does not hold.
     """
-    from finestflow.workspace import polite_end
+    from finestflow.ending import polite_end
 
     environ = {**session.workspace.environ, **Handed(settings=dict(secrets)).environment()}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finestflow.cli._documents import summary_document
-from finestflow.cli._errors import ExitCode
+from finestflow.cli._errors import ExitCode, Presses
 from finestflow.cli._follow import make_follower, summary_line
 from finestflow.cli._options import target_argument
 from finestflow.cli._output import SCHEMA, dump_json
@@ -22,6 +22,7 @@ from finestflow.cli._session import Session, pass_session
 from finestflow.cli._sweep import plan_runs, sweep
 from finestflow.cli._text import many_lines, one_line
 from finestflow.config.kinds import parse_duration
+from finestflow.ending import polite_end
 from finestflow.errors import FinestflowError, TaskFailedError, UsageError
 from finestflow.handed import read_handed
 from finestflow.model import RunStatus
@@ -133,7 +134,7 @@ def command(
     def run_once(values: Mapping[str, str], turn: int, options: Mapping[str, Any]) -> bool:
         return _run_once(session, target, values, turn, options, as_json=as_json)
 
-    with taken_from_queue(session, queued):
+    with polite_end(Presses()), taken_from_queue(session, queued):
         return sweep(session, plan, run_once, target, given, is_queued=is_queued, as_json=as_json)
 
 

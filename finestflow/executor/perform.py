@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any, Protocol, Self
 
-from finestflow.ending import NotedExit
+from finestflow.ending import Terminated
 from finestflow.errors import FinestflowError, TaskFailedError, TaskTimeoutError, ValueNotStorableError
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
@@ -30,7 +30,7 @@ from finestflow.pipeline.task import Task
 _IMMUTABLE = frozenset({int, float, str, bool, bytes, type(None), complex})
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
-__all__ = ["CallScope", "Clock", "Expired", "Performer", "Terminated", "WarmTasks", "own_value"]
+__all__ = ["CallScope", "Clock", "Expired", "Performer", "WarmTasks", "own_value"]
 
 
 class Clock(Protocol):
@@ -41,10 +41,6 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that never jump."""
-
-
-class Terminated(NotedExit):
-    """The process was asked to end (SIGTERM), other than by a task that calls ``exit``."""
 
 
 class Expired(BaseException):

@@ -52,6 +52,7 @@ class RunState:
         self._begin: Event | None = None
         self._snapshot: Event | None = None
         self._end: Event | None = None
+        self._cancel: Event | None = None
         self._starts: dict[str, list[Event]] = {}
         self._ends: dict[str, Event | NodeRecord] = {}
         self._node_notes: dict[str, list[str]] = {}
@@ -142,13 +143,19 @@ class RunState:
         )
 
     def killed(self) -> Run:
-        """The run as it is recorded when its process is gone: with its own end if it told one, else killed at its last event."""
-        run = self.run
+        """The run as it is recorded when its process is gone: with its own end if it told one, else killed at its last event.
+
+        One that was about to cancel itself has done so.
+        """
+        run, cancel = self.run, self._cancel
+        ended = max(self.last_time, run.summary.started) if run.ended is None else run.ended
+        status = NodeStatus.KILLED if not self.has_ended and cancel is None else NodeStatus.CANCELLED
+        nodes = {path: _kill(node, ended, status) for path, node in run.nodes.items()}
         if self.has_ended:
-            return run
-        ended = max(self.last_time, run.summary.started)
-        nodes = {path: _kill(node, ended) for path, node in run.nodes.items()}
-        summary = replace(run.summary, status=RunStatus.KILLED, seconds=round(ended - run.summary.started, 6))
+            return replace(run, nodes=nodes)
+        summary = replace(run.summary, status=RunStatus(status.value), seconds=round(ended - run.summary.started, 6))
+        if cancel is not None:
+            summary = replace(summary, error=cancel.get("error") or "")
         return replace(run, summary=summary, nodes=nodes, ended=ended)
 
     def _on_run(self, event: Event) -> None:
@@ -224,6 +231,9 @@ class RunState:
             self._touch(node)
         else:
             self._notes.append(text)
+
+    def _on_cancel(self, event: Event) -> None:
+        self._cancel = event
 
     def _on_end(self, event: Event) -> None:
         RunStatus(event["status"])
@@ -307,6 +317,7 @@ class RunState:
         "sample": _on_sample,
         "progress": _on_progress,
         "note": _on_note,
+        "cancel": _on_cancel,
         "end": _on_end,
     }
     """Functions, not methods: those would make of each state a cycle that keeps all nodes until the garbage collector comes."""
@@ -387,7 +398,7 @@ def _attempts_of(starts: Sequence[Event], end: NodeRecord | None = None) -> tupl
     return tuple(attempts)
 
 
-def _kill(node: NodeRecord, ended: float) -> NodeRecord:
+def _kill(node: NodeRecord, ended: float, status: NodeStatus) -> NodeRecord:
     if node.status is NodeStatus.PENDING:
         return node._replace(status=NodeStatus.CANCELLED)
     if node.status is not NodeStatus.RUNNING:
@@ -396,5 +407,5 @@ def _kill(node: NodeRecord, ended: float) -> NodeRecord:
     attempts = node.attempts
     if attempts:
         last = attempts[-1].started + attempts[-1].seconds
-        attempts = (*attempts, Attempt(started=last, seconds=max(0.0, ended - last), status=NodeStatus.KILLED))
-    return node._replace(status=NodeStatus.KILLED, seconds=seconds, attempts=attempts)
+        attempts = (*attempts, Attempt(started=last, seconds=max(0.0, ended - last), status=status))
+    return node._replace(status=status, seconds=seconds, attempts=attempts)

@@ -6,8 +6,8 @@ Invariant: opening a workspace writes nothing, and loads a library only when an 
 
 from __future__ import annotations
 
-from finestflow.workspace.actions import Workspace, polite_end
+from finestflow.workspace.actions import Workspace
 from finestflow.workspace.places import SystemClock
 from finestflow.workspace.process import current, launch
 
-__all__ = ["SystemClock", "Workspace", "current", "launch", "polite_end"]
+__all__ = ["SystemClock", "Workspace", "current", "launch"]

@@ -6,15 +6,14 @@ Invariant: each action is thin, over the module that owns the capability. Execut
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from finestflow.ending import polite_end
 from finestflow.errors import NotFoundError, UsageError
 from finestflow.workspace.keeping import Keeping
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from finestflow.script import FinishedScript
     from finestflow.tracking import RepositoryTracking
 
-__all__ = ["Workspace", "polite_end"]
+__all__ = ["Workspace"]
 
 Listener = Callable[[Mapping[str, Any]], None]
 
@@ -87,7 +86,8 @@ class Workspace(Keeping):
             given: Params and inputs by path that are not in the record, such as secrets.
             tolerance: Largest difference of numbers that still counts as equal.
         """
-        from finestflow.reproduce import compare_nodes, reproduce_in_child
+        from finestflow.reproduce import compare_nodes
+        from finestflow.rerun import reproduce_in_child
 
         new = reproduce_in_child(run, self.require_repository(), preflight, self.root, into=into, given=given)
         self.refresh()
@@ -101,10 +101,12 @@ class Workspace(Keeping):
         return compare_nodes(run, again, store=self.store, tolerance=tolerance)
 
     def read_environment(self) -> dict[str, Any]:
-        """Return what a run is made with here: interpreter, platform, packages, chosen variables."""
+        """Return what a run is made with here: interpreter, platform, GPU, packages, chosen variables."""
         from finestflow.environment import read_environment
 
-        return read_environment(self.environ, self.config.run.record_env, self.state_dir / "environment.json")
+        return read_environment(
+            self.environ, self.config.run.record_env, self.state_dir / "environment.json", self.root
+        )
 
     def run_code_of(self, name: str, pipeline: Pipeline, inputs: Mapping[str, Any], options: RunOptions) -> Run:
         """Run a pipeline with the code that a recorded run had, in a worktree and process of its own.
@@ -117,7 +119,7 @@ class Workspace(Keeping):
         """
         from finestflow.cache.fingerprint import task_identity
         from finestflow.pipeline.describe import dump_task, dump_value, given_secrets
-        from finestflow.reproduce import run_code_in_child
+        from finestflow.rerun import run_code_in_child
         from finestflow.target import place_of
 
         def put(value: Any) -> str:
@@ -463,25 +465,3 @@ class Workspace(Keeping):
             self.index.close()
         if "scratch" in self.__dict__:
             self._drop_scratch()
-
-
-@contextmanager
-def polite_end() -> Iterator[None]:
-    """Let a run that is asked to end (SIGTERM) be recorded as cancelled first; a handler of the program's own stays."""
-    is_ours = (
-        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    if not is_ours:
-        yield
-        return
-
-    from finestflow.executor.perform import Terminated
-
-    def end(number: int, _frame: object) -> None:
-        raise Terminated(128 + number)
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)

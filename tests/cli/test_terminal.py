@@ -116,7 +116,7 @@ class TestWhileARunGoes:
         assert waiting.wait(20) == 130
         (run,) = finestflow("log", "--json").json["runs"]
         assert run["status"] == "cancelled"
-        said = f"finestflow: error: interrupted; run {run['name']} is recorded as cancelled\n"
+        said = f"finestflow: error: interrupted; run {run['name']} is recorded as cancelled\nhint: look at it with: finestflow show {run['name']}\n"
         assert waiting.stderr.read().endswith(said)
 
     def test_it_is_listed_as_running(self, waiting, finestflow):

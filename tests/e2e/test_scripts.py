@@ -289,7 +289,7 @@ def test_a_run_is_recorded_as_its_process_ended(project: Project):
         "block": (4, "failed", "SystemExit: 4"),
         "raise": (1, "failed", "ValueError: boom"),
         "exit": (3, "failed", "SystemExit: 3"),
-        "term": (143, "cancelled", "Terminated: 143"),
+        "term": (143, "cancelled", "Terminated: SIGTERM"),
         "int": (-2, "cancelled", "KeyboardInterrupt"),
         "kill": (-9, "killed", ""),
     }

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import processes
 from tests.e2e.conftest import Project
 from tests.e2e.processes import Started
 
@@ -137,11 +136,11 @@ def test_a_killed_run_is_recorded_by_the_next_command(steps: Project, tmp_path: 
     check_next_run(steps, tmp_path)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_run_is_cancelled(
     steps: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
 ):
-    """Ctrl-C and a polite end record the run before the process goes, without a traceback."""
+    """Ctrl-C, a polite end and a terminal that goes away record the run before the process goes, with the signal, without a traceback."""
     started = started_second(steps, tmp_path, monkeypatch)
     started.send(number)
     answer = started.wait()
@@ -150,29 +149,11 @@ def test_an_interrupted_run_is_cancelled(
     assert "Traceback" not in answer.err
     assert steps.git("log", "-1", "--format=%(trailers:key=Status,valueonly)", "refs/finestflow").strip() == "cancelled"
     check_record(steps, "cancelled")
+    run = steps.show()
+    assert run["error"] == ("KeyboardInterrupt" if number == signal.SIGINT else f"Terminated: {number.name}")
+    assert f"run {run['name']} is recorded as cancelled" in answer.err
     assert steps.statuses()["second"] == "cancelled"
     check_next_run(steps, tmp_path)
-
-
-def test_a_run_that_is_interrupted_before_its_first_task_is_cancelled(steps: Project):
-    """Ctrl-C while the files are recorded, too, is no kill."""
-    steps.write(
-        "early.py",
-        """
-import os, pathlib, steps
-from finestflow import Workspace
-
-def interrupt(event):
-    if event["e"] == "snapshot":
-        raise KeyboardInterrupt
-
-Workspace.find(pathlib.Path.cwd(), os.environ).run(steps.Steps(), listener=interrupt)
-""",
-    )
-    answer = processes.python("early.py", cwd=steps.folder)
-
-    assert "KeyboardInterrupt" in answer.err
-    assert [run["status"] for run in steps.runs()] == ["cancelled"]
 
 
 def wait_for_waiting(tmp_path: Path, processes: list[Started]) -> None:

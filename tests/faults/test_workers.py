@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from finestflow.model import RunStatus
+from finestflow.workspace import Workspace
+
 PATIENCE = 60
 
 
@@ -70,10 +73,15 @@ def test_an_interpreter_that_ends_ends_what_is_running(program):
     wait_until(lambda: all(map(is_gone, pids)))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_runner_ends_its_workers(program, number):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_runner_ends_its_workers_and_records_the_run(program, number, repository):
     process, pids = program()
     os.kill(process.pid, number)
     process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     wait_until(lambda: all(map(is_gone, pids)))
+    workspace = Workspace.find(repository, os.environ)
+    summary = workspace.load_run("@").summary
+    workspace.close()
+    assert summary.status is RunStatus.CANCELLED
+    assert number is signal.SIGINT or summary.error == f"Terminated: {number.name}"

@@ -13,7 +13,7 @@ import pytest
 
 import finestflow
 from finestflow import current as meant
-from finestflow.executor.perform import Terminated
+from finestflow.ending import Terminated
 from finestflow.workspace import Workspace, current
 from tests.docs.test_examples import blocks
 
@@ -92,7 +92,7 @@ class TestARun:
         [
             (ValueError("boom"), "failed", "ValueError: boom"),
             (KeyboardInterrupt(), "cancelled", "KeyboardInterrupt"),
-            (Terminated(143), "cancelled", "Terminated: 143"),
+            (Terminated(143), "cancelled", "Terminated: SIGTERM"),
             (SystemExit(3), "failed", "SystemExit: 3"),
             (SystemExit(0), "ok", ""),
         ],

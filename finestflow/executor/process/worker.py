@@ -28,9 +28,10 @@ from typing import Any
 
 from finestflow.cache.fingerprint import Fingerprinter, FolderDefinitionCache
 from finestflow.cache.store import Encoded, Store
+from finestflow.ending import Terminated
 from finestflow.errors import TaskFailedError
 from finestflow.executor.capture import LOG_FORMAT
-from finestflow.executor.perform import Performer, Terminated
+from finestflow.executor.perform import Performer
 from finestflow.executor.process.arrival import define
 from finestflow.executor.process.channel import Channel, ChannelClosedError
 from finestflow.executor.process.failure import take_apart
@@ -44,10 +45,13 @@ from finestflow.pipeline.context import Context
 from finestflow.pipeline.output import take_part
 from finestflow.pipeline.task import Task
 
-__all__ = ["DUMP_SIGNAL", "main"]
+__all__ = ["DUMP_SIGNAL", "main", "preloaded"]
 
 DUMP_SIGNAL = signal.SIGRTMIN + 7 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
 """Makes a worker write the stacks of its threads into its log."""
+
+preloaded: dict[str, str | None] = {}
+"""The modules that were loaded before this process was forked, with their files; see ``serve``."""
 
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -60,6 +64,10 @@ class _Clock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+class _UnfitError(Exception):
+    """What was loaded in advance is not what the runner has."""
 
 
 class _Refusal(Exception):  # noqa: N818 - ends a job here, so that it runs in the runner
@@ -163,7 +171,8 @@ class _Worker:
         try:
             job = self._job_of(begin)
         except BaseException as error:  # noqa: BLE001 - whatever the user's modules raise when they are imported: the runner knows better
-            self._answer(Refused(begin.serial, f"{type(error).__name__}: {error}"))
+            is_unfit = isinstance(error, _UnfitError)
+            self._answer(Refused(begin.serial, f"{type(error).__name__}: {error}", is_unfit=is_unfit))
             return
         before = _cpu_seconds()
         try:
@@ -281,6 +290,8 @@ class _Worker:
 
     def _set_up(self, setup: Setup) -> None:
         """Be like the runner: its path, folder, variables, warnings, logging and main module."""
+        if preloaded:
+            self._check_preloaded(setup)
         sys.path[:] = setup.path
         sys.argv[:] = setup.argv
         os.chdir(setup.folder)
@@ -301,6 +312,14 @@ class _Worker:
         module.__dict__.update(setup.main, __builtins__=builtins, __finestflow_worker__=True)
         module.__spec__ = ModuleSpec(name, None) if name else None
         sys.modules["__main__"] = module
+
+    def _check_preloaded(self, setup: Setup) -> None:
+        """Raise if modules that were loaded in advance saw another environment or another path than those of the runner."""
+        if setup.variables != dict(os.environ) or any(
+            preloaded.get(name) != file for name, file in setup.origins.items()
+        ):
+            raise _UnfitError
+        preloaded.clear()  # what changes from now on, changes in both
 
 
 class _Unpickler(pickle.Unpickler):
