@@ -1,34 +1,22 @@
-"""Run a recorded run again from its snapshot, and compare every output digest.
+"""What running a recorded run again is judged by: what is not as it was, before; how every output compares, after.
 
-Owns the verdict. The run happens in a worktree of the run's commit and in a process of its own, with the cache off: nothing of the user's
-files is touched, nothing of what is imported here is used. The new run is recorded with ``Reproduces:``. What could explain a difference
-(another interpreter, other packages, inputs that are gone) is told before it starts. Called by the command line; ``main`` is the child.
+Owns the verdict: digest by digest, and what could explain a difference (another interpreter, other packages, inputs that are gone). ``rerun``
+makes the new run. Called by ``workspace``, and by the process that makes the new run, so that its record has the verdict.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finestflow.errors import FinestflowError, UsageError
-from finestflow.given import BLANK
-from finestflow.handed import Handed
-from finestflow.journal.names import new_run_id
+from finestflow.errors import FinestflowError
 from finestflow.model import NodeRecord, NodeStatus, Omitted, Run, RunId
 
 if TYPE_CHECKING:
     from finestflow.cache.store import Store
-    from finestflow.git.repository import Repository
 
 __all__ = [
     "Comparison",
@@ -36,9 +24,8 @@ __all__ = [
     "Verdict",
     "compare_nodes",
     "inspect_run",
+    "is_program",
     "judge",
-    "reproduce_in_child",
-    "run_code_in_child",
 ]
 
 IDENTICAL, CLOSE, DIFFERS, UNKNOWN, MISSING, NEW = (
@@ -202,7 +189,7 @@ def compare_nodes(before: Run, after: Run, *, store: Store | None = None, tolera
     for path, node in after.nodes.items():
         if path not in before.nodes:
             nodes.append(Comparison(path=path, verdict=NEW, before=None, after=_digest(node)))
-    if _is_program(before):
+    if is_program(before):
         nodes += _compare_metrics(before, after, tolerance or 0.0)
     first = next((node.path for node in nodes if node.verdict in _BAD), "")
     return Verdict(identical=not first, nodes=tuple(nodes), first=first, run=after.summary.id)
@@ -218,7 +205,7 @@ def judge(before: Run) -> Callable[[Run], dict[str, Any]]:
     return verdict
 
 
-def _is_program(run: Run) -> bool:
+def is_program(run: Run) -> bool:
     """Whether a run has no pipeline: it was started by a program, or is one."""
     return bool(run.settings.get("made-by"))
 
@@ -303,163 +290,3 @@ def _are_close(old: Any, new: Any, tolerance: float) -> bool:
 
         return bool(np.allclose(old, new, rtol=tolerance, atol=tolerance, equal_nan=True))
     return bool(old == new)
-
-
-# -- the run in a process of its own ---------------------------------------------------------------------------------------------------
-
-
-def reproduce_in_child(
-    run: Run,
-    repository: Repository,
-    preflight: Preflight,
-    root: Path,
-    *,
-    into: Path | None = None,
-    given: Mapping[str, str] | None = None,
-) -> str:
-    """Run a recorded run again and return the id of the new one; what its tasks print goes to stderr.
-
-    Args:
-        run: The run.
-        repository: Where its commit is.
-        preflight: What ``inspect_run`` found.
-        root: The user's work tree.
-        into: Folder for the worktree, kept afterwards; a temporary one when not given.
-        given: Values by path for params and inputs that are not in the record, such as secrets.
-
-    Raises:
-        UsageError: The run cannot be made again, and why.
-    """
-    _check(run, given or {})
-    with _worktree(repository, run.summary.commit, into) as folder:
-        working = _prepare(run, preflight, root, folder)
-        if _is_program(run):
-            return _repeat_program(run, repository, working)
-        return _run_child(run, repository, folder, working, {"given": dict(given or {})})
-
-
-def run_code_in_child(
-    run: Run, repository: Repository, preflight: Preflight, root: Path, request: Mapping[str, Any]
-) -> str:
-    """Run a pipeline of the present with the code of a recorded run and return the id of the new one.
-
-    Args:
-        run: The run whose code it is.
-        repository: Where its commit is.
-        preflight: What ``inspect_run`` found.
-        root: The user's work tree.
-        request: ``description`` of the pipeline, its ``inputs``, and ``options`` of the run.
-
-    Raises:
-        UsageError: It cannot be made with that code, and why.
-    """
-    if run.snapshot is None or not run.summary.commit:
-        raise UsageError(f"run {run.summary.name!r} has no code to run", "runs outside a git work tree keep no code")
-    with _worktree(repository, run.summary.commit, None) as folder:
-        return _run_child(run, repository, folder, _prepare(run, preflight, root, folder), request)
-
-
-def _prepare(run: Run, preflight: Preflight, root: Path, folder: Path) -> Path:
-    """Bring what the snapshot left out into a worktree; return the folder that the run worked in."""
-    for name in preflight.files:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if (root / name).is_dir():
-            shutil.copytree(root / name, folder / name, dirs_exist_ok=True, symlinks=True)
-        else:
-            shutil.copy2(root / name, folder / name)
-    working = folder / str(run.settings.get("folder", "."))
-    return working if working.is_dir() else folder
-
-
-def _run_child(run: Run, repository: Repository, folder: Path, working: Path, request: Mapping[str, Any]) -> str:
-    """Make a run in a worktree by a process of its own; return its id."""
-    with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
-        child = subprocess.run(
-            [sys.executable, "-c", f"import finestflow.reproduce_child as c; c.main({answer.name!r})"],
-            input=json.dumps({"commit": run.summary.commit, "root": str(folder), **request}),
-            text=True,
-            cwd=working,
-            stdout=sys.stderr,
-            check=False,
-            env=dict(repository.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
-        )
-        text = answer.read()
-    if not text:
-        raise UsageError(
-            f"run {run.summary.name!r} could not be started again (exit {child.returncode})", "its messages are above"
-        )
-    result = json.loads(text)
-    if "error" in result:
-        raise UsageError(f"run {run.summary.name!r} could not be made again: {result['error']}", result.get("hint", ""))
-    found: str = result["run"]
-    return found
-
-
-def _repeat_program(run: Run, repository: Repository, folder: Path) -> str:
-    """Give the command line of a run again; the program, or the run that it makes in the same place, records itself."""
-    words = [sys.executable if word == "python" and not at else word for at, word in enumerate(run.argv)]
-    if run.settings["made-by"] == "script":
-        saved = [option for pattern in run.settings.get("save", ()) for option in ("--save", pattern)]
-        words = [sys.executable, "-m", "finestflow", "run", *saved, "--", *run.argv]
-    new = new_run_id(os.urandom(6))
-    handed = Handed(reproduces=run.summary.id, turn=run.settings.get("turn", 0), run_id=new)
-    environ = dict(repository.environ) | handed.environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        subprocess.run(words, cwd=folder, stdout=sys.stderr, check=False, env=environ)
-    except OSError as error:
-        raise UsageError(f"{words[0]!r} cannot be run: {error.strerror}", "the run was made with it") from error
-    return new
-
-
-def _check(run: Run, given: Mapping[str, str]) -> None:
-    name = run.summary.name
-    if run.snapshot is None or not run.summary.commit:
-        raise UsageError(f"run {name!r} has no snapshot to run again", "runs outside a git work tree keep no code")
-    if _is_program(run):
-        if not run.argv:
-            raise UsageError(
-                f"run {name!r} was started at a prompt or in a notebook", "there is no command to give again"
-            )
-        if any(word.endswith(BLANK) for word in run.argv):
-            raise UsageError(
-                f"the command of run {name!r} has a secret that no record holds", "give it by hand: finestflow checkout"
-            )
-        return
-    use = str(run.description.get("use"))
-    if not run.target and not use.startswith("finestflow."):  # a chain is no class of the project
-        raise UsageError(
-            f"the pipeline of run {name!r} cannot be imported again", "it was defined at a prompt or inside a function"
-        )
-    secrets = [path for path in _secrets(run.description) if path not in given]
-    if secrets:
-        names = " ".join(f"-p {path}=..." for path in secrets)
-        raise UsageError(
-            f"run {name!r} used secret params that no record holds: {', '.join(secrets)}", f"give them again: {names}"
-        )
-
-
-def _secrets(description: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name in description.get("$secrets", ()):
-        yield prefix + name
-    for name, value in description.items():
-        if isinstance(value, Mapping) and "$task" in value:
-            yield from _secrets(value["$task"], f"{prefix}{name}.")
-
-
-@contextmanager
-def _worktree(repository: Repository, commit: str, into: Path | None) -> Iterator[Path]:
-    from finestflow.git.checkout import add_worktree, remove_worktree
-
-    if into is not None:
-        if into.exists() and (not into.is_dir() or any(into.iterdir())):
-            raise UsageError(f"{str(into)!r} is not empty", "name a new folder")
-        add_worktree(repository, commit, into)
-        yield into
-        return
-    parent = Path(tempfile.mkdtemp(prefix="finestflow-"))
-    try:
-        add_worktree(repository, commit, parent / "tree")
-        yield parent / "tree"
-    finally:
-        remove_worktree(repository, parent / "tree")
-        shutil.rmtree(parent, ignore_errors=True)

@@ -340,3 +340,23 @@ def test_files_that_git_ignores_are_brought_along_or_named_before_it_starts(proj
     answer = project.do("reproduce", "@~1", code=3)
     assert "'data/given.txt', which it read, is not in the snapshot (ignored by git?) and is changed" in answer.err
     assert "'data/opened.txt', which it read, is not in the snapshot (ignored by git?) and is missing" in answer.err
+
+
+def test_code_on_the_path_of_python_is_that_of_the_run(project: Project):
+    """A package of the project that is importable by PYTHONPATH, or because it is installed to be edited: the present one is not taken."""
+    project.write("src/inner/__init__.py", "NUMBER = 1\n")
+    project.write(
+        "jobs/train.py", "import inner, finestflow\nwith finestflow.start('train') as run: run.log(x=inner.NUMBER)"
+    )
+    project.edit("numbers_pipeline.py", "return sum(numbers)", "import inner; return inner.NUMBER")
+    environ = {**os.environ, "PYTHONPATH": f"{project.folder / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
+
+    def do(*words: str) -> str:
+        return processes.python("-m", "finestflow", *words, cwd=project.folder, env=environ).out
+
+    do("run", TARGET)
+    do("run", "jobs/train.py")
+    project.write("src/inner/__init__.py", "NUMBER = 2\n")
+
+    for run in ("@", "@~2"):
+        assert "identical: all" in do("reproduce", run)
