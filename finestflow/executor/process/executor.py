@@ -171,6 +171,7 @@ class ProcessExecutor:
             loaded=loaded,
             texts=texts,
             began=self._clock.time(),
+            origins=pool.origins(),
         )
 
     # -- what the pool tells -----------------------------------------------------------------------------------------------------------

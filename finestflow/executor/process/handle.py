@@ -235,7 +235,9 @@ class Worker:
     def refuse(self, item: Item, refused: Refused) -> None:
         """Take note that it could not run a job: what it knows is in doubt, as it may have an older version of something."""
         self._tasks.discard(item.job.warm_key)
-        if not refused.is_final and (not self.is_fresh or item.definitions):
+        if refused.is_unfit:
+            self.kill()
+        elif not refused.is_final and (not self.is_fresh or item.definitions):
             self.is_ending = True
             if not self.items:
                 self.kill()

@@ -9,12 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
-import signal
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from multiprocess import (
@@ -30,14 +28,15 @@ from multiprocess import (
 from multiprocess.context import reduction, set_spawning_popen
 
 from finestflow.errors import UsageError
+from finestflow.executor.process.guard import Guard
+from finestflow.executor.process.preload import Import
+from finestflow.executor.process.server import Server
 
 __all__ = ["START_METHODS", "Launcher"]
 
 START_METHODS = ("auto", "forkserver", "spawn", "fork")
 
-_PRELOADED = ["finestflow.executor.process.worker"]
 _environment_guard = threading.Lock()
-_LONGEST_FOLDER = 107 - len("/listener-12345678")
 
 
 class Launcher:
@@ -46,16 +45,41 @@ class Launcher:
     Args:
         method: One of ``START_METHODS``; ``auto`` is a fork server on Linux and spawn elsewhere. A fork of the runner itself starts at once, but
             hangs where a library of the runner has threads, and takes over its hash seed.
-        variables: What the environment of the new processes has besides the runner's own.
+        variables: Returns what the environment of the new processes has besides the runner's own.
+        folder: The folder of the pool.
+        root: Top of the project.
+        guard: Ends a fork server that outlives the runner.
     """
 
-    def __init__(self, method: str, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, method: str, variables: Callable[[], Mapping[str, str]], folder: str, root: Path, guard: Guard
+    ) -> None:
         if method not in START_METHODS:
             raise UsageError(f"there is no start method {method!r}", f"one of {', '.join(START_METHODS)}")
         self.method = method if method != "auto" else "forkserver" if sys.platform == "linux" else "spawn"
         self._variables = variables
-        self._server: Any = None
-        self._pid = os.getpid()
+        self._folder = folder
+        self._root = root
+        self._guard = guard
+        self._lock = threading.Lock()
+        self._servers: list[Server] = []
+        self._is_closed = False
+
+    @property
+    def server_pid(self) -> int | None:
+        """The process of the fork server, when there is one."""
+        return self._servers[-1].pid if self._servers else None
+
+    def prepare(self, imports: Sequence[Import] = (), import_path: Sequence[str] = ()) -> None:
+        """Start a fork server, unless there is one, which loads those modules; workers need not wait for one then."""
+        if self.method == "forkserver":
+            self._server(imports, import_path).ensure_running()
+
+    def start_afresh(self) -> None:
+        """Let the next processes come from a server that has loaded nothing in advance; those that live keep theirs."""
+        with self._lock:
+            if self._servers and self._servers[-1].imports:
+                self._servers.append(self._make_server((), ()))
 
     def start(self, target: Callable[..., None], args: tuple[Any, ...]) -> Any:
         """Start a process and return it, as ``multiprocess`` describes it."""
@@ -66,7 +90,7 @@ class Launcher:
                 made.start()
                 break
             except (OSError, EOFError):  # the fork server was killed just now
-                if is_last:
+                if is_last or self._is_closed:
                     raise
         process._children.discard(made)  # noqa: SLF001 - else it would be waited for when the interpreter ends
         return made
@@ -74,35 +98,35 @@ class Launcher:
     def _launch(self, made: Any) -> Any:
         if self.method == "fork":
             return popen_fork.Popen(made)
-        with _environment(self._variables):
-            if self.method == "spawn":
+        if self.method == "spawn":
+            with _environment(self._variables()):
                 return _SpawnPopen(made)
-            if self._server is None:
-                _shorten_temporary_folder()
-                self._server = forkserver.ForkServer()
-                self._server.set_forkserver_preload(_PRELOADED)
-            self._server.ensure_running()
-        return _ForkServerPopen(made, self._server)
+        return _ForkServerPopen(made, self._server())
+
+    def _server(self, imports: Sequence[Import] = (), import_path: Sequence[str] = ()) -> Server:
+        with self._lock:
+            if self._is_closed:
+                raise OSError("the pool is closed")
+            if not self._servers:
+                self._servers.append(self._make_server(imports, import_path))
+            return self._servers[-1]
+
+    def _make_server(self, imports: Sequence[Import], import_path: Sequence[str]) -> Server:
+        environ = {**os.environ, **self._variables()}
+        return Server(self._folder, environ, imports, list(import_path), self._root, self._guard)
 
     def close(self) -> None:
         """End the fork server; its children are on their own."""
-        server, self._server = self._server, None
-        pid = getattr(server, "_forkserver_pid", None)
-        if pid is None or self._pid != os.getpid():
-            return
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)  # it would wait for all that its children have started
-            os.waitpid(pid, 0)
-        with contextlib.suppress(OSError):
-            os.close(server._forkserver_alive_fd)  # noqa: SLF001 - ForkServer has no method that does not wait
+        with self._lock:
+            self._is_closed = True
+            servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
 
-
-def _shorten_temporary_folder() -> None:
-    """Have ``multiprocess`` make its socket where the path fits: AF_UNIX takes 107 bytes, and folders of jobs and tests are often longer."""
-    if len(os.fsencode(util.get_temp_dir())) > _LONGEST_FOLDER:
-        short = tempfile.mkdtemp(prefix="pymp-", dir="/tmp")
-        util.Finalize(None, shutil.rmtree, args=(short,), kwargs={"ignore_errors": True}, exitpriority=-100)
-        process.current_process()._config["tempdir"] = short  # noqa: SLF001 - there is no other way to name it
+    def abandon(self) -> None:
+        """Let go of the fork server in a forked child of the runner."""
+        for server in self._servers:
+            server.abandon()
 
 
 @contextlib.contextmanager

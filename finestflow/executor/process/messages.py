@@ -56,6 +56,7 @@ class Setup(NamedTuple):
         loaded: The sources that the runner has loaded.
         texts: File with their texts.
         began: When the run began.
+        origins: The files of the modules that a fork server was to load in advance.
     """
 
     number: int
@@ -69,6 +70,7 @@ class Setup(NamedTuple):
     loaded: Mapping[str, Loaded]
     texts: str
     began: float
+    origins: Mapping[str, str | None]
 
 
 class Begin(NamedTuple):
@@ -151,8 +153,10 @@ class Refused(NamedTuple):
         serial: Its number.
         reason: Why.
         is_final: Whether it would be the same in another worker.
+        is_unfit: Whether it is the worker: what it has loaded is not what the runner has.
     """
 
     serial: int
     reason: str
     is_final: bool = False
+    is_unfit: bool = False

@@ -17,6 +17,7 @@ import pickle
 import selectors
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -35,6 +36,7 @@ from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.handle import Item, Owner, Worker
 from finestflow.executor.process.imports import Sources
 from finestflow.executor.process.messages import Done, Equipment, Live, Refused
+from finestflow.executor.process.preload import Import, installed_imports
 from finestflow.executor.process.waiting import QUICK, Waiting
 from finestflow.executor.threads import thread_variables
 
@@ -65,7 +67,6 @@ class Pool:
     def __init__(self, equipment: Equipment, *, jobs: int, start_method: str = "auto") -> None:
         self.equipment = equipment
         self.jobs = jobs
-        self.variables = {**thread_variables(jobs, os.environ), "PYTHONHASHSEED": "0"}
         self.folder = ""
         self.objects = ObjectFolder(equipment.objects)
         self.sources = Sources(equipment.root)
@@ -73,7 +74,7 @@ class Pool:
             lambda data: blake3(data).hexdigest(), FolderDefinitionCache(equipment.definitions)
         )
         self._start_method = start_method
-        self._launcher: Launcher | None = None
+        self._launcher: Launcher
         self._lock = threading.RLock()
         self._gone = threading.Condition(self._lock)
         self._waiting = Waiting()
@@ -86,6 +87,46 @@ class Pool:
         self._is_closed = False
         self._is_asleep = False
         self._busy_until = 0.0
+        self._preparing: threading.Thread | None = None
+        self._imports: list[Import] = []
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the environment of workers has besides the runner's own."""
+        return {**thread_variables(self.jobs, os.environ), "PYTHONHASHSEED": "0"}
+
+    def prepare(self, place: str | None) -> None:
+        """Get ready for workers in the background, while the pipeline is imported.
+
+        Args:
+            place: The file or module of the pipeline, whose installed imports are loaded for the workers in advance.
+        """
+        with self._lock:
+            if self._watcher is None and self._preparing is None:
+                self._is_closed = False
+                self._preparing = threading.Thread(
+                    target=self._prepare, args=(place,), name="finestflow-prepare", daemon=True
+                )
+                self._preparing.start()
+
+    def _prepare(self, place: str | None) -> None:
+        path = [os.path.abspath(folder) for folder in sys.path]
+        if place is not None and place.endswith(".py"):
+            path.insert(0, os.path.dirname(place))
+        imports = installed_imports(place, path, self.equipment.root) if place is not None else []
+        with self._lock:
+            if self._is_closed:
+                return
+            self._imports = imports
+            self._open()
+            launcher = self._launcher
+        with contextlib.suppress(OSError):  # whoever starts a worker hears of it
+            launcher.prepare(imports, path)
+
+    def origins(self) -> dict[str, str | None]:
+        """Return the files of the modules that were to be loaded in advance, as far as the runner has loaded them."""
+        loaded = {name: sys.modules[name] for name, _ in self._imports if name in sys.modules}
+        return {name: getattr(getattr(module, "__spec__", None), "origin", None) for name, module in loaded.items()}
 
     # -- what an executor asks ---------------------------------------------------------------------------------------------------------
 
@@ -132,19 +173,19 @@ class Pool:
         """End all workers at once, and whatever belongs to the pool; it can be used again."""
         with self._lock:
             watcher = self._watcher
+            self._is_closed = True
+            self._preparing = None
             if watcher is None:
                 return
             self._waiting.take_all()
-            self._is_closed = True
             for worker in self._workers:
                 worker.cancel(None)
                 worker.kill()
+        self._launcher.close()  # before the thread ends, which waits for workers that are about to start
         self._wake()
         if watcher is not threading.current_thread():
             watcher.join(_GONE)
         self._guard.close()
-        if self._launcher is not None:
-            self._launcher.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         atexit.unregister(self.close)
 
@@ -202,12 +243,12 @@ class Pool:
         os.makedirs(self.equipment.scratch, exist_ok=True)
         self.folder = tempfile.mkdtemp(prefix="pool-", dir=self.equipment.scratch)
         self._guard = Guard(self.folder)
-        if self._launcher is None:
-            from finestflow.executor.process.launch import (
-                Launcher,  # multiprocess takes 60 ms, and a cached run needs none of it
-            )
+        # multiprocess takes 60 ms, and a cached run needs none of it
+        from finestflow.executor.process.launch import Launcher
 
-            self._launcher = Launcher(self._start_method, self.variables)
+        self._launcher = Launcher(
+            self._start_method, lambda: self.variables, self.folder, self.equipment.root, self._guard
+        )
         self._is_closed = False
         self._failed_starts = 0
         self._waker, self._woken = socket.socketpair()
@@ -230,7 +271,6 @@ class Pool:
     def _start_worker(self) -> None:
         worker, problem = None, ""
         try:
-            assert self._launcher is not None
             worker = Worker(self.folder, self._launcher, self.equipment)
             self._guard.add(worker.pid)
         except Exception as error:  # noqa: BLE001 - no more processes, no more descriptors: whatever the system says
@@ -372,11 +412,16 @@ class Pool:
                 worker.begin_next()
                 if worker.is_ending and not worker.items:
                     worker.kill()
+                if isinstance(message, Refused):
+                    worker.refuse(item, message)
                 if item.is_cancelled:
                     return
                 if isinstance(message, Refused):
-                    worker.refuse(item, message)
-                    if not worker.is_fresh and item.refusals < self.jobs and not message.is_final:
+                    if message.is_unfit:
+                        self._launcher.start_afresh()
+                        self._waiting.put_back([item])
+                        item = None
+                    elif not worker.is_fresh and item.refusals < self.jobs and not message.is_final:
                         item.refusals += 1
                         self._waiting.put_back([item])
                         item = None
@@ -418,7 +463,7 @@ class Pool:
     def abandon(self) -> None:
         """Forget everything in a forked child of the runner: the workers are the parent's."""
         if self._watcher is not None:
-            for thing in (self._waker, self._woken, self._guard, *self._workers):
+            for thing in (self._waker, self._woken, self._guard, self._launcher, *self._workers):
                 with contextlib.suppress(OSError):
                     thing.close() if isinstance(thing, socket.socket) else thing.abandon()  # type: ignore[attr-defined]
             atexit.unregister(self.close)

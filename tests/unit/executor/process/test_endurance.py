@@ -41,7 +41,7 @@ def kill_some(lab, ended):
     """Kill workers, and now and then the fork server, until told to stop."""
     while not ended.wait(random.uniform(0.005, 0.1)):
         workers = [worker.pid for worker in list(lab.pool._workers)]
-        server = getattr(getattr(lab.pool._launcher, "_server", None), "_forkserver_pid", None)
+        server = getattr(getattr(lab.pool, "_launcher", None), "server_pid", None)
         if server is not None and random.random() < 0.1:
             workers = [server]
         if workers:
