@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import click
 
@@ -12,13 +11,6 @@ from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import number, one_line, plural
 from finestflow.cli.diff import document_of, lines_of
 from finestflow.errors import NotFoundError
-
-
-class _Measured(NamedTuple):
-    """A run that has the metric."""
-
-    id: str
-    name: str
 
 
 @click.command("bisect", context_settings={"ignore_unknown_options": True})
@@ -33,37 +25,34 @@ def command(session: Session, condition: Sequence[str], query: str, as_json: boo
 
     It is shown with what differs between it and the good run before it. The condition says what a good run fulfils: finestflow bisect 'f1 > 0.9'. Runs without the metric are passed over; nothing runs.
     """
-    from finestflow.bisect import find_break, parse_threshold
+    from finestflow.bisect import Search, parse_threshold
 
     workspace = session.history
     threshold = parse_threshold(condition)
-    columns = ("id", "name", f"m.{threshold.metric}")
-    rows = workspace.index.rows(columns, workspace.parse_query(query) if query else None, sort="started")
-    known = [(_Measured(run_id, name), float(value)) for run_id, name, value in rows if value is not None]
-    if not known:
+    search = Search(workspace.index, threshold, workspace.parse_query(query) if query else None)
+    found = search.find_break()
+    if found is None:
         raise NotFoundError(f"no run has a metric {threshold.metric!r}", 'see which there are with "finestflow log"')
-    found = find_break([value for _, value in known], threshold)
-    out = session.out
-    good, bad = (None if place is None else known[place] for place in (found.good, found.bad))
-    difference = workspace.diff(good[0].id, bad[0].id) if good is not None and bad is not None else None
+    out, good, bad = session.out, found.good, found.bad
+    difference = workspace.diff(good.id, bad.id) if good is not None and bad is not None else None
     if as_json:
         out.json(
             "bisect",
             condition=str(threshold),
-            good=None if good is None else good[0].id,
-            bad=None if bad is None else bad[0].id,
+            good=None if good is None else good.id,
+            bad=None if bad is None else bad.id,
             repaired=found.is_repaired,
-            runs=len(known),
+            runs=search.count(),
             diff=None if difference is None else document_of(difference),
         )
     elif bad is None:
-        out.line(f"{threshold} holds in all of {plural(len(known), 'run')}")
+        out.line(f"{threshold} holds in all of {plural(search.count(), 'run')}")
     elif difference is None:
-        out.line(f"{threshold} does not hold in the first run that has it: {one_line(bad[0].name)} ({number(bad[1])})")
+        out.line(f"{threshold} does not hold in the first run that has it: {one_line(bad.name)} ({number(bad.value)})")
     else:
         assert good is not None
-        out.line(f"{threshold} held in {one_line(good[0].name)} ({number(good[1])})")
+        out.line(f"{threshold} held in {one_line(good.name)} ({number(good.value)})")
         again = "; later runs are good again" if found.is_repaired else ""
-        out.line(f"and broke in {out.style(one_line(bad[0].name), 'bold')} ({number(bad[1])}){again}")
+        out.line(f"and broke in {out.style(one_line(bad.name), 'bold')} ({number(bad.value)}){again}")
         out.line()
         out.lines(lines_of(difference, set(), out))

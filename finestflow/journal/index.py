@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Index"]
 
-_FEW = 100
+_MOST_BOUND = 900
+_LOOKS = 6
+"""To look one id up costs as much as so many when all are gone through."""
 Result = TypeVar("Result")
 
 
@@ -115,6 +117,10 @@ class Index:
         self, columns: str, where: Query | None, sort: str, limit: int | None, values: Sequence[Any] = ()
     ) -> list[tuple[Any, ...]]:
         condition, bound = self.where(where)
+        if where is None and limit is not None and 0 < limit <= _MOST_BOUND:
+            first = self.first_by_value(where, sort, limit)
+            if len(first) == limit:
+                condition, bound = f"WHERE runs.seq IN ({', '.join('?' * limit)})", list(first)
         order, ordering = rows_of.order_by(sort)
         sql = f"SELECT {columns} FROM runs {condition} ORDER BY {order}"  # noqa: S608 - text is bound, columns are ours
         everything = [*values, *bound, *ordering]
@@ -122,6 +128,29 @@ class Index:
             sql += " LIMIT ?"
             everything.append(limit)
         return self._read(lambda database: database.execute(sql, everything).fetchall())
+
+    def first_by_value(self, where: Query | None, sort: str, limit: int) -> list[int]:
+        """Return the numbers of the first runs by a metric or param, without sorting all: in the order of ``sort``.
+
+        Returns:
+            Fewer than ``limit`` where sorting would give another answer; what is there then means nothing.
+        """
+        name, direction = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
+        if name in rows_of.FIELDS:
+            return []
+        has = "SELECT 1 FROM {} WHERE key = ? LIMIT 1"
+        tables = [(table, key) for table, key in rows_of.tables_of(name) if self.fetch(has.format(table), [key])]
+        if len(tables) != 1:
+            return []
+        table, key = tables[0]
+        if self.fetch(f"SELECT 1 FROM {table} WHERE key = ? AND num IS NULL LIMIT 1", [key]):  # noqa: S608
+            return []
+        condition, bound = self.where(where)
+        sql = (
+            f"SELECT runs.seq FROM {table} AS sorted CROSS JOIN runs ON runs.seq = sorted.seq "  # noqa: S608
+            f"{condition} AND sorted.key = ? ORDER BY sorted.num {direction}, sorted.seq {direction} LIMIT ?"
+        )
+        return [row[0] for row in self.fetch(sql, [*bound, key, limit])]
 
     def where(self, query: Query | None) -> tuple[str, list[Any]]:
         """Return the condition under which a listing shows a run, and its parameters; what it needs of the records has been read then.
@@ -200,7 +229,8 @@ class Index:
         wanted = list(ids)
 
         def read(database: sqlite3.Connection) -> dict[str, str]:
-            if len(wanted) > _FEW:
+            newest = database.execute("SELECT coalesce(max(seq), 0) FROM runs").fetchone()[0]
+            if len(wanted) * _LOOKS > newest:
                 everything = database.execute("SELECT group_concat(id) FROM runs").fetchone()[0] or ""
                 shortest = shortest_prefixes([*everything.split(","), *wanted])
                 return {each: shortest[each] for each in wanted}
@@ -292,6 +322,7 @@ def _same_of(text: str) -> str:
 
 def _connect(path: str) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA cache_size = -65536")  # kB: an index of 100,000 runs is made a fifth faster than with 2 MB
     add_functions(database)
     return database
 

@@ -61,9 +61,9 @@ class Listing:
             limit: How many at most.
         """
         if limit is not None and len(sorts) == 1:
-            first = self._first_by_value(where, sorts[0], limit)
+            first = self.index.first_by_value(where, sorts[0], limit)
             if len(first) == limit:
-                return first
+                return array("q", first)
         condition, bound = self.index.where(where)
         parts, values = [], []
         for sort in sorts:
@@ -74,23 +74,6 @@ class Listing:
         if limit is not None:
             sql += f" LIMIT {int(limit)}"
         return array("q", (row[0] for row in self.index.fetch(sql, [*bound, *values])))
-
-    def _first_by_value(self, where: Query | None, sort: str, limit: int) -> array[int]:
-        """Take the first runs by a metric or param from its index; nothing where this would not be the same."""
-        name, direction = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
-        tables = rows_of.tables_of(name)
-        if name in rows_of.FIELDS or len(tables) > 1:
-            return array("q")
-        table, key = tables[0]
-        condition, bound = self.index.where(where)
-        is_text = f"SELECT 1 FROM {table} WHERE key = ? AND num IS NULL LIMIT 1"  # noqa: S608
-        if self.index.fetch(is_text, [key]):
-            return array("q")
-        sql = (
-            f"SELECT runs.seq FROM {table} AS sorted CROSS JOIN runs ON runs.seq = sorted.seq "  # noqa: S608
-            f"{condition} AND sorted.key = ? ORDER BY sorted.num {direction}, sorted.seq {direction} LIMIT ?"
-        )
-        return array("q", (row[0] for row in self.index.fetch(sql, [*bound, key, limit])))
 
     def page(self, numbers: Iterable[int]) -> dict[int, RunSummary]:
         """Return the runs of some numbers; a number that is not there any more is left out."""

@@ -137,7 +137,7 @@ def build_generated(folder: Path, runs: int, real: Path) -> None:
     begin = time.time() - runs * 60
     for seed in range(runs):
         run, logs = rng.choice(models)
-        made = _vary(run, rng, begin + seed * 60)
+        made = _vary(run, rng, begin + seed * 60, f"{seed // 100 + 1:040x}")
         files = {f"{FOLDER}/{path}": data for path, data in dump_record(made, logs).items()}
         files["lab.py"] = PIPELINE.format(turn=seed // 100).encode()
         process.stdin.write(_commit(made, files))
@@ -145,14 +145,14 @@ def build_generated(folder: Path, runs: int, real: Path) -> None:
     assert process.wait() == 0
 
 
-def _vary(run: Run, rng: random.Random, started: float) -> Run:
+def _vary(run: Run, rng: random.Random, started: float, code: str) -> Run:
     metrics = {name: replace(metric, last=rng.random()) for name, metric in run.metrics.items()}
     summary = replace(
         run.summary,
         id=new_run_id(rng.randbytes(6)),
         name=new_run_name(rng.randbytes(4)),
         started=started,
-        code=f"{int(started) // 6000:040x}",
+        code=code,
         params={**run.summary.params, "fit.lr": rng.random()},
         metrics={name: metric.last for name, metric in metrics.items()},
     )
