@@ -18,6 +18,7 @@ from finestflow.errors import NotFoundError, UsageError
 from finestflow.workspace.keeping import Keeping
 
 if TYPE_CHECKING:
+    from finestflow.compare import RunDiff
     from finestflow.console import Console
     from finestflow.executor.perform import Performer
     from finestflow.executor.process.pool import Pool
@@ -107,6 +108,20 @@ class Workspace(Keeping):
         return read_environment(
             self.environ, self.config.run.record_env, self.state_dir / "environment.json", self.root
         )
+
+    def diff_present(self, run: Run) -> RunDiff:
+        """Return how the files and the environment are now differ from those of a run; nothing has run, so all else is taken to be equal."""
+        from dataclasses import replace
+
+        from finestflow.compare import diff_runs
+        from finestflow.git.snapshot import take_snapshot
+
+        repository = self.require_repository()
+        index = repository.state_dir / f"present-{os.urandom(4).hex()}.index"
+        snapshot = take_snapshot(repository, self.tracking.snapshot_rules(), index=index)
+        summary = replace(run.summary, name="the files as they are now", commit="", started=self.clock.time())
+        present = replace(run, summary=summary, snapshot=snapshot, environment=self.read_environment())
+        return diff_runs(run, present, repository)
 
     def run_code_of(self, name: str, pipeline: Pipeline, inputs: Mapping[str, Any], options: RunOptions) -> Run:
         """Run a pipeline with the code that a recorded run had, in a worktree and process of its own.
