@@ -21,7 +21,7 @@ from finestflow.pipeline.describe import Get, load_value, without_nulls
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.target import find_object, load_pipeline
 
-__all__ = ["Finder", "choose", "config_of_run", "finder", "is_config_file", "read_table"]
+__all__ = ["Finder", "choose", "config_of_run", "finder", "is_config_file", "locate", "read_table"]
 
 Finder = Callable[[str], Any]
 Table = Mapping[str, Any]
@@ -53,7 +53,7 @@ def choose(
     if name is None and over is not None:
         return _of_table(over, folders, settings, get, "")
     known = config.pipelines
-    name = name or config.default_pipeline or (next(iter(known)) if len(known) == 1 else None)
+    name = _chosen(name, config)
     if name is None:
         hint = f"pipelines of {config.file.name}: {', '.join(known)}" if known and config.file else _EXAMPLE
         raise UsageError("no pipeline is named", hint)
@@ -77,6 +77,25 @@ def choose(
 
 
 _EXAMPLE = "finestflow run file.py:Class"
+
+
+def _chosen(name: str | None, config: Config) -> str | None:
+    known = config.pipelines
+    return name or config.default_pipeline or (next(iter(known)) if len(known) == 1 else None)
+
+
+def locate(name: str | None, config: Config, folders: Sequence[Path]) -> str | None:
+    """Return the path of the file, or the name of the module, that ``choose`` will import first; None where that is not plain to see."""
+    name = _chosen(name, config) or ""
+    entry = config.pipelines.get(name)
+    beside = [config.file.parent] if config.file is not None and entry is not None else []
+    target = name if entry is None else entry.target
+    if not target or is_config_file(target):
+        return None
+    place = target.partition(":")[0]
+    if not place.endswith(".py"):
+        return place
+    return next((str(path.resolve()) for folder in [*beside, *folders] if (path := folder / place).is_file()), None)
 
 
 def is_config_file(name: str) -> bool:

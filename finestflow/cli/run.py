@@ -149,6 +149,8 @@ def _run_once(
 ) -> bool:
     """Make one run; return whether it went well."""
     out, workspace = session.out, session.workspace
+    if not given["code"]:
+        workspace.prepare(target, _options(given, turn))
     over = workspace.read_config(given["config"]) if given["config"] else None
     pipeline, inputs = workspace.load_pipeline(target, values, over=over)
     if given["seed"] is None:
@@ -196,7 +198,7 @@ def _notes(finished: Finished) -> list[tuple[str, str]]:
 
 
 def _options(given: Mapping[str, Any], turn: int) -> RunOptions:
-    from finestflow.runner import RunOptions
+    from finestflow.options import RunOptions
 
     jobs = given["jobs"]
     if jobs is not None and jobs != "auto" and not (jobs.isdigit() and int(jobs) > 0):

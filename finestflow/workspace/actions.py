@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from finestflow.model import Run, RunId
     from finestflow.partial import Partial
     from finestflow.pipeline.pipeline import Pipeline
+    from finestflow.provision import Provision
     from finestflow.reproduce import Preflight, Verdict
+    from finestflow.rerun import Prepare
     from finestflow.runner import Finished, Runner, RunOptions, RunRequest
     from finestflow.script import FinishedScript
     from finestflow.tracking import RepositoryTracking
@@ -77,6 +79,7 @@ class Workspace(Keeping):
         into: Path | None = None,
         given: Mapping[str, str] | None = None,
         tolerance: float | None = None,
+        prepare: Prepare | None = None,
     ) -> Verdict:
         """Run a recorded run again from its snapshot, in a process and worktree of its own, and compare every output.
 
@@ -86,11 +89,14 @@ class Workspace(Keeping):
             into: Folder for the worktree, kept afterwards; a temporary one when not given.
             given: Params and inputs by path that are not in the record, such as secrets.
             tolerance: Largest difference of numbers that still counts as equal.
+            prepare: Gives the interpreter, as ``provide`` returns it; the running one when not given.
         """
         from finestflow.reproduce import compare_nodes
         from finestflow.rerun import reproduce_in_child
 
-        new = reproduce_in_child(run, self.require_repository(), preflight, self.root, into=into, given=given)
+        new = reproduce_in_child(
+            run, self.require_repository(), preflight, self.root, into=into, given=given, prepare=prepare
+        )
         self.refresh()
         try:
             again = self.load_run(new)
@@ -100,6 +106,32 @@ class Workspace(Keeping):
                 "its program ended before it, as its messages above tell",
             ) from None
         return compare_nodes(run, again, store=self.store, tolerance=tolerance)
+
+    def plan_provision(self, run: Run, without: Collection[str] = ()) -> Provision:
+        """Return what the recorded environment of a run is built of, with what cannot be had told in its notes.
+
+        Args:
+            run: The run.
+            without: Names of packages that are left out.
+        """
+        from finestflow import __version__
+        from finestflow.provision import plan_provision
+
+        return plan_provision(run.environment, __version__, without)
+
+    def provide(self, plan: Provision, say: Callable[[str], None]) -> Prepare:
+        """Build a recorded environment, or take the one that was built before; returns what ``reproduce`` runs in.
+
+        Args:
+            plan: What ``plan_provision`` returned.
+            say: Is told what happens, a line each.
+        """
+        from functools import partial
+
+        from finestflow.provision import Provisioner
+
+        provisioner = Provisioner(self.cache_dir / "environments", self.environ, say)
+        return partial(provisioner.layer, plan, provisioner.build(plan))
 
     def read_environment(self) -> dict[str, Any]:
         """Return what a run is made with here: interpreter, platform, GPU, packages, chosen variables."""
@@ -273,6 +305,15 @@ class Workspace(Keeping):
             )
             self._pool = Pool(equipment, jobs=jobs, start_method=self.config.run.start_method)
         return self._pool
+
+    def prepare(self, target: str | None, options: RunOptions) -> None:
+        """Get workers ready while a pipeline is imported that will be run with these options, where they ask for more than one job."""
+        settled = self.settle(options)
+        if settled.executor == "process" and settled.jobs != 1:
+            from finestflow.configured import locate
+
+            place = locate(target, self.config, [self.folder, self.root])
+            self._open_pool(int(settled.jobs or 1)).prepare(place, [str(self.root)])
 
     def _close_pool(self) -> None:
         if self._pool is not None:

@@ -23,7 +23,7 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
@@ -95,22 +95,23 @@ class Pool:
         """What the environment of workers has besides the runner's own."""
         return {**thread_variables(self.jobs, os.environ), "PYTHONHASHSEED": "0"}
 
-    def prepare(self, place: str | None) -> None:
+    def prepare(self, place: str | None, folders: Sequence[str] = ()) -> None:
         """Get ready for workers in the background, while the pipeline is imported.
 
         Args:
             place: The file or module of the pipeline, whose installed imports are loaded for the workers in advance.
+            folders: Where modules are found besides the path of this process.
         """
         with self._lock:
             if self._watcher is None and self._preparing is None:
                 self._is_closed = False
                 self._preparing = threading.Thread(
-                    target=self._prepare, args=(place,), name="finestflow-prepare", daemon=True
+                    target=self._prepare, args=(place, folders), name="finestflow-prepare", daemon=True
                 )
                 self._preparing.start()
 
-    def _prepare(self, place: str | None) -> None:
-        path = [os.path.abspath(folder) for folder in sys.path]
+    def _prepare(self, place: str | None, folders: Sequence[str]) -> None:
+        path = [*folders, *(os.path.abspath(folder) for folder in sys.path)]
         if place is not None and place.endswith(".py"):
             path.insert(0, os.path.dirname(place))
         imports = installed_imports(place, path, self.equipment.root) if place is not None else []

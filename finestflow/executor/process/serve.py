@@ -25,6 +25,9 @@ from finestflow.executor.process.preload import BARRED, Import
 
 __all__ = ["main"]
 
+_HARMLESS = frozenset({b"jemalloc_bg_thd"})
+"""Names of threads. jemalloc (it comes with pyarrow) frees memory in one, takes care of its locks in a fork, and does without it in the child."""
+
 
 def main() -> None:
     """Be the fork server; what to do is the last word of the command line."""
@@ -94,7 +97,12 @@ def _is_alone() -> bool:
 
 
 def _count_threads() -> int:
-    return len(os.listdir("/proc/self/task"))
+    """Return how many threads there are, other than those of which a forked child has no need."""
+    found = 0
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm", "rb") as file:
+            found += file.read().strip() not in _HARMLESS
+    return found
 
 
 def _origin(name: str) -> tuple[str, str | None]:

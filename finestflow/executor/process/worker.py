@@ -124,6 +124,7 @@ class _Worker:
         self._channel = channel
         self._log = log
         self._written: frozenset[str] = frozenset()
+        self._remarks: list[str] = []
         self._pid = os.getpid()
         self._equipment = equipment
         self._scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder))
@@ -155,7 +156,7 @@ class _Worker:
                 is_project=lambda code: self._fingerprinter.is_project(code),  # noqa: PLW0108 - made after the store
                 verify_always=equipment.verify_always,
                 inline=equipment.inline,
-                warn=lambda text: warnings.warn(text, RuntimeWarning, stacklevel=2),
+                warn=self._remarks.append,
                 is_worker=True,
             )
         return self._stores[objects]
@@ -189,6 +190,8 @@ class _Worker:
         outcome.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
         outcome.notes += self._imports.notes
         self._imports.notes.clear()
+        outcome.remarks += dict.fromkeys(self._remarks)
+        self._remarks.clear()
         try:
             self._answer(self._done(begin, job, outcome, os.stat(self._log).st_size))
         except NotPortableError as error:
@@ -272,6 +275,7 @@ class _Worker:
             "files": outcome.files,
             "folders": outcome.folders,
             "notes": outcome.notes,
+            "remarks": outcome.remarks,
             "cpu": outcome.cpu,
             "memory": outcome.memory,
         }
@@ -318,6 +322,16 @@ class _Worker:
         if setup.variables != dict(os.environ) or any(
             preloaded.get(name) != file for name, file in setup.origins.items()
         ):
+                repr(
+                    [
+                        (k, setup.variables.get(k), os.environ.get(k))
+                        for k in {*setup.variables, *os.environ}
+                        if setup.variables.get(k) != os.environ.get(k)
+                    ]
+                )
+                + repr([(n, f, preloaded.get(n)) for n, f in setup.origins.items() if preloaded.get(n) != f])
+                + "\n"
+            )
             raise _UnfitError
         preloaded.clear()  # what changes from now on, changes in both
 
