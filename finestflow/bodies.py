@@ -64,7 +64,7 @@ class Bodies:
         if self._session.is_parallel:
             self._start_thread(node, body, context)
         else:
-            self._schedule.begin_work(partial(self._run_here, body))
+            self._schedule.begin_work(partial(self._run_here, body), partial(self._give_up, node))
 
     def _begin(self, node: Structure) -> None:
         node.began = self._session.clock.monotonic()
@@ -73,7 +73,13 @@ class Bodies:
     def _start_thread(self, node: Structure, body: Callable[[], None], context: Context) -> None:
         self._threads += 1
         target = partial(context.run, self._run, node, body)
-        self._schedule.begin_work(Thread(target=target, name=f"finestflow {node.path}", daemon=True).start)
+        thread = Thread(target=target, name=f"finestflow {node.path}", daemon=True)
+        self._schedule.begin_work(thread.start, partial(self._give_up, node))
+
+    def _give_up(self, node: Structure, error: Exception) -> None:
+        """Take note that a body could not begin: there are no more threads."""
+        self._schedule.end_work()
+        self.close(node, error)
 
     def _run_here(self, body: Callable[[], None]) -> None:
         self._schedule.run_apart(body)

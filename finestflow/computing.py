@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from finestflow.cache.codec import MissingValueError
+from finestflow.errors import describe_error
 from finestflow.executor.protocol import Executor, Job, Outcome
 from finestflow.lookup import Static, seed_of
 from finestflow.model import Attempt, NodeStatus
@@ -94,7 +95,17 @@ class Computing:
 
     def _look_later(self, node: Node, pause: float) -> None:
         look = partial(self._look_again, node, min(2 * pause, _LAST_LOOK))
-        self._schedule.begin_work(partial(self._executor.later, pause, look))
+        self._ask(node, partial(self._executor.later, pause, look))
+
+    def _ask(self, node: Node, request: Callable[[], None]) -> None:
+        """Ask something of the executor; a call for which it cannot even be asked has failed."""
+
+        def failed(error: Exception) -> None:
+            if node.is_open and not self._session.is_stopped:
+                self._schedule.end_work()
+                self._session.fail(node, error, node.call.static if node.call is not None else None)
+
+        self._schedule.begin_work(request, failed)
 
     def _look_again(self, node: Node, pause: float) -> None:
         """Ask once more whether another run has computed a key."""
@@ -140,7 +151,7 @@ class Computing:
             store=str(static.store.objects.root) if static.store is not self._session.store else "",
             timeout=meta.timeout or self._timeout,
         )
-        self._schedule.begin_work(partial(self._executor.submit, job, partial(self._finish, node, context)))
+        self._ask(node, partial(self._executor.submit, job, partial(self._finish, node, context)))
 
     def _setup_seed_of(self, warm_key: str) -> int:
         """Return the seed of ``initialize``, which many calls share."""
@@ -178,21 +189,30 @@ class Computing:
             if self._session.is_stopped:
                 return
             self._schedule.end_work()
-            error = outcome.error
-            if error is not None and self._is_recovered(node, error):
-                pass
-            elif error is not None and len(node.attempts) < type(node.task).__finestflow_meta__.retries:
-                node.attempts = (*node.attempts, _attempt(outcome))
-                self._try_again(node)
-            else:
-                self._take(node, context, outcome)
+            try:
+                self._take_try(node, context, outcome)
+            except Exception as error:  # noqa: BLE001 - a full disk, a value that lies: nobody may wait for this call for ever
+                if not node.is_open:
+                    raise
+                self._session.fail(node, error, None)
         self._schedule.work()
+
+    def _take_try(self, node: Node, context: Context, outcome: Outcome) -> None:
+        """Take what came of a try: the last one, or another has to follow."""
+        error = outcome.error
+        if error is not None and self._is_recovered(node, error):
+            return
+        if error is not None and len(node.attempts) < type(node.task).__finestflow_meta__.retries:
+            node.attempts = (*node.attempts, _attempt(outcome))
+            self._try_again(node)
+        else:
+            self._take(node, context, outcome)
 
     def _try_again(self, node: Node) -> None:
         node.status = NodeStatus.PENDING
         assert self._executor is not None
         pause = _pause_before(len(node.attempts), node.seed or 0)
-        self._schedule.begin_work(partial(self._executor.later, pause, partial(self._run_again, node)))
+        self._ask(node, partial(self._executor.later, pause, partial(self._run_again, node)))
 
     def _run_again(self, node: Node) -> None:
         with self._lock:
@@ -220,7 +240,9 @@ class Computing:
         call = node.call
         assert call is not None
         node.seconds = outcome.seconds
-        node.notes += (*call.static.notes, *outcome.notes)
+        node.notes += (*call.static.notes, *outcome.notes, *outcome.remarks)
+        for text in outcome.remarks:
+            self._session.warn(f"task {node.path!r}: {text}")
         for name, encoded in outcome.effects.artifacts.items():
             call.static.store.add_value(encoded)
             self._session.events.artifact(node.path, name, encoded)
@@ -229,11 +251,11 @@ class Computing:
         if outcome.error is not None:
             self._session.fail(node, outcome.error, call.static)
         else:
-            node.status = NodeStatus.OK
             if self._session.is_parallel:
                 for name, value in outcome.effects.context.items():
                     self._session.context.replay(name, value)
             self._session.results.keep(node, call.static, outcome, context)
+            node.status = NodeStatus.OK
             self._session.end(node, call.static)
 
     def ended(self, node: Node) -> None:
@@ -264,5 +286,5 @@ def _attempt(outcome: Outcome) -> Attempt:
         started=outcome.started,
         seconds=outcome.seconds,
         status=NodeStatus.OK if error is None else NodeStatus.FAILED,
-        error="" if error is None else f"{type(error).__name__}: {error}".removesuffix(": "),
+        error="" if error is None else describe_error(error),
     )

@@ -46,6 +46,7 @@ __all__ = [
     "UsageError",
     "ValueNotStorableError",
     "WorkerDiedError",
+    "describe_error",
     "nearest_hint",
 ]
 
@@ -179,3 +180,19 @@ def nearest_hint(name: str, known: Iterable[str], listing: str = "known") -> str
         return f"{listing}: none"
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"{listing}: {shown}"
+
+
+_LONGEST = 20_000
+"""Characters of a message that are kept: a record is no place for an array that an error quotes."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Return class and message of any error, also of one whose message is huge, empty, or cannot be made."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception as problem:  # noqa: BLE001 - whatever its __str__ raises
+        text = f"<its text cannot be made: {type(problem).__name__}>"
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]} ... ({len(text) - _LONGEST:,} more characters)"
+    return f"{name}: {text}" if text else name

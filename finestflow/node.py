@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finestflow.cache.codec import MissingValueError
 from finestflow.cache.fingerprint import task_identity
-from finestflow.errors import TaskFailedError
+from finestflow.errors import TaskFailedError, describe_error
 from finestflow.executor.protocol import NotPortableError, Reference
 from finestflow.model import Attempt, Digest, Fingerprint, InputRecord, NodeRecord, NodeStatus, OutputRecord, RunId
 from finestflow.pipeline.output import Output, Part, handle_of, iter_outputs, part_of, part_text, resolve, take_part
@@ -357,7 +357,7 @@ class Node:
             self.started if self.started is not None else now - self.seconds,
             self.seconds,
             self.attempts,
-            f"{type(self.error).__name__}: {self.error}".removesuffix(": ") if self.error is not None else "",
+            describe_error(self.error) if self.error is not None else "",
             self.notes,
             self.seed,
             self.after,

@@ -63,7 +63,7 @@ class Results:
             observed = self._lookup.observed(node.key, context, outcome)  # type: ignore[arg-type]
             effects = self._effects(outcome.effects, context)
             about = self._about(node, static)
-        except FinestflowError as error:
+        except (FinestflowError, OSError) as error:
             node.notes += (f"not cached: {error}",)
             self._warn(f"task {node.path!r} is not cached: {error}")
             return

@@ -2,7 +2,8 @@
 
 Owns the lock of a run. Calls become ready in a queue, so that a chain of a thousand hits is a loop and no recursion; what is to be asked of the
 executor stands in a second one. Invariant: neither the executor nor code of the user is called while the lock is held, and a thread that waits is
-woken only when a node that somebody waits for has changed. ``session`` alone uses it.
+woken only when a node that somebody waits for has changed; whatever a request raises is an answer to it, so that nobody waits for one in vain.
+``session`` alone uses it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from finestflow.node import Node
 
 __all__ = ["Schedule"]
 
+_Request = tuple[Callable[[], None], Callable[[Exception], None]]
 _PATIENCE = 0.5
 """Seconds after which who waits looks again: a signal that comes in the instant before a thread sleeps does not wake it."""
 
@@ -35,7 +37,7 @@ class Schedule:
         self._advance = advance
         self._is_parallel = is_parallel
         self._ready: deque[Node] = deque()
-        self._requests: deque[Callable[[], None]] = deque()
+        self._requests: deque[_Request] = deque()
         self._active = 0
         self._is_joined = False
         self._is_working = False
@@ -77,10 +79,15 @@ class Schedule:
         if node.is_awaited:
             self._changed.notify_all()
 
-    def begin_work(self, request: Callable[[], None]) -> None:
-        """Ask something of the executor that ``end_work`` will answer."""
+    def begin_work(self, request: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+        """Ask something of the executor that ``end_work`` will answer.
+
+        Args:
+            request: Asks it.
+            failed: Takes what asking raises; with the lock held.
+        """
         self._active += 1
-        self._requests.append(request)
+        self._requests.append((request, failed))
 
     def end_work(self) -> None:
         """Take note that something has been answered."""
@@ -110,8 +117,13 @@ class Schedule:
             return
         self._is_working = True
         try:
-            while (request := self._next_request()) is not None:
-                request()
+            while (found := self._next_request()) is not None:
+                request, failed = found
+                try:
+                    request()
+                except Exception as error:  # noqa: BLE001 - no more threads, no more memory, a mistake in an executor
+                    with self.lock:
+                        failed(error)
         finally:
             self._is_working = was_working
 
@@ -123,7 +135,7 @@ class Schedule:
         finally:
             self._is_working = was_working
 
-    def _next_request(self) -> Callable[[], None] | None:
+    def _next_request(self) -> _Request | None:
         while True:
             with self.lock:
                 if self._ready:

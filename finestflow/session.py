@@ -158,7 +158,15 @@ class Session:
         return Output(node)
 
     def _advance(self, node: Node) -> None:
-        """Take a call as far as it can go now."""
+        """Take a call as far as it can go now; whatever goes wrong with that is its failure, which somebody may wait for."""
+        try:
+            self._go_on(node)
+        except Exception as error:
+            if self.computing is None or not node.is_open or self.is_stopped:
+                raise
+            self.fail(node, error, node.call.static if node.call is not None else None)
+
+    def _go_on(self, node: Node) -> None:
         call = node.call
         if call is None or node.status is not NodeStatus.PENDING:
             if not self.is_stopped:
@@ -295,15 +303,17 @@ class Session:
 
     def end(self, node: Node, static: Static | None, log: str | None = None) -> None:
         """Tell that a call has ended, give back what it held, and let go on what waits for it."""
-        if self.computing is not None:
-            self.computing.ended(node)
-        self.events.tell(node, static, log)
-        info = node.info
-        if node.status is not NodeStatus.HIT or (info is not None and info.data is not None):
-            node.call = None  # only a hit whose value may turn out to be lost is ever computed again
-        self.schedule.ended(node)
-        if node.parent is not None and node.parent.child_ended(node):
-            self.bodies.complete(node.parent)
+        try:
+            if self.computing is not None:
+                self.computing.ended(node)
+            self.events.tell(node, static, log)
+        finally:
+            info = node.info
+            if node.status is not NodeStatus.HIT or (info is not None and info.data is not None):
+                node.call = None  # only a hit whose value may turn out to be lost is ever computed again
+            self.schedule.ended(node)
+            if node.parent is not None and node.parent.child_ended(node):
+                self.bodies.complete(node.parent)
 
     # -- fan-out -----------------------------------------------------------------------------------------------------------------------
 

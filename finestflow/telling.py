@@ -10,13 +10,14 @@ import itertools
 import json
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.preview import preview
-from finestflow.errors import FinestflowError
+from finestflow.errors import FinestflowError, describe_error
 from finestflow.journal.live import dump_event
 from finestflow.journal.node_events import dump_node
 from finestflow.journal.state import RunState
@@ -34,6 +35,8 @@ _SAID = frozenset({"text", "note", "end"})
 """Events with what a program says."""
 _ITEMS_SHOWN = 8
 _WIDTH_SHOWN = 200
+_LONGEST = 50_000
+"""Characters of a traceback that are kept at its begin and at its end."""
 
 
 class Telling:
@@ -120,6 +123,9 @@ class Telling:
                 self._listener(event)
             except OSError:  # who listened is gone, such as a closed pipe; the run goes on
                 self._listener = None
+            except Exception as error:  # noqa: BLE001 - a mistake of who listens is no reason to lose hours of work
+                self._listener = None
+                warnings.warn(f"nothing more of this run is shown: {one_line(error)}", RuntimeWarning, stacklevel=2)
 
     def tell_snapshot(self, snapshot: Snapshot) -> str:
         """Tell which files the run has; return a sentence on those it has not, empty when it has all."""
@@ -166,8 +172,7 @@ def _blank(data: Any, secrets: tuple[str, ...]) -> Any:
 
 def one_line(error: BaseException) -> str:
     """Return class and message of an error, the first line of it."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return text.splitlines()[0]
+    return describe_error(error).splitlines()[0]
 
 
 def format_traceback(error: BaseException) -> str:
@@ -180,7 +185,10 @@ def format_traceback(error: BaseException) -> str:
         if kept:
             seen.stack = traceback.StackSummary.from_list(kept)
         seen = seen.__cause__ or seen.__context__
-    return "".join(lines.format())
+    text = "".join(lines.format())
+    if len(text) > 2 * _LONGEST:
+        text = f"{text[:_LONGEST]}\n... ({len(text) - 2 * _LONGEST:,} characters)\n{text[-_LONGEST:]}"
+    return text
 
 
 def shown_result(result: Any) -> str:

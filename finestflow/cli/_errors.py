@@ -100,7 +100,8 @@ def guard(action: Callable[[], object], arguments: Sequence[str], session: Calla
 
 def _told(text: str, error: BaseException) -> tuple[str, str]:
     """Return the text with what became of the run, and a hint."""
-    record, hint, *_ = [*getattr(error, "__notes__", ()), "", ""]
+    notes: list[str] = getattr(error, "__notes__", [])
+    record, hint, *_ = [*notes, "", ""]
     return (f"{text}; {record}" if record else text), hint
 
 

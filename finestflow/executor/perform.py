@@ -17,7 +17,13 @@ from pathlib import PurePath
 from typing import Any, Protocol, Self
 
 from finestflow.ending import Terminated
-from finestflow.errors import FinestflowError, TaskFailedError, TaskTimeoutError, ValueNotStorableError
+from finestflow.errors import (
+    FinestflowError,
+    TaskFailedError,
+    TaskTimeoutError,
+    ValueNotStorableError,
+    describe_error,
+)
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
 from finestflow.executor.watch import Watch, watching
@@ -238,9 +244,9 @@ class Performer:
         except BaseException as error:  # noqa: BLE001 - a task may raise anything; it is recorded
             outcome.error = error
             if not isinstance(error, Exception):  # such as asyncio.CancelledError: it ends the task, not the run
-                outcome.error = TaskFailedError(f"it raised {type(error).__name__}: {error}".removesuffix(": "))
+                outcome.error = TaskFailedError(f"it raised {describe_error(error)}")
                 outcome.error.__cause__ = error
-            task.call_hook("on_failure", error)
+            _call_hook(task, "on_failure", error, outcome)
             return
         _check_attributes(task, before, outcome)
         try:
@@ -248,7 +254,18 @@ class Performer:
         except ValueNotStorableError as error:
             outcome.shared = value
             outcome.problem = str(error)
-        task.call_hook("on_success", value)
+        except Exception as error:  # noqa: BLE001 - a full disk, no more memory: as if the task had raised it
+            error.add_note("finestflow: this happened while its output was stored")
+            outcome.error = error
+            return
+        _call_hook(task, "on_success", value, outcome)
+
+
+def _call_hook(task: Task, hook: str, value: Any, outcome: Outcome) -> None:
+    """Call a hook, which must never break a run; what went wrong with it is a remark."""
+    problem = task.call_hook(hook, value)
+    if problem:
+        outcome.remarks.append(problem)
 
 
 def _arguments(job: Job) -> Arguments:

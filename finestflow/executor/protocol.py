@@ -120,7 +120,8 @@ class Outcome:
         files: Files of the project that it opened by itself, by absolute path.
         folders: Folders of the project that it listed.
         effects: What it reported.
-        notes: Remarks for people.
+        notes: Remarks for people, kept with the node.
+        remarks: Remarks that a person is told at once, too.
         cpu: CPU seconds of the worker and of its children that ended meanwhile; None where nobody measures.
         memory: The most memory that the worker has had until then, in bytes; likewise.
     """
@@ -136,6 +137,7 @@ class Outcome:
     folders: list[str] = field(default_factory=list)
     effects: Effects = field(default_factory=Effects)
     notes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     cpu: float | None = None
     memory: int | None = None
 

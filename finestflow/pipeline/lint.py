@@ -16,6 +16,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from finestflow.errors import describe_error
+
 __all__ = ["child_of_call", "explained", "warn_of_handles"]
 
 _SUSPECT = re.compile(r"\b(is|type|callable|hasattr|isinstance|match)\b")
@@ -49,7 +51,7 @@ Raised = TypeVar("Raised", bound=BaseException)
 
 def explained(error: Raised) -> Raised:
     """Return an error of a body, with a note where foreign code was given an Output in place of a value."""
-    if isinstance(error, (TypeError, AttributeError)) and re.search(r"\bOutput\b", str(error)):
+    if isinstance(error, (TypeError, AttributeError)) and re.search(r"\bOutput\b", describe_error(error)):
         error.add_note("finestflow: an Output stands for a value; give that code the value itself: y.value")
     return error
 

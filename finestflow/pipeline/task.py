@@ -14,7 +14,8 @@ import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Self
 
-from finestflow.errors import ParamError, UsageError, nearest_hint
+from finestflow.ending import Terminated
+from finestflow.errors import ParamError, UsageError, describe_error, nearest_hint
 from finestflow.pipeline.call import FRAME, SCOPE
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.declare import TaskMeta, check_label, local_names, read_annotations, read_meta, read_params
@@ -190,10 +191,15 @@ class Task:
             self.initialize_once()
             output = self.run(*args, **kwargs)
         except Exception as error:
-            self.call_hook("on_failure", error)
+            self._react("on_failure", error)
             raise
-        self.call_hook("on_success", output)
+        self._react("on_success", output)
         return output
+
+    def _react(self, hook: str, value: Any) -> None:
+        problem = self.call_hook(hook, value)
+        if problem:
+            warnings.warn(problem, stacklevel=3)
 
     def initialize_once(self) -> None:
         """Call ``initialize`` if that has not been done for the params as they are."""
@@ -280,14 +286,17 @@ class Task:
             raise UsageError(f"{target!r:.80} is no task", "pass a task, a function, a class or a callable object")
         return FunctionTask(target)
 
-    def call_hook(self, hook: str, value: Any) -> None:
-        """Call ``on_success`` or ``on_failure``; an error of the hook becomes a warning."""
+    def call_hook(self, hook: str, value: Any) -> str:
+        """Call ``on_success`` or ``on_failure``, which must never break a run; return what went wrong with it, empty when nothing did."""
         if getattr(type(self), hook) is getattr(Task, hook):
-            return
+            return ""
         try:
             getattr(self, hook)(value)
-        except Exception as error:  # noqa: BLE001 - a hook must never break a run
-            warnings.warn(f"{type(self).__name__}.{hook} raised {type(error).__name__}: {error}", stacklevel=2)
+        except Terminated:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            return f"{hook}() of {type(self).__name__} raised {describe_error(error)}"
+        return ""
 
     def copy(self) -> Self:
         """Return a new task with the same params; neither containers nor anything that was initialised are shared."""

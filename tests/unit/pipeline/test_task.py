@@ -172,7 +172,7 @@ class TestHooks:
         assert task.seen == [1.0, ZeroDivisionError]
 
     def test_an_error_in_a_hook_is_a_warning(self):
-        with pytest.warns(UserWarning, match="Hooked.on_success raised KeyError"):
+        with pytest.warns(UserWarning, match=r"on_success\(\) of Hooked raised KeyError"):
             assert self.Hooked(fails=True)(1) == 1.0
 
     def test_an_error_of_initialize_is_a_failure_too(self):
