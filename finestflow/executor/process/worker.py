@@ -322,16 +322,6 @@ class _Worker:
         if setup.variables != dict(os.environ) or any(
             preloaded.get(name) != file for name, file in setup.origins.items()
         ):
-                repr(
-                    [
-                        (k, setup.variables.get(k), os.environ.get(k))
-                        for k in {*setup.variables, *os.environ}
-                        if setup.variables.get(k) != os.environ.get(k)
-                    ]
-                )
-                + repr([(n, f, preloaded.get(n)) for n, f in setup.origins.items() if preloaded.get(n) != f])
-                + "\n"
-            )
             raise _UnfitError
         preloaded.clear()  # what changes from now on, changes in both
 
