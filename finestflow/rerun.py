@@ -28,7 +28,7 @@ from finestflow.reproduce import Preflight, is_program
 if TYPE_CHECKING:
     from finestflow.git.repository import Repository
 
-__all__ = ["Interpreter", "reproduce_in_child", "run_code_in_child"]
+__all__ = ["Interpreter", "Prepare", "reproduce_in_child", "run_code_in_child"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

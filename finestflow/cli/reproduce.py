@@ -16,7 +16,9 @@ from finestflow.errors import UsageError
 from finestflow.sweep import iter_settings
 
 if TYPE_CHECKING:
-    from finestflow.reproduce import Preflight, Verdict
+    from finestflow.model import Run
+    from finestflow.reproduce import Verdict
+    from finestflow.rerun import Prepare
 
 _STYLES = {"identical": "green", "within tolerance": "green", "not comparable": "dim"}
 
@@ -26,25 +28,39 @@ _STYLES = {"identical": "green", "within tolerance": "green", "not comparable": 
 @click.option("--into", metavar="DIR", help="Keep the work tree, in this new folder.")
 @click.option("--tolerance", type=float, metavar="X", help="Numbers that differ by at most X count as equal.")
 @click.option("-p", "given", multiple=True, metavar="PATH=VALUE", help="Values that no record holds, such as secrets.")
+@click.option("--env", "with_environment", is_flag=True, help="In the recorded environment, built with uv or pip.")
+@click.option("--without", multiple=True, metavar="PACKAGE", help="With --env: leave a package out; may be repeated.")
 @json_option
 @pass_session
 def command(
-    session: Session, run: str, into: str | None, tolerance: float | None, given: Sequence[str], as_json: bool
+    session: Session,
+    run: str,
+    into: str | None,
+    tolerance: float | None,
+    given: Sequence[str],
+    with_environment: bool,
+    without: Sequence[str],
+    as_json: bool,
 ) -> int:
     """Run a record again and compare it, output by output.
 
     It happens in a work tree of the run's commit, in a process of its own, without the cache; your files stay as they are.
     The new run is recorded. The exit code is 3 when an output differs.
+
+    With --env the recorded Python and packages are installed into an environment that is kept for the next time; what cannot be had is said first.
     """
     workspace = session.history
     found = workspace.load_run(run)
     values = list(iter_settings(given))
     if len(values) > 1:
         raise UsageError("a run is reproduced with one value for each path")
+    if without and not with_environment:
+        raise UsageError("--without is for --env", "finestflow reproduce RUN --env --without PACKAGE")
     preflight = workspace.inspect(found)
-    _warn(session.out, preflight)
+    prepare, notes = _provide(session, found, without) if with_environment else (None, preflight.changes)
+    _warn(session.out, preflight.missing, () if with_environment else notes)
     folder = session.folder / into if into else None
-    verdict = workspace.reproduce(found, preflight, into=folder, given=values[0], tolerance=tolerance)
+    verdict = workspace.reproduce(found, preflight, into=folder, given=values[0], tolerance=tolerance, prepare=prepare)
     if as_json:
         session.out.json(
             "reproduction",
@@ -52,7 +68,7 @@ def command(
             reproduced_by=verdict.run,
             identical=verdict.identical,
             first=verdict.first or None,
-            changes=list(preflight.changes),
+            changes=list(notes),
             missing=list(preflight.missing),
             nodes=[
                 {"path": n.path, "verdict": n.verdict, "before": n.before, "after": n.after, "detail": n.detail}
@@ -64,15 +80,29 @@ def command(
     return ExitCode.DONE if verdict.identical else ExitCode.DIFFERED
 
 
-def _warn(out: Output, preflight: Preflight) -> None:
+def _provide(session: Session, run: Run, without: Sequence[str]) -> tuple[Prepare, Sequence[str]]:
+    """Say what cannot be had, and have the rest built; return what to run in, and what was said."""
+    plan = session.workspace.plan_provision(run, without)
+    said = list(plan.notes)
+    for note in plan.notes:
+        session.out.note(one_line(note))
+
+    def say(text: str) -> None:
+        said.append(text)
+        session.out.note(one_line(text))
+
+    return session.workspace.provide(plan, say), said
+
+
+def _warn(out: Output, missing: Sequence[str], changes: Sequence[str]) -> None:
     """Say before it starts what may make a difference."""
-    for sentence in preflight.missing:
+    for sentence in missing:
         out.warn(one_line(sentence))
-    if preflight.changes:
-        shown = preflight.changes if out.verbosity > 0 else preflight.changes[:3]
+    if changes:
+        shown = changes if out.verbosity > 0 else changes[:3]
         out.note("not as it was: " + "; ".join(one_line(change) for change in shown))
-        if len(shown) < len(preflight.changes):
-            out.note(f"and {len(preflight.changes) - len(shown)} more; -v lists them")
+        if len(shown) < len(changes):
+            out.note(f"and {len(changes) - len(shown)} more; -v lists them")
 
 
 def _lines(verdict: Verdict, out: Output) -> Iterator[str]:

@@ -116,9 +116,14 @@ class Places:
             return self.repository.state_dir
         import hashlib
 
+        return self.cache_dir / hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where finestflow keeps what belongs to no repository."""
         home = self.environ.get("HOME", "")
         cache = self.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "/tmp")  # noqa: S108 - a machine without homes
-        return Path(cache) / "finestflow" / hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+        return Path(cache) / "finestflow"
 
     @cached_property
     def objects_dir(self) -> Path:
