@@ -1,29 +1,31 @@
 """Time the terminal UI through a real pseudo-terminal, beside a plain Textual ``DataTable`` over the same runs.
 
-Run: ``python -m tests.bench.tui [runs ...]``; 10,000 and 100,000 when none are given. CPU is that of all threads of the process, read from
-the kernel; a step has ended when nothing was written for 150 ms. Budgets, in ms of CPU at 10,000 runs: interactive 500, cursor 5, page 20,
-filter 25, sort 40, open a run 30; they are read by people, not asserted.
+Run: ``python -m tests.bench.tui [runs ...]``; 10,000 and 100,000 when none are given; FOLDER in the environment keeps the labs for the next time.
+CPU is that of all threads of the process, read from the kernel; of a key that is pressed some times the least is shown, since other programs only
+ever add to it. ``first`` is what was used when the first bytes came. Budgets are read by people, not asserted.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
-import signal
-import struct
+import random
+import statistics
 import sys
 import tempfile
-import termios
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.journal import ENVIRON, build
+from finestflow.journal.live import LiveFolder
+from finestflow.model import RunId
+from tests.bench.terminal import Cost, Terminal
+from tests.bench.tui_lab import PAGES, build_list, build_pages, change_pages
 
-COLUMNS, ROWS = 150, 48
-QUIET = 0.15
-
+OURS = [sys.executable, "-m", "finestflow", "tui"]
+PREVIEW = 0.045
+"""Seconds of silence that end a step before the preview, which waits for 60 ms without a key."""
 DATA_TABLE = """
 import sys
 from pathlib import Path
@@ -44,163 +46,190 @@ class Plain(App):
 Plain().run()
 """
 
-
-class Terminal:
-    """A program in a pseudo-terminal."""
-
-    def __init__(self, words: list[str], folder: Path) -> None:
-        self.began = time.perf_counter()
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            environ = {
-                **ENVIRON,
-                "TERM": "xterm-256color",
-                "COLORTERM": "truecolor",
-                "PYTHONPATH": ":".join(sys.path),
-                "HOME": str(folder),
-            }
-            os.chdir(folder)
-            os.execvpe(words[0], words, environ)
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self.seen = b""
-
-    def cpu(self) -> float:
-        """Return the CPU that all threads have used, in milliseconds."""
-        total = 0
-        for task in Path(f"/proc/{self.pid}/task").iterdir():
-            try:
-                total += int((task / "schedstat").read_text().split()[0])
-            except OSError:
-                continue
-        return total / 1e6
-
-    def read(self, quiet: float = QUIET, limit: float = 120.0) -> tuple[int, float]:
-        """Read until nothing comes for a while; return how many bytes, and how long until the last."""
-        begin = last = time.perf_counter()
-        count = 0
-        while time.perf_counter() - begin < limit:
-            ready, _, _ = select.select([self.master], [], [], quiet)
-            if not ready:
-                break
-            try:
-                data = os.read(self.master, 1 << 16)
-            except OSError:
-                break
-            count += len(data)
-            self.seen += data
-            last = time.perf_counter()
-        return count, (last - begin) * 1000
-
-    def wait_for(self, text: bytes, limit: float = 300.0) -> float:
-        """Read until a text was written; return the seconds since the start."""
-        while text not in self.seen and time.perf_counter() - self.began < limit:
-            self.read(quiet=0.02, limit=0.05)
-        return time.perf_counter() - self.began
-
-    def memory(self) -> float:
-        """Return the resident memory in MB."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-    def press(self, keys: bytes) -> tuple[float, float, int]:
-        """Press keys; return CPU and wall until the screen is still, and the bytes written."""
-        cpu = self.cpu()
-        os.write(self.master, keys)
-        count, wall = self.read()
-        return self.cpu() - cpu, wall, count
-
-    def close(self) -> float:
-        """Quit, and return the milliseconds that it took."""
-        begin = time.perf_counter()
-        os.write(self.master, b"\x11")
-        self.read(limit=3.0)
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        os.waitpid(self.pid, 0)
-        os.close(self.master)
-        return (time.perf_counter() - begin) * 1000
+Row = tuple[str, str, str]
+"""What was done, what it may cost, what it costs."""
 
 
-def median(terminal: Terminal, keys: bytes, times: int = 7) -> tuple[float, float, float]:
-    """Return the medians of CPU, wall and bytes of a key that is pressed some times."""
-    found = sorted(terminal.press(keys) for _ in range(times))
-    return found[times // 2]
-
-
-def show(name: str, cpu: float, wall: float | None = None, count: float | None = None) -> None:
-    """Print one line."""
-    print(
-        f"  {name:34} {cpu:8.1f} ms CPU"
-        + (f" {wall:8.1f} ms" if wall is not None else "")
-        + (f" {count:8.0f} B" if count is not None else "")
+def least(terminal: Terminal, keys: bytes, times: int = 9, quiet: float = PREVIEW) -> Cost:
+    """Return the least CPU, and the medians of the rest, of a key that is pressed some times; the preview has its time between."""
+    costs = []
+    for _ in range(times):
+        costs.append(terminal.press(keys, quiet))
+        terminal.read()
+    return Cost(
+        min(cost.cpu for cost in costs), *(statistics.median(column) for column in list(zip(*costs, strict=True))[1:])
     )
 
 
-def bench_ours(folder: Path) -> None:
-    """Time what a person does most."""
-    words = [sys.executable, "-m", "finestflow", "tui"]
-    for attempt in range(3):
-        terminal = Terminal(words, folder)
-        first = terminal.wait_for(b"digits")
+def told(cost: Cost, *, with_first: bool = False) -> str:
+    """Return a cost as text."""
+    first = f"{cost.first:.1f} / " if with_first else ""
+    return f"{first}{cost.cpu:.1f} ms, {cost.bytes:.0f} B"
+
+
+def bench_list(folder: Path) -> Iterator[Row]:
+    """Time the list."""
+    starts, quits = [], []
+    for _ in range(3):
+        terminal = Terminal(OURS, folder)
+        terminal.wait_for(b"digits")
         os.write(terminal.master, b"j")
         terminal.read(quiet=0.02)
-        answered = terminal.cpu()
+        starts.append(terminal.cpu())
         terminal.read(quiet=0.5)
-        show(f"start {attempt + 1}: rows, a key answered", answered, first * 1000)
-        if attempt < 2:
-            terminal.close()
-    show("interactive, all loaded", terminal.cpu(), first * 1000)
-    show("memory (MB)", terminal.memory())
-    show("cursor", *median(terminal, b"j"))
-    show("page", *median(terminal, b"\x1b[6~"))
-    show("column", *median(terminal, b"l", 3))
-    show("sort by the column", *median(terminal, b"s", 4))
-    show("top", *median(terminal, b"\x1b[H", 1))
+        loaded, memory = terminal.cpu(), terminal.memory()
+        quits.append(terminal.close())
+    yield "start: rows, a key answered", "500 ms", f"{min(starts):.0f} ms"
+    yield "start: whole list and preview too", "", f"{loaded:.0f} ms"
+    yield "memory, loaded", "60 MB (90)", f"{memory:.0f} MB"
+    yield "quit", "200 ms", f"{min(cost.cpu for cost in quits):.0f} ms, wall {min(cost.wall for cost in quits):.0f}"
+    terminal = Terminal(OURS, folder)
+    terminal.wait_for(b"digits")
+    terminal.read(quiet=0.6)
+    yield "cursor", "5 ms, 700 B", told(least(terminal, b"j"))
+    yield "cursor, with the preview after it", "", told(least(terminal, b"j", quiet=0.15))
+    yield "page", "20 ms, 22 kB", told(least(terminal, b"\x1b[6~"))
+    yield "page, with the preview after it", "", told(least(terminal, b"\x1b[6~", quiet=0.15))
+    yield "next column", "20 ms", told(least(terminal, b"l", 5))
+    yield "sort: first screen / all", "5 / 40 (10 / 200)", told(least(terminal, b"s", 5, quiet=0.15), with_first=True)
+    yield "hide a column", "5 / 40 (10 / 200)", told(least(terminal, b"-", 3, quiet=0.15), with_first=True)
+    yield "group", "5 / 40 (10 / 200)", told(terminal.press(b"b"), with_first=True)
+    yield "group, and back", "", told(terminal.press(b"b"), with_first=True)
+    terminal.press(b"\x1b[H")
     terminal.press(b"/")
-    show("filter: first letter", *terminal.press(b"m"))
-    for letter in b"0>0.9":
-        show(f"filter: {chr(letter)}", *terminal.press(bytes([letter])))
-    terminal.press(b"\x15")
+    first, whole = [], []
+    for letter in b"m0>0.95 p1=3":
+        first.append(terminal.press(bytes([letter]), 0.03))
+        whole.append(terminal.read())
+    spans = sorted(cost.cpu for cost in first)
+    yield "filter: a letter, to the first screen", "5 (20)", f"{statistics.median(spans):.1f} ms, worst {spans[-1]:.1f}"
+    before = terminal.cpu()
+    terminal.press(b"0", 0.03)
+    terminal.press(b"\x7f")
+    yield "filter: a letter and back, exact count", "50 (180)", f"{terminal.cpu() - before:.1f} ms"
+    terminal.press(b"\x15\x1b")
+    terminal.read(quiet=0.6)
+    yield "open a run", "30 ms", told(terminal.press(b"\r"))
+    yield "next run of the list, same tab", "30 ms", told(least(terminal, b"]", 7))
+    for key, name in zip(
+        b"345678921", ("logs", "metrics", "params", "config", "code", "env", "outputs", "graph", "tasks"), strict=True
+    ):
+        yield f"tab: {name}", "20 ms", told(least(terminal, bytes([key]), 1))
     terminal.press(b"\x1b")
-    show("open a run", *terminal.press(b"\r"))
-    show("next run", *median(terminal, b"]", 3))
-    show("another tab", *median(terminal, b"5", 1))
-    begin = terminal.cpu()
-    time.sleep(3)
-    print(f"  idle: {(terminal.cpu() - begin) / 30:.1f} % of a core")
-    print(f"  quit: {terminal.close():.0f} ms (150 of them waiting for silence)")
+    yield from bench_idle(terminal, folder)
+    terminal.close()
 
 
-def bench_data_table(folder: Path) -> None:
+def bench_idle(terminal: Terminal, folder: Path) -> Iterator[Row]:
+    """Measure what it costs to do nothing, and to watch two live runs; and how long an event takes to the screen."""
+    terminal.read(quiet=0.5)
+    yield "idle", "0.5 %", f"{share(terminal, 8):.2f} %"
+    with going_on(folder, 2) as runs:
+        terminal.wait_until(lambda: "2 live" in terminal.text)
+        yield "two live runs, 20 events a second each", "8 %", f"{share(terminal, 8):.1f} %"
+    terminal.read(quiet=0.5)
+    with going_on(folder, 1, ticks=False) as runs:
+        terminal.wait_until(lambda: "1 live" in terminal.text)
+        lags = []
+        for step in range(12):
+            time.sleep(0.3 + random.random() / 4)
+            terminal.read(quiet=0.01, limit=0.1)
+            terminal.seen = b""
+            begin = time.perf_counter()
+            runs[0].emit({"e": "progress", "node": "fit", "done": 1000 + step, "total": 5000, "t": time.time()})
+            terminal.wait_until(lambda: f"{1000 + step}/5000" in terminal.text, 5)  # noqa: B023 - it is called at once
+            lags.append((time.perf_counter() - begin) * 1000)
+        yield "lag, event to screen", "250 ms", f"{statistics.median(lags):.0f} ms, worst {max(lags):.0f}"
+    terminal.read(quiet=1.0)
+
+
+def share(terminal: Terminal, seconds: float) -> float:
+    """Return the share of a core that is used, in percent, while nothing is typed."""
+    begin, cpu = time.perf_counter(), terminal.cpu()
+    while time.perf_counter() - begin < seconds:
+        terminal.read(quiet=0.5, limit=0.5)
+    return (terminal.cpu() - cpu) / (time.perf_counter() - begin) / 10
+
+
+@contextmanager
+def going_on(folder: Path, count: int, *, ticks: bool = True) -> Iterator[list[LiveFolder]]:
+    """Let runs go on in this process, which tell of metrics and progress ten times a second."""
+    runs, ended = [], threading.Event()
+    for at in range(count):
+        run_id = "".join(random.choices("klmnopqrstuvwxyz", k=12))
+        live = LiveFolder.create(folder / ".git" / "finestflow", RunId(run_id))
+        live.emit({"e": "run", "id": run_id, "name": f"going-on-{at}", "pipeline": "train", "started": time.time()})
+        live.emit({"e": "start", "path": "fit", "task": "train:Fit", "t": time.time()})
+        runs.append(live)
+
+    def tick() -> None:
+        step = 0
+        while not ended.wait(0.1):
+            step += 1
+            for live in runs:
+                live.emit({"e": "metrics", "node": "fit", "rows": [["loss", 1 / step, step, time.time()]]})
+                live.emit({"e": "progress", "node": "fit", "done": step, "total": 5000, "t": time.time()})
+
+    thread = threading.Thread(target=tick)
+    if ticks:
+        thread.start()
+    try:
+        yield runs
+    finally:
+        ended.set()
+        if ticks:
+            thread.join()
+        for live in runs:
+            live.close(remove=True)
+
+
+def bench_pages(folder: Path) -> Iterator[Row]:
+    """Time graphs and a diff of many files."""
+    for name, budget in PAGES:
+        terminal = Terminal([*OURS, name], folder)
+        terminal.wait_until(lambda: "Graph" in terminal.text)  # noqa: B023 - it is called at once
+        terminal.read(quiet=0.5)
+        yield f"{name}: its graph", budget, told(terminal.press(b"2"))
+        yield f"{name}: next node", "20 ms", told(least(terminal, b"j", 5, quiet=0.1))
+        terminal.close()
+    change_pages(folder)
+    terminal = Terminal(OURS, folder)
+    terminal.wait_until(lambda: "changed-4" in terminal.text)
+    terminal.read(quiet=0.6)
+    yield "diff of 20 files: list / first hunk coloured", "40 / 60 ms", told(terminal.press(b"d"), with_first=True)
+    yield "diff: next file", "20 ms", told(least(terminal, b"]", 7))
+    terminal.close()
+
+
+def bench_data_table(folder: Path) -> Iterator[Row]:
     """Time the same with the table that comes with Textual."""
     terminal = Terminal([sys.executable, "-c", DATA_TABLE], folder)
-    first = terminal.wait_for(b"digits")
+    terminal.wait_for(b"digits")
     terminal.read(quiet=0.5)
-    show("DataTable: interactive", terminal.cpu(), first * 1000)
-    show("DataTable: memory (MB)", terminal.memory())
-    show("DataTable: cursor", *median(terminal, b"\x1b[B", 5))
-    show("DataTable: page", *median(terminal, b"\x1b[6~", 3))
+    yield "DataTable: start", "", f"{terminal.cpu():.0f} ms"
+    yield "DataTable: memory", "", f"{terminal.memory():.0f} MB"
+    yield "DataTable: cursor", "", told(least(terminal, b"\x1b[B", 5))
+    yield "DataTable: page", "", told(least(terminal, b"\x1b[6~", 3))
     terminal.close()
+
+
+def show(title: str, rows: Iterator[Row]) -> None:
+    """Print a table as it comes to be known."""
+    print(f"\n{title}\n{'':46}{'budget':22}CPU, bytes")
+    for name, budget, cost in rows:
+        print(f"{name:46}{budget:22}{cost}", flush=True)
 
 
 def main(words: list[str]) -> None:
     """Measure labs of several sizes."""
-    for runs in map(int, words or ["10000", "100000"]):
-        with tempfile.TemporaryDirectory(prefix="finestflow-bench-") as place:
-            repository = build(Path(place) / "repository", runs)
-            folder = repository.work_tree
-            assert folder is not None
-            from finestflow.journal.index import Index
-
-            index = Index(repository.state_dir / "index.sqlite")
-            index.refresh(repository)
-            index.close()
-            print(f"{runs:,} runs, {COLUMNS}x{ROWS}")
-            bench_ours(folder)
+    with tempfile.TemporaryDirectory(prefix="finestflow-bench-") as scratch:
+        place = Path(os.environ.get("FOLDER", scratch))
+        for runs in map(int, words or ["10000", "100000"]):
+            folder = build_list(place / f"list-{runs}", runs)
+            show(f"{runs:,} runs, 150x48", bench_list(folder))
             if runs <= 20_000:
-                bench_data_table(folder)
+                show("beside it", bench_data_table(folder))
+        show("screens, 150x48", bench_pages(build_pages(place / "pages")))
 
 
 if __name__ == "__main__":

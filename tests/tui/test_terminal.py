@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.bench.tui import Terminal
+from tests.bench.terminal import Terminal
 
 LEFT = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l")
 """The screen of before, the cursor, and no mouse: what a terminal must be told at the end."""
@@ -24,9 +24,9 @@ raise SystemExit(main(["tui"]))
 """
 
 
-def start(folder, *words, code=None) -> Terminal:
+def start(folder, *words, code=None, environ=None) -> Terminal:
     command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "finestflow", "tui", *words]
-    terminal = Terminal(command, folder)
+    terminal = Terminal(command, folder, environ=environ)
     terminal.before = termios.tcgetattr(terminal.master)
     return terminal
 
@@ -93,11 +93,8 @@ def test_two_keys_may_be_typed_blind(own_lab):
 
 
 @pytest.mark.stress
-def test_nothing_is_written_in_colour_where_no_color_says_so(own_lab, monkeypatch):
-    from tests.bench import tui
-
-    monkeypatch.setitem(tui.ENVIRON, "NO_COLOR", "1")
-    terminal = start(own_lab)
+def test_nothing_is_written_in_colour_where_no_color_says_so(own_lab):
+    terminal = start(own_lab, environ={"NO_COLOR": "1"})
     terminal.wait_for(b"dusty-fox-6", limit=30)
     terminal.press(b"\r")
     for code in (b"38;2", b"48;2", b"38;5", b"48;5", b"[31m", b"[32m"):

@@ -204,6 +204,8 @@ class FinestflowApp(App[int]):
                     screen.on_history_changed()
                 if live:
                     screen.on_live_changed()
+                if self.history.live.runs:
+                    screen.on_beat()
         self._reap()
 
     def changed(self, ids: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,6 +29,7 @@ class Frame(Screen[None]):
     """A screen of the app; ``NAME`` is what the table of keys calls it."""
 
     NAME = ""
+    BLANK = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,6 +68,10 @@ class Frame(Screen[None]):
         self.foot.update()
 
     # -- working -----------------------------------------------------------------------------------------------------------------------
+
+    def soon(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        """Do something a moment later, unless the handle is cancelled; a timer of Textual is a task of its own, too much for each key."""
+        return asyncio.get_running_loop().call_later(seconds, self.call_next, callback)
 
     def slow(
         self,
@@ -228,3 +234,6 @@ class Frame(Screen[None]):
 
     def on_live_changed(self) -> None:
         """React to news of live runs."""
+
+    def on_beat(self) -> None:
+        """Turn what turns; four times a second while a run is going on."""

@@ -10,27 +10,29 @@ from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 
 from finestflow.journal.listing import Group
-from finestflow.model import Run, RunStatus, RunSummary
+from finestflow.model import RunStatus, RunSummary
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.history import GROUPS
 from finestflow_tui.keys import Choice
 from finestflow_tui.screens.choose import Chooser, Entry
 from finestflow_tui.screens.runs_order import RunOrder
-from finestflow_tui.text import one_line, plural, row
+from finestflow_tui.text import Row, one_line, plural, row
 from finestflow_tui.views.runs import (
     preview,
     preview_more,
 )
 from finestflow_tui.widgets.line import Lines
+from finestflow_tui.widgets.painted import Body
 
 __all__ = ["RunsScreen"]
 
 QUIET = 0.06
 """Seconds without a key before the preview reads a record."""
+_LATE = 0.05
+"""Seconds that the preview waits for a record: two paints of it for each key would cost twice as much."""
 
 
 class RunsScreen(RunOrder):
@@ -47,7 +49,7 @@ class RunsScreen(RunOrder):
         yield self.status
         yield self.input
         yield self.hints
-        with Horizontal(classes="body"):
+        with Body(classes="body"):
             yield self.table
             yield self.aside
         yield self.foot
@@ -59,7 +61,6 @@ class RunsScreen(RunOrder):
         self.list_runs(reset=True)
         if self.ff.state.cursor:
             self._go_to(self.ff.state.cursor)
-        self.set_interval(0.25, self._turn)
         self.call_after_refresh(self._after_first_paint)
 
     def _after_first_paint(self) -> None:
@@ -80,11 +81,11 @@ class RunsScreen(RunOrder):
         if self.table.cursor == 0:
             self._new = 0
         if self._quiet is not None:
-            self._quiet.stop()
-        self._quiet = self.set_timer(QUIET, self.show_preview)
+            self._quiet.cancel()
+        self._quiet = self.soon(QUIET, self.show_preview)
 
     def show_preview(self) -> None:
-        """Show the run under the cursor: what is known at once, and from a worker what its record adds."""
+        """Show the run under the cursor with what its record adds; without that when it takes longer to read."""
         if not self.aside.display or (not self._total and not len(self.table.order)):
             return
         run = self.current_run()
@@ -94,18 +95,20 @@ class RunsScreen(RunOrder):
         history, now = self.ff.history, self.ff.workspace.clock.time()
         rows = preview(run, history.reading.before(run), now)
         self.ff.state.cursor = run.id
-        self.aside.show(rows)
+        late = self.soon(_LATE, lambda: show([]))
 
-        def more(whole: Run) -> None:
+        def show(more: list[Row]) -> None:
+            late.cancel()
             current = self.current_run()
             if current is not None and current.id == run.id:
-                self.aside.show([*rows, *preview_more(whole)], keep=True)
+                self.aside.show([*rows, *more], keep=self._previewed == run.id)
+                self._previewed = run.id
 
         self.slow(
             lambda: history.load(run),
-            more,
+            lambda whole: show(preview_more(whole)),
             group="preview",
-            failed=lambda text: self.aside.show([*rows, row(""), row((text, "error"))]),
+            failed=lambda text: show([row(""), row((text, "error"))]),
         )
 
     # -- news ------------------------------------------------------------------------------------------------------------------------------
@@ -131,10 +134,10 @@ class RunsScreen(RunOrder):
         elif shown:
             self.table.forget(shown)
 
-    def _turn(self) -> None:
-        if self.ff.history.live.runs:
-            self._beat += self.ff.animation_level != "none"
-            self.live.update()
+    def on_beat(self) -> None:
+        """Turn the sign of the live runs."""
+        self._beat += self.ff.animation_level != "none"
+        self.live.update()
 
     # -- marks, pins and views -------------------------------------------------------------------------------------------------------------
 

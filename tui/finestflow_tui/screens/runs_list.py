@@ -6,10 +6,9 @@ is kept by the id of its run, so that a new run never moves it. ``runs_order`` c
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-
-from textual.timer import Timer
 
 from finestflow.journal.listing import Group, Range
 from finestflow.model import RunSummary
@@ -60,8 +59,9 @@ class RunList(RunScreenActions):
         """The run that the cursor was on when it left the list: one that ends is gone for a moment, until it is recorded."""
         self._beat = 0
         self._before_filter = ""
-        self._quiet: Timer | None = None
-        self._soon: Timer | None = None
+        self._previewed = ""
+        self._quiet: asyncio.TimerHandle | None = None
+        self._soon: asyncio.TimerHandle | None = None
 
     # -- the list --------------------------------------------------------------------------------------------------------------------------
 
@@ -89,9 +89,9 @@ class RunList(RunScreenActions):
         if not state.group and (reset or had_groups):
             self.table.show(self._with_pins(first), cursor=0 if reset else self._position(first, kept) or 0)
         if self._soon is not None:
-            self._soon.stop()
+            self._soon.cancel()
         if is_typing:
-            self._soon = self.set_timer(_PAUSE, lambda: self.load_all(""))
+            self._soon = self.soon(_PAUSE, lambda: self.load_all(""))
         else:
             self.load_all(kept)
 

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from finestflow_tui.bindings import bindings
 from finestflow_tui.layout.dag import Box, Drawing
 from finestflow_tui.text import Span
-from finestflow_tui.widgets.rows import make_strip
+from finestflow_tui.widgets.painted import Painted, make_strip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["DagView"]
 
 
-class DagView(ScrollView, inherit_bindings=False):
+class DagView(Painted, ScrollView, inherit_bindings=False):
     """A graph."""
 
     BINDINGS = bindings("graph")
@@ -77,7 +77,7 @@ class DagView(ScrollView, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
-        app, base, size = cast("FinestflowApp", self.app), self.rich_style, self.size
+        app, base, size = cast("FinestflowApp", self.app), self.base, self.size
         at = y + self.scroll_offset.y
         if at >= len(self.drawing.rows):
             return Strip.blank(size.width, base)

@@ -9,10 +9,9 @@ from textual import events
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from finestflow_tui.text import Row, Span, width
-from finestflow_tui.widgets.rows import make_strip
+from finestflow_tui.widgets.painted import Painted, make_strip
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
@@ -47,7 +46,7 @@ def fitted(parts: Sequence[Sequence[Span]], columns: int, gap: str = "  ") -> li
     return spans
 
 
-class Lines(Widget):
+class Lines(Painted):
     """Some lines, made anew for each width.
 
     Args:
@@ -90,7 +89,7 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
-        app, base, columns = cast("FinestflowApp", self.app), self.rich_style, self.size.width
+        app, base, columns = cast("FinestflowApp", self.app), self.base, self.size.width
         self._ready(columns)
         if y >= len(self._rows):
             return Strip.blank(columns, base)

@@ -7,58 +7,25 @@ segments, never markup. Nearly every pane of every screen is one of these.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
-from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from finestflow_tui.bindings import bindings
-from finestflow_tui.text import LONGEST, Row, Span, asciify, plain_text
+from finestflow_tui.text import LONGEST, Row, Span, plain_text
+from finestflow_tui.widgets.painted import Painted, make_strip, set_extent
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
 
-__all__ = ["RowsView", "make_strip", "set_extent"]
+__all__ = ["RowsView"]
 
 
-def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: str = "") -> Strip:
-    """Paint spans.
-
-    Args:
-        app: Knows the palette.
-        spans: Text with roles.
-        base: What lies below: the background of the widget.
-        over: A role whose style lies over the whole, such as ``cursor``.
-    """
-    palette = app.palette
-    below = base + palette[over] if over else base
-    if app.is_ascii:
-        return Strip([Segment(asciify(text), below + palette[role]) for text, role in spans if text])
-    return Strip([Segment(text, below + palette[role]) for text, role in spans if text])
-
-
-def set_extent(view: ScrollView, columns: int, rows: int) -> None:
-    """Set how far can be scrolled.
-
-    Textual lays the whole screen out anew when this changes, since scroll bars may come or go. While one stays, it is enough to tell it.
-    """
-    before, room = view.virtual_size, view.size.height
-    wanted = Size(columns, max(rows, room))
-    if wanted == before:
-        return
-    if wanted.width == before.width and min(wanted.height, before.height) > room > 0 and view.show_vertical_scrollbar:
-        view.set_reactive(ScrollView.virtual_size, wanted)
-        view.vertical_scrollbar.window_virtual_size = wanted.height
-    else:
-        view.virtual_size = wanted
-
-
-class RowsView(ScrollView, inherit_bindings=False):
+class RowsView(Painted, ScrollView, inherit_bindings=False):
     """A list of rows.
 
     Args:
@@ -128,10 +95,11 @@ class RowsView(ScrollView, inherit_bindings=False):
     def _refresh_changed(self, before: Sequence[Row]) -> None:
         """Paint the lines that are others now: the pane beside a list changes with every key, most of its lines do not."""
         top = self.scroll_offset.y
-        for at in range(top, top + self.size.height):
-            old, new = before[at] if at < len(before) else None, self.rows[at] if at < len(self.rows) else None
-            if old != new:
-                self.refresh_line(at)
+        seen = range(top, top + self.size.height)
+        changed = [at for at in seen if before[at : at + 1] != self.rows[at : at + 1]]
+        for _, group in groupby(enumerate(changed), key=lambda entry: entry[1] - entry[0]):
+            lines = [at for _, at in group]
+            self.refresh_lines(lines[0], len(lines))
 
     def _set_extent(self) -> None:
         """Set how far can be scrolled."""
@@ -168,7 +136,7 @@ class RowsView(ScrollView, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
-        app, base, size = cast("FinestflowApp", self.app), self.rich_style, self.size
+        app, base, size = cast("FinestflowApp", self.app), self.base, self.size
         at = y + self.scroll_offset.y
         if at >= len(self.rows):
             return Strip.blank(size.width, base)

@@ -18,7 +18,7 @@ from textual.strip import Strip
 from finestflow_tui.bindings import bindings
 from finestflow_tui.text import LONGEST, Span, cut, pad
 from finestflow_tui.views.runs import Column
-from finestflow_tui.widgets.rows import make_strip, set_extent
+from finestflow_tui.widgets.painted import Painted, make_strip, set_extent
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
@@ -36,7 +36,7 @@ class _Place(NamedTuple):
     width: int
 
 
-class RunTable(ScrollView, inherit_bindings=False):
+class RunTable(Painted, ScrollView, inherit_bindings=False):
     """The table.
 
     Args:
@@ -133,7 +133,7 @@ class RunTable(ScrollView, inherit_bindings=False):
         if y == 0:
             return self._header(size.width)
         at = self.scroll_offset.y + y - 1
-        base = self.rich_style
+        base = self.base
         if at >= len(self.order):
             return Strip.blank(size.width, base)
         number = self.order[at]
@@ -148,7 +148,7 @@ class RunTable(ScrollView, inherit_bindings=False):
         return strip
 
     def _paint(self, number: int, is_cursor: bool, width: int) -> Strip:
-        app, base = cast("FinestflowApp", self.app), self.rich_style
+        app, base = cast("FinestflowApp", self.app), self.base
         cells = self._row(number)
         mark, role = self.gutters.get(number, ("", ""))
         spans: list[Span] = [
@@ -174,7 +174,7 @@ class RunTable(ScrollView, inherit_bindings=False):
         return strip.crop_extend(0, width, base + app.palette["cursor"] if over else base)
 
     def _header(self, width: int) -> Strip:
-        app, base = cast("FinestflowApp", self.app), self.rich_style
+        app, base = cast("FinestflowApp", self.app), self.base
         spans: list[Span] = [(" " * _GUTTER, "head")]
         for place in self._places(width):
             column = self.columns[place.column]
