@@ -63,6 +63,7 @@ COMMANDS: dict[str, Entry] = {
     "restore": Entry("annotate:restore", "Annotate", "Bring removed runs back."),
     "undo": Entry("annotate:undo", "Annotate", "Take the last change of annotations back."),
     "redo": Entry("annotate:redo", "Annotate", "Make the change again that the last undo took back."),
+    "cache": Entry("cache:command", "Keep house", "Look at the values of the store, and evict single ones."),
     "gc": Entry("gc:command", "Keep house", "Drop removed runs and the outputs that no run needs."),
     "du": Entry("du:command", "Keep house", "Show how much room runs and outputs take."),
     "verify": Entry("verify:command", "Keep house", "Check records and outputs for damage."),

@@ -11,6 +11,7 @@ from finestflow.errors import LockedError, UsageError
 from finestflow.workspace.reading import Reading
 
 if TYPE_CHECKING:
+    from finestflow.cache.holdings import Held
     from finestflow.cache.store import Usage
     from finestflow.compare import RunDiff
     from finestflow.gc import GcPlan, GcRules, Share
@@ -140,6 +141,30 @@ class Keeping(Reading):
             drop_runs(repository, [run.id for run in plan.runs])
             self.index.refresh(repository)
             return replace(plan, bytes=collect(self.store, plan.values, now=self.clock.time()))
+
+    def held_values(self, sort: str = "size") -> list[Held]:
+        """Return the values of the store, the greatest by ``size``, ``cost`` (to compute) or ``uses`` (entries) first."""
+        from finestflow.cache.holdings import join_held
+
+        keys: dict[str, Callable[[Held], float]] = {
+            "size": lambda held: held.info.size,
+            "cost": lambda held: held.seconds,
+            "uses": lambda held: held.entries,
+        }
+        held = join_held(self.store.iter_values(), self.store.iter_entries())
+        return sorted(held, key=keys[sort], reverse=True)
+
+    def evict(self, digests: Iterable[str], busy: Callable[[RunId], None]) -> int:
+        """Remove values, and the entries that name them, when no run is going on; returns the bytes of files that were freed.
+
+        Args:
+            digests: Of the values.
+            busy: As for ``gc``.
+        """
+        from finestflow.gc import hold_still
+
+        with hold_still(self.require_repository().state_dir, busy):
+            return self.store.remove_values(digests)
 
     def verify(self, *, deep: bool = False) -> Iterator[Finding]:
         """Yield what is damaged in journal and store; ``deep`` reads every stored value."""

@@ -1,0 +1,116 @@
+"""``finestflow cache``: the values of the store, listed and evicted one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from finestflow.cli._options import dry_run_option, json_option
+from finestflow.cli._output import Column
+from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import cut, duration, one_line, plural, size
+from finestflow.errors import LockedError, NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from finestflow.cache.holdings import Held
+    from finestflow.model import RunId
+
+_SHOWN = 12
+_PREVIEW = 60
+_SHORTEST = 6
+
+
+@click.group("cache", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Look at the values of the store, and evict single ones.
+
+    "finestflow gc" frees what no run needs; this is for a value that is wrong or too large.
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_, limit=50, sort="size", as_json=False)
+
+
+@command.command("list")
+@click.option("-n", "limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option(
+    "--sort", type=click.Choice(["size", "cost", "uses"]), default="size", help="What is the greatest comes first."
+)
+@json_option
+@pass_session
+def list_(session: Session, limit: int, sort: str, as_json: bool) -> None:
+    """List the values: size, what they cost to compute, how many entries name them."""
+    held = session.history.held_values(sort)[:limit]
+    if as_json:
+        session.out.json("cache", values=[_document(each) for each in held])
+        return
+    columns = [
+        Column("digest"),
+        Column("size", right=True),
+        Column("cost", right=True),
+        Column("uses", right=True),
+        Column("type", shrinks=True),
+        Column("value", shrinks=True, style="dim"),
+    ]
+    rows = [
+        [
+            each.info.digest[:_SHOWN],
+            size(each.info.size),
+            duration(each.seconds) if each.seconds else "",
+            str(each.entries),
+            one_line(each.info.type),
+            cut(one_line(each.info.preview), _PREVIEW),
+        ]
+        for each in held
+    ]
+    session.out.table(columns, rows, page=True)
+
+
+@command.command("rm")
+@click.argument("digests", nargs=-1, required=True, metavar="DIGEST...")
+@dry_run_option
+@json_option
+@pass_session
+def remove(session: Session, digests: Sequence[str], dry_run: bool, as_json: bool) -> None:
+    """Evict values by their digests, or beginnings of them.
+
+    The tasks that made them are computed again when they are needed; records stay. Nothing is evicted while a run is going on.
+    """
+    from finestflow.cache.holdings import find_held
+
+    workspace = session.history
+    held = workspace.held_values("size")
+    chosen: dict[str, Held] = {}
+    for digest in digests:
+        found = find_held(held, digest)
+        if len(digest) < _SHORTEST or len(found) > 1:
+            raise UsageError(f"{digest!r} is too short to name one value", "write more of the digest")
+        if not found:
+            raise NotFoundError(f"no value of the store has the digest {digest!r}", "finestflow cache list")
+        chosen[found[0].info.digest] = found[0]
+    if not dry_run:
+        workspace.evict(chosen, _refuse)
+    freed = sum(each.info.size for each in chosen.values())
+    if as_json:
+        session.out.json("cache.rm", dry_run=dry_run, values=list(chosen), bytes=freed)
+    else:
+        session.out.note(f"{'would evict' if dry_run else 'evicted'} {plural(len(chosen), 'value')}, {size(freed)}")
+
+
+def _refuse(run: RunId) -> None:
+    raise LockedError(f"run {run!r} is going on", 'wait for its end, or stop it with "finestflow stop"')
+
+
+def _document(held: Held) -> dict[str, object]:
+    info = held.info
+    return {
+        "digest": info.digest,
+        "size": info.size,
+        "type": info.type,
+        "preview": info.preview,
+        "seconds": held.seconds,
+        "entries": held.entries,
+        "run": held.run or None,
+    }
