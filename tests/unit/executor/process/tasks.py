@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import logging
 import multiprocessing
 import os
@@ -32,6 +33,27 @@ class Where(Task):
 
     def run(self, *ignored):
         return os.getpid()
+
+
+class Look(Task):
+    """What a module saw when it was loaded, and whether that was in the process that this one was forked from."""
+
+    module: str = ""
+
+    def run(self):
+        seen = importlib.import_module(self.module).SEEN
+        return {**seen, "preloaded": seen["pid"] == os.getppid()}
+
+
+class Multiply(Task):
+    """Whether numpy was there before the process was, and how many threads it has after some work."""
+
+    def run(self):
+        before = "numpy" in sys.modules
+        import numpy as np
+
+        matrix = np.ones((600, 600))
+        return before, float((matrix @ matrix)[0, 0]), len(os.listdir("/proc/self/task"))
 
 
 class Model(Task):
