@@ -1,4 +1,4 @@
-"""What differs between two runs: params, inputs, metrics, environment, outputs, code.
+"""What differs between two runs: params, inputs, metrics, environment, outputs, graph, code, and what was printed.
 
 Owns the comparison as data; commands and screens show it. Invariant: nothing of a run is unpickled or executed. What is equal is left out.
 """
@@ -8,15 +8,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
+from finestflow.graph import Graph, fold_items, graph_of_nodes
 from finestflow.model import NodeRecord, Run
 
 if TYPE_CHECKING:
     from finestflow.git.objects import FileChange
     from finestflow.git.repository import Repository
 
-__all__ = ["Change", "NodeChange", "RunDiff", "diff_runs", "flat_environment", "goal_of", "read_code_patch"]
+__all__ = [
+    "Change",
+    "NodeChange",
+    "RunDiff",
+    "diff_logs",
+    "diff_runs",
+    "flat_environment",
+    "goal_of",
+    "read_code_patch",
+]
+
+_SEVERAL = 2
+"""Items of a fan-out and repeated calls are one node from here on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +66,20 @@ class NodeChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDiff:
-    """All that differs between two runs."""
+    """All that differs between two runs but what was printed.
+
+    Attributes:
+        before: The one that is compared with.
+        after: The one that is asked about.
+        params: By path.
+        inputs: By name.
+        metrics: Last values, by ``node/name``.
+        environment: Packages, variables, machine.
+        outputs: Nodes whose output differs.
+        nodes: Of the graph, by path: which task each calls, and how often where it is several times.
+        edges: Of the graph, as ``fit.train`` or ``fit after``: where the input of a node comes from, and what was looked at before its call.
+        files: By path.
+    """
 
     before: Run
     after: Run
@@ -61,12 +88,15 @@ class RunDiff:
     metrics: tuple[Change, ...] = ()
     environment: tuple[Change, ...] = ()
     outputs: tuple[NodeChange, ...] = ()
+    nodes: tuple[Change, ...] = ()
+    edges: tuple[Change, ...] = ()
     files: tuple[FileChange, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing differs."""
-        return not (self.params or self.inputs or self.metrics or self.environment or self.outputs or self.files)
+        values = self.params, self.inputs, self.metrics, self.environment
+        return not any((*values, self.outputs, self.nodes, self.edges, self.files))
 
 
 def diff_runs(before: Run, after: Run, repository: Repository | None = None) -> RunDiff:
@@ -77,6 +107,7 @@ def diff_runs(before: Run, after: Run, repository: Repository | None = None) -> 
         after: The one that is asked about.
         repository: Where their snapshots are; without it files are not compared.
     """
+    graphs = [fold_items(graph_of_nodes(run.nodes), _SEVERAL) for run in (before, after)]
     return RunDiff(
         before=before,
         after=after,
@@ -85,6 +116,8 @@ def diff_runs(before: Run, after: Run, repository: Repository | None = None) -> 
         metrics=_changes(before.summary.metrics, after.summary.metrics),
         environment=_environment_changes(before.environment, after.environment),
         outputs=_node_changes(before, after),
+        nodes=_changes(*map(_tasks_of, graphs)),
+        edges=_changes(*map(_sources_of, graphs)),
         files=_changed_files(before, after, repository) if repository is not None else (),
     )
 
@@ -96,6 +129,35 @@ def read_code_patch(before: Run, after: Run, repository: Repository) -> str:
     if before.snapshot is None or after.snapshot is None:
         return ""
     return read_patch(repository, _tree_of(before), _tree_of(after))
+
+
+def diff_logs(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> dict[str, str]:
+    """Return what was printed differently, as a unified patch for each node where it differs.
+
+    Args:
+        before: What each node printed, by path; the body of the pipeline has the empty one.
+        after: The same of the other run.
+    """
+    patches = {}
+    for path in dict.fromkeys([*before, *after]):
+        old, new = (logs.get(path, b"").decode("utf-8", "replace").splitlines() for logs in (before, after))
+        patch = unified_diff(old, new, "before", "after", lineterm="")
+        text = "".join(f"{line}\n" for line in list(patch)[2:])
+        if text:
+            patches[path] = text
+    return patches
+
+
+def _tasks_of(graph: Graph) -> dict[str, str]:
+    return {node.path: node.task + (f" x{node.count}" if node.count != 1 else "") for node in graph.nodes}
+
+
+def _sources_of(graph: Graph) -> dict[str, str]:
+    sources: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        name = f"{edge.target} after" if edge.kind == "control" else f"{edge.target}.{edge.name}"
+        sources.setdefault(name, []).append(edge.source + edge.part)
+    return {name: ", ".join(paths) for name, paths in sources.items()}
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:

@@ -12,7 +12,15 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["dry_run_option", "json_option", "query_argument", "run_argument", "runs_argument", "target_argument"]
+__all__ = [
+    "dry_run_option",
+    "format_option",
+    "json_option",
+    "query_argument",
+    "run_argument",
+    "runs_argument",
+    "target_argument",
+]
 
 _LISTED = 60
 
@@ -86,6 +94,12 @@ def target_argument() -> Callable[[Any], Any]:
 def query_argument() -> Callable[[Any], Any]:
     """Declare the words of a query, which need no quotes."""
     return click.argument("query", nargs=-1, metavar="[QUERY]...")
+
+
+def format_option() -> Callable[[Any], Any]:
+    """Declare how a table is written; ``json`` is what ``--json`` asks for."""
+    forms = click.Choice(["text", "md", "csv", "json"])
+    return click.option("--format", "form", type=forms, default="text", show_default=True, help="How it is written.")
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import click
 
+from finestflow.cli._difference import document_of, lines_of
 from finestflow.cli._options import json_option
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import number, one_line, plural
-from finestflow.cli.diff import document_of, lines_of
 from finestflow.errors import NotFoundError
 
 
@@ -55,4 +55,4 @@ def command(session: Session, condition: Sequence[str], query: str, as_json: boo
         again = "; later runs are good again" if found.is_repaired else ""
         out.line(f"and broke in {out.style(one_line(bad.name), 'bold')} ({number(bad.value)}){again}")
         out.line()
-        out.lines(lines_of(difference, set(), out))
+        out.lines(lines_of(difference, out))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from finestflow.cli import _markdown as markdown
 from finestflow.cli._documents import summary_document
-from finestflow.cli._options import json_option
+from finestflow.cli._options import format_option, json_option
 from finestflow.cli._output import Column, Output, Styled
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import cut, number, one_line, value_text
@@ -36,14 +37,7 @@ _DEFAULT_COUNT = 20
 )
 @click.option("--sort", metavar="KEY", help="started, a metric or p.NAME; -KEY for descending.")
 @click.option("--all", "is_whole", is_flag=True, help="Also what is the same in all runs.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "md", "csv"]),
-    default="text",
-    show_default=True,
-    help="How the table is written.",
-)
+@format_option()
 @json_option
 @pass_session
 def command(
@@ -60,12 +54,13 @@ def command(
     chosen = _choose(workspace, runs, limit, sort, session)
     table = compare_runs(list(workspace.load_runs(chosen, with_series=False)))
     shown = table if is_whole or len(chosen) == 1 else table.differing()
-    if as_json:
+    if as_json or form == "json":
         session.out.json("compare", **_document(shown))
     elif form == "csv":
         _write_csv(shown, session.out)
     elif form == "md":
-        session.out.lines(_markdown(shown))
+        heads = ["", *(run.name for run in shown.runs)]
+        session.out.lines(markdown.table(heads, _marked_rows(shown)))
     elif not shown.rows:
         session.out.line(f"nothing differs between {len(chosen)} runs")
     else:
@@ -151,16 +146,12 @@ def _heading(row: Row) -> str:
     return prefix + one_line(row.name) + arrow
 
 
-def _markdown(table: SideBySide) -> list[str]:
-    def safe(text: str) -> str:
-        return one_line(text).replace("|", "\\|")
-
-    lines = [f"| | {' | '.join(safe(run.name) for run in table.runs)} |", "|---" * (len(table.runs) + 1) + "|"]
+def _marked_rows(table: SideBySide) -> Iterator[list[str]]:
+    """Yield the cells of a table, the best in bold."""
     for row in table.rows:
-        texts = [safe(_text(row, value)) for value in row.values]
+        texts = [markdown.cell(_text(row, value)) for value in row.values]
         cells = [f"**{text}**" if place in row.best else text for place, text in enumerate(texts)]
-        lines.append(f"| {safe(_heading(row))} | {' | '.join(cells)} |")
-    return lines
+        yield [markdown.cell(_heading(row)), *cells]
 
 
 def _write_csv(table: SideBySide, out: Output) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from finestflow.journal.names import family_of
-
 __all__ = ["choose_metrics", "format_headline", "format_number"]
 
 
@@ -25,6 +23,8 @@ def choose_metrics(metrics: Mapping[str, float], count: int = 3) -> list[tuple[s
 @lru_cache(maxsize=1024)
 def _choose_names(metrics: tuple[str, ...], count: int) -> tuple[tuple[str, str], ...]:
     """Return (label, name); the runs of one pipeline all have the same names."""
+    from finestflow.journal.names import family_of  # which a list never needs: its headlines are in the index
+
     of_tasks = [name for name in reversed(metrics) if "/" in name]
     of_items = {name for name in of_tasks if family_of(name.rpartition("/")[0])}
     names = [name for name in metrics if "/" not in name] + [

@@ -16,6 +16,7 @@ from finestflow.errors import FinestflowError, NotFoundError
 from finestflow.workspace.places import Places
 
 if TYPE_CHECKING:
+    from finestflow.compare import RunDiff
     from finestflow.journal.following import LiveRun
     from finestflow.journal.query import Query
     from finestflow.model import Run, RunSummary
@@ -188,6 +189,12 @@ class Reading(Places):
             return self.journal.read_logs(run.summary.commit, paths)
         live = self.find_live(run.summary.id)
         return {} if live is None else {path: text for path in paths if (text := live.entry.read_log(path))}
+
+    def log_patches(self, diff: RunDiff) -> dict[str, str]:
+        """Return what was printed differently in two runs, as a unified patch for each node where it differs."""
+        from finestflow.compare import diff_logs
+
+        return diff_logs(self.read_logs(diff.before), self.read_logs(diff.after))
 
     def _node_log(self, run: Run, node: str) -> bytes | None:
         if run.summary.commit:
