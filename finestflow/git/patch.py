@@ -16,11 +16,15 @@ __all__ = ["read_patch"]
 _LEFT_OUT = ":(top,exclude,literal).finestflow"
 
 
-def read_patch(repo: Repository, a: str, b: str, paths: Sequence[str] = ()) -> str:
+def read_patch(
+    repo: Repository, a: str, b: str, paths: Sequence[str] = (), *, context: int = 3, ignores_space: bool = False
+) -> str:
     """Return the patch from one commit or tree to another, with renames found; empty when nothing differs.
 
     Args:
         paths: Files and folders to stay with, literally; all when there are none.
+        context: Equal lines around what differs.
+        ignores_space: Lines that differ in nothing but spaces are equal.
     """
     chosen = [f":(top,literal){path}" for path in paths] or [":(top)"]
     words = (
@@ -28,6 +32,9 @@ def read_patch(repo: Repository, a: str, b: str, paths: Sequence[str] = ()) -> s
         "-r",
         "-p",
         "-M",
+        "--histogram",
+        f"-U{context}",
+        *(["-w"] if ignores_space else []),
         "--no-color",
         "--no-ext-diff",
         "--no-textconv",

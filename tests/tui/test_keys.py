@@ -269,7 +269,7 @@ def test_one_run(lab):
             await ui.press("v")
             assert ui.text != upright
             await ui.press("l", "j", "3")
-            assert "== fit ==" in ui.text
+            assert "fit   │ epoch  0" in ui.text
             await ui.press("/")
             await ui.type("epoch 29")
             await ui.press("enter", "n", "N")

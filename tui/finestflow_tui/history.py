@@ -16,6 +16,7 @@ from finestflow.journal.listing import Group, Listing
 from finestflow.journal.query import Query, parse
 from finestflow.model import Run, RunSummary
 from finestflow_tui.live import LiveRun, LiveRuns
+from finestflow_tui.peek import Peeker
 
 if TYPE_CHECKING:
     from finestflow.compare import RunDiff
@@ -40,6 +41,7 @@ class History:
         self.reading = Listing(Index(repository.state_dir / "index.sqlite"))
         self.searching = Listing(workspace.index)
         self.live = LiveRuns(repository.state_dir / "live")
+        self.peeker = Peeker(workspace.folder, workspace.environ)
         self.is_fresh = False
         """Whether the index was compared with the refs since the start."""
         self._numbers: dict[str, int] = {}
@@ -172,6 +174,10 @@ class History:
         key = ("diff", before.commit, after.commit)
         return self._keep(key, lambda: diff_runs(old, new, self.workspace.require_repository()))
 
+    def diff_present(self, before: RunSummary) -> RunDiff:
+        """Return how the files as they are now differ from those of a run."""
+        return self.workspace.diff_present(self.load(before))
+
     def course(self, pipeline: str, metric: str) -> list[float]:
         """Return the last values of a metric in the latest runs of a pipeline, oldest first."""
         numbers = self.searching.order(self.parse(f'pipeline="{pipeline}"'), limit=FIRST)
@@ -190,5 +196,6 @@ class History:
         return found  # type: ignore[return-value]
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, and end what looks into values."""
+        self.peeker.stop()
         self.reading.index.close()

@@ -47,6 +47,8 @@ def _on(words: str) -> frozenset[str]:
 
 
 _PANES = _on("table rows graph")
+_DRAWN = _on("graph plot")
+_SIDES = _PANES | _on("plot")
 _RUNS = _on("runs run compare")
 _EVERY = _on("runs run diff compare cache trash reproduce")
 _TABS = _on("run diff compare")
@@ -55,17 +57,37 @@ KEYS: tuple[Key, ...] = (
     # move
     Key("down", "j,down", "move(1)", "down", "Go one row down.", "Move", _PANES),
     Key("up", "k,up", "move(-1)", "up", "Go one row up.", "Move", _PANES),
-    Key("right", "l,right", "aside(1)", "right", "Next column; next node of a graph; scroll right.", "Move", _PANES),
     Key(
-        "left", "h,left", "aside(-1)", "left", "Previous column; previous node of a graph; scroll left.", "Move", _PANES
+        "right",
+        "l,right",
+        "aside(1)",
+        "right",
+        "Next column; next node of a graph; crosshair of a plot; scroll right.",
+        "Move",
+        _SIDES,
     ),
+    Key(
+        "left",
+        "h,left",
+        "aside(-1)",
+        "left",
+        "Previous column; previous node of a graph; crosshair of a plot; scroll left.",
+        "Move",
+        _SIDES,
+    ),
+    Key("pan-right", "shift+right", "pan(1, 0)", "pan", "Move a graph or a plot to the side.", "Move", _DRAWN),
+    Key("pan-left", "shift+left", "pan(-1, 0)", "pan", "Move a graph or a plot to the other side.", "Move", _DRAWN),
+    Key("pan-down", "shift+down", "pan(0, 1)", "pan", "Move a graph down.", "Move", _on("graph")),
+    Key("pan-up", "shift+up", "pan(0, -1)", "pan", "Move a graph up.", "Move", _on("graph")),
+    Key("more", "+", "zoom(1)", "closer", "Look closer at a plot; more lines around hunks.", "Move", _on("plot diff")),
+    Key("less", "-", "zoom(-1)", "wider", "See more of a plot; fewer lines around hunks.", "Move", _on("plot diff")),
     Key("half-down", "ctrl+d", "half(1)", "half page", "Go half a page down.", "Move", _PANES),
     Key("half-up", "ctrl+u", "half(-1)", "half page", "Go half a page up.", "Move", _PANES),
     Key("page-down", "pagedown", "page(1)", "page", "Go a page down.", "Move", _PANES),
     Key("page-up", "pageup", "page(-1)", "page", "Go a page up.", "Move", _PANES),
-    Key("top", "home", "edge(-1)", "top", "Go to the first row (also gg).", "Move", _PANES),
+    Key("top", "home", "edge(-1)", "top", "Go to the first row (also gg).", "Move", _SIDES),
     Key(
-        "bottom", "G,end", "edge(1)", "bottom", "Go to the last row; in a log of a live run, follow it.", "Move", _PANES
+        "bottom", "G,end", "edge(1)", "bottom", "Go to the last row; in a log of a live run, follow it.", "Move", _SIDES
     ),
     Key("next-match", "n", "match(1)", "next", "Go to the next match, hunk or error.", "Move", _on("run diff")),
     Key(
@@ -190,6 +212,15 @@ KEYS: tuple[Key, ...] = (
         "Look",
         _RUNS,
     ),
+    Key(
+        "diff-files",
+        "D",
+        "diff_files",
+        "diff files",
+        "Compare the run with the files as they are now.",
+        "Look",
+        _on("runs run diff"),
+    ),
     Key("compare", "c", "compare", "compare", "Put the marked runs side by side.", "Look", _on("runs run")),
     Key("why", "w", "why", "why", "Say why the task ran, or where its hit came from.", "Look", _on("runs run diff")),
     Key("logs", "L", "logs", "logs", "Show what the run, or the task, has printed.", "Look", _on("runs run")),
@@ -199,7 +230,7 @@ KEYS: tuple[Key, ...] = (
         "v",
         "view",
         "view",
-        "The next way to see this pane: rails or layers, split or unified, linear or logarithmic.",
+        "The next way to see this pane: rails or layers, split or unified, plot or parallel coordinates.",
         "Look",
         _TABS,
     ),
@@ -232,9 +263,9 @@ KEYS: tuple[Key, ...] = (
         "x",
         "delete",
         "delete",
-        "Remove the run from every list; u brings it back.",
+        "Remove the run from every list, or the value from the cache; u brings it back.",
         "Act",
-        _on("runs run trash"),
+        _on("runs run trash cache"),
     ),
     Key(
         "undo",
@@ -338,7 +369,7 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
     "run": ("tab", "next-sibling", "why", "logs", "diff", "reproduce", "edit", "view", "filter", "star", "copy"),
     "diff": ("tab", "next-match", "next-sibling", "view", "edit", "save", "star", "copy"),
     "compare": ("differing", "sort", "column-left", "column-right", "view", "diff", "star", "save"),
-    "cache": ("sort", "options", "open"),
+    "cache": ("sort", "delete", "options", "open"),
     "trash": ("open", "undo", "delete"),
     "reproduce": ("open", "options", "back"),
 }
@@ -352,6 +383,8 @@ _SIGNS = {
     "escape": "esc",
     "pagedown": "PgDn",
     "pageup": "PgUp",
+    "shift+right": "S-→",
+    "shift+left": "S-←",
     "shift+down": "S-↓",
     "shift+up": "S-↑",
     "shift+tab": "S-tab",

@@ -7,8 +7,11 @@ reverse are left. The app asks for a palette when its theme changes; widgets pai
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
+from rich.color import ColorParseError
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -123,14 +126,59 @@ _MARKS = ("accent", "warm", "tag", "good", "cool", "bad")
 
 
 class Palette(dict[str, Style]):
-    """The style of each role; of several that are joined by ``+`` the later lies over the earlier, and an unknown one is plain."""
+    """The style of each role; of several that are joined by ``+`` the later lies over the earlier, and an unknown one is plain.
+
+    Two roles are made as they come: ``#rrggbb/#rrggbb`` is the upper and the lower half of a cell of a picture, ``sgr:1;31`` what a program
+    asked of the terminal.
+    """
+
+    is_colored = True
 
     def __missing__(self, role: str) -> Style:
+        if role.startswith("#"):  # too many to be kept
+            return _cell_style(role)
+        if role.startswith("sgr:"):
+            style = self[role] = _sgr_style(role[4:], colored=self.is_colored)
+            return style
         style = Style()
         for part in role.split("+") if "+" in role else ():
             style += self[part]
         self[role] = style
         return style
+
+
+@lru_cache(maxsize=4096)
+def _cell_style(role: str) -> Style:
+    above, _, below = role.partition("/")
+    return Style(color=above, bgcolor=below)
+
+
+_SGR = {"1": "bold", "2": "dim", "3": "italic", "4": "underline", "7": "reverse"}
+
+
+def _sgr_style(codes: str, *, colored: bool) -> Style:
+    """Return the style of codes such as ``1;31`` or ``38;5;208``; those that are not known are left out."""
+    attributes: dict[str, Any] = {}
+    parts = iter(codes.split(";"))
+    for part in parts:
+        if part in _SGR:
+            attributes[_SGR[part]] = True
+        elif part in {"38", "48"}:
+            name, kind = "color" if part == "38" else "bgcolor", next(parts, "")
+            given = [int(value or 0) for value in islice(parts, 1 if kind == "5" else 3)]
+            attributes[name] = (
+                f"color({min(given[0], 255)})" if kind == "5" and given else f"rgb({','.join(map(str, given))})"
+            )
+        elif part.isdigit() and (30 <= int(part) <= 37 or 90 <= int(part) <= 97):
+            attributes["color"] = f"color({int(part) - 30 if int(part) < 90 else int(part) - 82})"
+        elif part.isdigit() and 40 <= int(part) <= 47:
+            attributes["bgcolor"] = f"color({int(part) - 40})"
+    if not colored:
+        attributes = {name: value for name, value in attributes.items() if value is True}
+    try:
+        return Style(**attributes)
+    except ColorParseError:
+        return Style()
 
 
 def make_palette(name: str, *, colored: bool = True) -> Palette:
@@ -198,6 +246,7 @@ def make_palette(name: str, *, colored: bool = True) -> Palette:
             "definition": style(colors.accent, bold=True),
         }
     )
+    palette.is_colored = colored
     palette |= {f"mark{at}": style(getattr(colors, color), bold=True) for at, color in enumerate(_MARKS)}
     return palette
 

@@ -8,13 +8,15 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from finestflow.cache.holdings import Held
 from finestflow.cache.store import Usage
-from finestflow.errors import FinestflowError
+from finestflow.errors import FinestflowError, LockedError
+from finestflow.model import RunId
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
 from finestflow_tui.screens.frame import Frame
-from finestflow_tui.text import Row, row
-from finestflow_tui.views.disk import Held, gc_rows, held_values, usage_rows, value_rows
+from finestflow_tui.text import Row, plural, row, size
+from finestflow_tui.views.disk import gc_rows, usage_rows, value_rows
 from finestflow_tui.widgets.line import Lines
 from finestflow_tui.widgets.rows import RowsView
 
@@ -38,6 +40,8 @@ class CacheScreen(Frame):
         self._held: list[Held] = []
         self._names: dict[str, str] = {}
         self._sort = "size"
+        self._leaving: dict[str, int] = {}
+        """Sizes of the values that are to be evicted, by digest; nothing has happened to them yet."""
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -49,12 +53,15 @@ class CacheScreen(Frame):
 
     def on_mount(self) -> None:
         """Measure."""
-        self.ff.log_command("finestflow du")
-        store, index = self.ff.history.workspace.store, self.ff.history.searching.index
+        self.ff.log_command("finestflow cache list")
+        self._read()
+
+    def _read(self) -> None:
+        workspace, index, sort = self.ff.history.workspace, self.ff.history.searching.index, self._sort
 
         def work() -> tuple[Usage, list[Held], dict[str, str]]:
             names = dict(index.rows(["id", "name"]))
-            return store.usage(), held_values(store.iter_values(), store.iter_entries()), names
+            return workspace.usage(), workspace.held_values(sort), names
 
         self.slow(work, self._loaded, group="load")
 
@@ -64,17 +71,22 @@ class CacheScreen(Frame):
         self._show()
 
     def _show(self) -> None:
-        self.list.show(value_rows(self._held, self._names, self._sort), keep=True)
+        self.list.show(value_rows(self._held, self._names, self._sort, self._leaving), keep=True)
+        self.top.update()
 
     def _usage_rows(self, columns: int) -> Sequence[Row]:
         if self._usage is None:
             return [row((" measuring ...", "dim"))]
-        return usage_rows(self._usage, int(self.ff.workspace.config.store.max_size or 0), columns)
+        rows = usage_rows(self._usage, int(self.ff.workspace.config.store.max_size or 0), columns)
+        if self._leaving:
+            told = f" {plural(len(self._leaving), 'value')} to be evicted, {size(sum(self._leaving.values()))}: "
+            rows[-1] = row((told, "warning"), (",x", "key"), " does it · ", ("u", "key"), " takes the last one back")
+        return rows
 
     def action_sort(self) -> None:
         """Sort by size, by cost, by uses."""
         self._sort = _SORTS[(_SORTS.index(self._sort) + 1) % len(_SORTS)]
-        self._show()
+        self._read()
 
     def action_open(self) -> None:
         """Open the run that made the value."""
@@ -89,11 +101,49 @@ class CacheScreen(Frame):
     def options(self) -> list[Choice]:
         """Return what can be done about the room."""
         return [
+            Choice("x", "evict what is marked with ✗", "evict"),
             Choice("g", "what a clean-up would free", "plan"),
             Choice("G", "clean up", "collect"),
             Choice("v", "look for damage", "verify"),
             *super().options(),
         ]
+
+    def action_delete(self) -> None:
+        """Choose the value under the cursor to be evicted, or spare it; nothing happens to it yet."""
+        held = next((each for each in self._held if each.info.digest == self.list.key), None)
+        if self.ff.read_only:
+            self.say("cannot evict: this is read-only", "warning")
+        elif held is None:
+            self.say("x evicts values: ^l lists them", "warning")
+        else:
+            digest = held.info.digest
+            if self._leaving.pop(digest, None) is None:
+                self._leaving[digest] = held.info.size
+            self._show()
+            self.list.action_move(1)
+
+    def action_undo(self) -> None:
+        """Spare the value that was chosen last; without one, take the last change of runs back."""
+        if self._leaving:
+            self._leaving.popitem()
+            self._show()
+        else:
+            super().action_undo()
+
+    def action_evict(self) -> None:
+        """Evict the chosen values: their tasks are computed again when they are needed."""
+        if not self._leaving:
+            self.say("nothing is marked: x marks the value under the cursor", "warning")
+            return
+        digests, workspace = list(self._leaving), self.ff.history.workspace
+        self.ff.log_command(f"finestflow cache rm {' '.join(digest[:12] for digest in digests)}")
+
+        def done(_: int) -> None:
+            self.say(f"evicted {plural(len(digests), 'value')}, {size(sum(self._leaving.values()))}", "good")
+            self._leaving.clear()
+            self._read()
+
+        self.slow(lambda: workspace.evict(digests, _refuse), done, group="evict")
 
     def action_plan(self) -> None:
         """Show what a clean-up would drop."""
@@ -143,6 +193,10 @@ class CacheScreen(Frame):
     def action_reload(self) -> None:
         """Measure again."""
         try:
-            self.on_mount()
+            self._read()
         except FinestflowError as error:
             self.say(error.message, "error")
+
+
+def _refuse(run: RunId) -> None:
+    raise LockedError(f"run {run!r} is going on: nothing is evicted meanwhile", "wait for its end, or stop it with X")

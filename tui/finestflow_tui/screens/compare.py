@@ -13,9 +13,10 @@ from finestflow.model import Metric, Run, RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
+from finestflow_tui.keys import Choice
 from finestflow_tui.text import Row, one_line, plural, row
 from finestflow_tui.views.compare import compare_rows
-from finestflow_tui.views.plot import series_of, smallest_multiples
+from finestflow_tui.views.plot import axes_of, series_of, smallest_multiples
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.rows import RowsView
 
@@ -44,7 +45,7 @@ class CompareScreen(RunScreenActions):
         self.plot: Plot | None = None
         self._table: SideBySide | None = None
         self._everything = False
-        self._at = 1
+        self._has_axes = False
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -67,7 +68,7 @@ class CompareScreen(RunScreenActions):
     def _loaded(self, runs: list[Run]) -> None:
         self.runs = runs
         self._table = compare_runs(runs, is_whole=True)
-        if smallest_multiples(self._metrics()):
+        if smallest_multiples(self._metrics()) or axes_of(self._table):
             from finestflow_tui.widgets.plot import Plot
 
             self.plot = Plot(id="plot", classes="aside")
@@ -90,6 +91,10 @@ class CompareScreen(RunScreenActions):
             return
         kind, name = self.list.key or ("", "")
         candidates = smallest_multiples(self._metrics())
+        if self._table is not None and (self._has_axes or not candidates):
+            letters = [self.ff.state.marks.get(run.id, LETTERS[at % 26]) for at, run in enumerate(self.summaries)]
+            self.plot.show_axes(axes_of(self._table), letters)
+            return
         shown = name if kind == "metric" and name in candidates else candidates[0]
         series = [
             series_of(self.ff.state.marks.get(run.summary.id, LETTERS[at % 26]), run.metrics[shown])
@@ -159,12 +164,31 @@ class CompareScreen(RunScreenActions):
         self._put([*self.runs[step:], *self.runs[:step]] if step > 0 else [self.runs[-1], *self.runs[:-1]])
 
     def action_view(self) -> None:
-        """Linear or logarithmic."""
+        """The course of a metric, or all that differs as parallel coordinates."""
         if self.plot is None:
-            self.say("no metric of these runs has a course to plot", "warning")
+            self.say("nothing of these runs can be plotted: no param or metric differs", "warning")
             return
-        self.plot.is_log = not self.plot.is_log
-        self.plot.refresh()
+        self._has_axes = not self._has_axes
+        self._show_plot()
+        if self._has_axes:
+            self.say("parallel coordinates: a line a run, an axis a param or metric that differs")
+
+    def options(self) -> list[Choice]:
+        """Return what a plot can do."""
+        return [
+            Choice("l", "y linear or logarithmic", "log_axis('y')"),
+            Choice("x", "x linear or logarithmic", "log_axis('x')"),
+            Choice("s", "smooth more, or not", "smooth"),
+            *super().options(),
+        ]
+
+    async def run_chosen(self, action: str) -> None:
+        """Do an action by its name: what a plot can do is done by the plot, whichever pane has the keys."""
+        is_of_plot = self.plot is not None and action.partition("(")[0] in {"log_axis", "smooth"}
+        if is_of_plot and self.plot is not None:
+            await self.app.run_action(action, self.plot)
+        else:
+            await super().run_chosen(action)
 
     def action_plot(self) -> None:
         """Show or hide the plot."""

@@ -1,4 +1,4 @@
-"""Two runs: their code side by side, params, metrics, environment, outputs, graph, logs, and why tasks ran again."""
+"""Two runs, or a run and the files as they are now: code side by side, params, metrics, environment, outputs, graph, logs, and why tasks ran."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.timer import Timer
 
 from finestflow.compare import RunDiff
 from finestflow.model import RunSummary
@@ -29,15 +30,17 @@ class DiffScreen(RunScreenActions):
 
     Args:
         before: The run to compare with.
-        after: The run that is asked about.
+        after: The run that is asked about; None for the files as they are now.
     """
 
     NAME = "diff"
     BINDINGS = bindings("diff")
 
-    def __init__(self, before: RunSummary, after: RunSummary) -> None:
+    def __init__(self, before: RunSummary, after: RunSummary | None) -> None:
         super().__init__()
-        self.before, self.after = before, after
+        self.before = before
+        self.after = before if after is None else after
+        self.is_with_files = after is None
         self.diff: RunDiff | None = None
         self.tab = "code"
         self.head = Lines(self._head_rows, over="bar", id="head")
@@ -49,6 +52,11 @@ class DiffScreen(RunScreenActions):
         self._turned = False
         self._hunks: dict[str, list[view.Hunk]] = {}
         self._pattern = ""
+        self._around = 3
+        self._ignores_space = False
+        self._has_words = True
+        self._soon: Timer | None = None
+        self._inside: dict[str, list[dict[str, str]]] = {}
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -65,7 +73,7 @@ class DiffScreen(RunScreenActions):
         history = self.ff.history
         self.pane.show([row(("comparing ...", "dim"))])
         self.slow(
-            lambda: history.diff(self.before, self.after),
+            lambda: history.diff_present(self.before) if self.is_with_files else history.diff(self.before, self.after),
             self._loaded,
             group="load",
             failed=lambda text: self.pane.show([row((text, "error"))]),
@@ -73,7 +81,9 @@ class DiffScreen(RunScreenActions):
 
     def _loaded(self, diff: RunDiff) -> None:
         self.diff = diff
-        if not diff.files:
+        self.after = diff.after.summary if self.is_with_files else self.after
+        self.head.update()
+        if not diff.files and not self.is_with_files:
             self.tab = (
                 "params"
                 if diff.params or diff.inputs
@@ -87,16 +97,28 @@ class DiffScreen(RunScreenActions):
 
     def current_run(self) -> RunSummary | None:
         """Return the later run."""
-        return self.after
+        return self.before if self.is_with_files else self.after
 
     def chosen_runs(self) -> list[RunSummary]:
         """Return the later run."""
-        return [self.after]
+        return [self.before if self.is_with_files else self.after]
 
     # -- lines -------------------------------------------------------------------------------------------------------------------------
 
     def _head_rows(self, columns: int) -> Sequence[Row]:
-        return [row(*spread(view.head_spans(self.before, self.after, self.ff.state.marks), [], columns))]
+        spans = view.head_spans(self.before, self.after, self.ff.state.marks)
+        place = [(f"{self._place} ", "dim")] if self.tab == "code" and self._place else []
+        return [row(*spread(spans, place, columns))]
+
+    @property
+    def _place(self) -> str:
+        """Which hunk of the file is at the top."""
+        heads = self._heads()
+        at = sum(head <= self.pane.scroll_offset.y for head in heads)
+        return f"hunk {max(1, at)} of {len(heads)}" if heads else ""
+
+    def _heads(self) -> list[int]:
+        return [at for at, line in enumerate(self.pane.rows) if line.key is not None] if self.tab == "code" else []
 
     def _counts(self) -> dict[str, int]:
         diff = self.diff
@@ -151,7 +173,8 @@ class DiffScreen(RunScreenActions):
         if diff is None:
             return
         self.tabs.update()
-        is_graph, is_code = self.tab == "graph", self.tab == "code"
+        is_code = self.tab == "code"
+        is_graph = self.tab == "graph" and not self.is_with_files
         self.list.set_class(not is_code, "hidden")
         self.pane.set_class(is_graph, "hidden")
         self.graph.set_class(not is_graph, "hidden")
@@ -159,6 +182,9 @@ class DiffScreen(RunScreenActions):
         if is_code:
             self.list.show([*view.file_rows(diff.files), *view.why_rows(diff)], keep=True)
             self._show_file()
+        elif self.is_with_files and self.tab != "env":
+            told = row(("nothing has run with these files: only their code and the environment are known", "dim"))
+            self.pane.show([told, row(""), row(("R", "key"), " on the run makes a run with them")])
         elif is_graph:
             self._show_graph(diff)
         elif self.tab == "logs":
@@ -168,9 +194,11 @@ class DiffScreen(RunScreenActions):
                 "params": lambda: view.value_rows([("params", diff.params), ("inputs", diff.inputs)]),
                 "metrics": lambda: view.metric_rows(diff.metrics),
                 "env": lambda: view.value_rows([("environment", diff.environment)]),
-                "outputs": lambda: view.output_rows(diff),
+                "outputs": lambda: view.output_rows(diff, self._inside),
             }
-            self.pane.show(rows[self.tab]())
+            self.pane.show(rows[self.tab](), keep=self.tab == "outputs")
+            if self.tab == "outputs":
+                self._look_closer()
         (self.graph if is_graph else self.list if is_code else self.pane).focus()
 
     def _show_graph(self, diff: RunDiff) -> None:
@@ -201,17 +229,24 @@ class DiffScreen(RunScreenActions):
             return
         known = self._hunks.get(path)
         if known is not None:
-            self.pane.show(view.diff_rows(path, known, self.pane.size.width, split=self.is_split))
+            columns = self.pane.size.width
+            self.pane.show(view.diff_rows(path, known, columns, split=self.is_split, words=self._has_words))
+            self.head.update()
             return
         repository = self.ff.history.workspace.require_repository()
         diff = self.diff
         assert diff is not None
         old, new = diff.before.snapshot, diff.after.snapshot
+        context, ignores = self._around, self._ignores_space
 
         def work() -> list[view.Hunk]:
             from finestflow.git.patch import read_patch
 
-            return view.parse_patch(read_patch(repository, old.tree, new.tree, [path])) if old and new else []
+            if not old or not new:
+                return []
+            return view.parse_patch(
+                read_patch(repository, old.tree, new.tree, [path], context=context, ignores_space=ignores)
+            )
 
         def show(hunks: list[view.Hunk]) -> None:
             self._hunks[path] = hunks
@@ -224,6 +259,26 @@ class DiffScreen(RunScreenActions):
         """Show the file under the cursor."""
         if event.view is self.list:
             self._show_file()
+        elif event.view is self.pane and self.tab == "outputs":
+            self._look_closer()
+
+    def _look_closer(self) -> None:
+        """Say of the output under the cursor what differs inside, after a moment without keys: a process of its own loads both values."""
+        path, peeker = self.pane.key, self.ff.history.peeker
+        if self._soon is not None:
+            self._soon.stop()
+        if path is None or path in self._inside:
+            return
+
+        def show(found: list[dict[str, str]]) -> None:
+            self._inside[path] = found
+            if self.tab == "outputs" and self.diff is not None:
+                self.pane.show(view.output_rows(self.diff, self._inside), keep=True)
+
+        names = f"{self.before.id}:{path}", f"{self.after.id}:{path}"
+        self._soon = self.set_timer(
+            0.2, lambda: self.slow(lambda: peeker.differences(*names), show, group="inside", failed=lambda _: show([]))
+        )
 
     def on_resize(self) -> None:
         """Lay the sides out anew."""
@@ -249,13 +304,14 @@ class DiffScreen(RunScreenActions):
             if not self.pane.search(self._pattern or "→", step):
                 self.say("/ searches", "warning")
             return
-        heads = [at for at, line in enumerate(self.pane.rows) if line.key is not None]
+        heads = self._heads()
         top = self.pane.scroll_offset.y
         beyond = [at for at in heads if at > top] if step > 0 else [at for at in reversed(heads) if at < top]
         if not beyond or (self.pane.max_scroll_y <= top and step > 0):
             self.action_sibling(step)
             return
         self.pane.scroll_to(y=beyond[0], animate=False, immediate=True)
+        self.head.update()
 
     def action_sibling(self, step: int) -> None:
         """Go to the next file."""
@@ -288,9 +344,24 @@ class DiffScreen(RunScreenActions):
         return self.ff.history.workspace.code_patch(self.diff)
 
     def action_edit(self) -> None:
-        """Show the whole patch in the editor."""
+        """Show the file in the editor, at the hunk that is seen; on other tabs the whole patch."""
         if self.diff is not None:
-            self.ff.edit_text(f"{self.before.name}-{self.after.name}.patch", self._patch())
+            line = next((at for at in self._heads() if at >= self.pane.scroll_offset.y), None)
+            path = self.list.key if self.tab == "code" else None
+            if path is not None and line is not None:
+                self._edit_file(path, self._hunks[path][self.pane.rows[line].key].new)
+            else:
+                self.ff.edit_text(f"{self.before.name}-{self.after.name}.patch", self._patch())
+
+    def _edit_file(self, path: str, line: int) -> None:
+        """Show the later file in the editor, at the hunk."""
+        from finestflow.git.objects import Objects
+
+        assert self.diff is not None
+        assert self.diff.after.snapshot is not None
+        with Objects(self.ff.history.workspace.require_repository()) as objects:
+            data = objects.read_path(self.diff.after.snapshot.tree, path) or b""
+        self.ff.edit_text(path, data.decode("utf-8", "replace"), line)
 
     def action_save(self) -> None:
         """Write the patch to a file."""
@@ -309,9 +380,45 @@ class DiffScreen(RunScreenActions):
 
     def options(self) -> list[Choice]:
         """Return what else a diff can do."""
-        return [Choice("s", "swap A and B", "swap"), Choice("v", "split or unified", "view"), *super().options()]
+        return [
+            Choice("s", "swap A and B", "swap"),
+            Choice("v", "split or unified", "view"),
+            Choice("w", "leave spaces out, or not", "spaces"),
+            Choice("l", "mark words, or whole lines", "words"),
+            *super().options(),
+        ]
+
+    def action_zoom(self, step: int) -> None:
+        """Show more or fewer lines around what differs."""
+        self._around = max(0, self._around + 3 * step)
+        self.say(f"{self._around} lines around each hunk")
+        self._read_again()
+
+    def action_spaces(self) -> None:
+        """Take lines that differ in nothing but spaces for equal, or not."""
+        self._ignores_space = not self._ignores_space
+        self.say("spaces are left out" if self._ignores_space else "spaces count")
+        self._read_again()
+
+    def action_words(self) -> None:
+        """Mark the words that differ, or the whole lines alone."""
+        self._has_words = not self._has_words
+        self._show_file()
+
+    def _read_again(self) -> None:
+        self._hunks.clear()
+        if self.tab == "code":
+            self._show_file()
+
+    def action_diff_files(self) -> None:
+        """Compare the later run with the files as they are now, in place of this."""
+        self.app.pop_screen()
+        super().action_diff_files()
 
     def action_swap(self) -> None:
         """Look at it the other way round."""
+        if self.is_with_files:
+            self.say("the files as they are now are always on the right", "warning")
+            return
         self.app.pop_screen()
         self.ff.open_diff(self.after, self.before)

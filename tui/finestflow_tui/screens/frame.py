@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from finestflow.errors import FinestflowError
 from finestflow_tui.keys import FOOTERS, LEADERS, Choice, key_named, key_text
+from finestflow_tui.screens.pointing import Pointing
 from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.widgets.line import Lines, fitted
 from finestflow_tui.widgets.rows import RowsView
@@ -25,7 +25,7 @@ Value = TypeVar("Value")
 _SHOWN = 6.0
 
 
-class Frame(Screen[None]):
+class Frame(Pointing):
     """A screen of the app; ``NAME`` is what the table of keys calls it."""
 
     NAME = ""
@@ -144,7 +144,7 @@ class Frame(Screen[None]):
     def action_resize(self, step: int) -> None:
         """Move the border between the panes."""
         for pane in self.query(".aside"):
-            pane.styles.width = max(20, min(self.size.width - 30, pane.outer_size.width - step))
+            self.resize_pane(pane, pane.outer_size.width - step)
 
     def action_leader(self, key: str) -> None:
         """Open the menu of a leader."""

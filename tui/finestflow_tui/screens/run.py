@@ -8,34 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 
 from finestflow.errors import FinestflowError
 from finestflow.model import Run, RunStatus, RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
-from finestflow_tui.screens.choose import Chooser, Entry
+from finestflow_tui.screens.run_logs import LogTab
+from finestflow_tui.screens.run_metrics import MetricTab
+from finestflow_tui.screens.run_outputs import OutputTab
 from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.views import record, tasks
 from finestflow_tui.views.code import source_rows
-from finestflow_tui.views.logs import LogRows
-from finestflow_tui.views.plot import Series, series_of
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.line import Lines, spread
+from finestflow_tui.widgets.painted import Body
 from finestflow_tui.widgets.rows import RowsView
-
-if TYPE_CHECKING:
-    from finestflow_tui.widgets.plot import Plot
 
 __all__ = ["TABS", "RunScreen"]
 
 TABS = ("tasks", "graph", "logs", "metrics", "params", "config", "code", "env", "outputs")
 _BESIDE = frozenset({"tasks", "graph", "metrics", "code", "outputs"})
 _MOST_NODES = 60
+Value = TypeVar("Value")
 
 
 class RunScreen(RunScreenActions):
@@ -60,12 +58,13 @@ class RunScreen(RunScreenActions):
         self.list = RowsView(id="list", classes="main")
         self.graph = DagView(id="graph", classes="main hidden")
         self.detail = RowsView(id="detail", has_cursor=False, classes="aside")
-        self.plot: Plot | None = None
+        self.logs = LogTab(self)
+        self.metrics = MetricTab(self)
+        self.outputs = OutputTab(self)
         self._shape: tasks.Shape | None = None
         self._unfolded: set[str] = set()
         self._turned = False
         self._pattern = ""
-        self._log_of: str | None = None
         self._wanted = node
         self._place = ""
 
@@ -73,7 +72,7 @@ class RunScreen(RunScreenActions):
         """Lay out the screen."""
         yield self.head
         yield self.tabs
-        with Horizontal(classes="body"):
+        with Body(classes="body"):
             yield self.list
             yield self.graph
             yield self.detail
@@ -203,45 +202,58 @@ class RunScreen(RunScreenActions):
         self.graph.set_class(not is_graph, "hidden")
         self.set_class(self.tab not in _BESIDE, "-aside")
         self.detail.set_class(self.tab == "metrics", "hidden")
-        if self.plot is not None:
-            self.plot.set_class(self.tab != "metrics", "hidden")
+        if self.metrics.plot is not None:
+            self.metrics.plot.set_class(self.tab != "metrics", "hidden")
+        self.list.has_cursor = self.tab != "logs"
         self.list.follows = self.list.follows and self.tab == "logs"
         getattr(self, f"_show_{self.tab}")(keep)
         pane = self.graph if is_graph else self.list
         if self.focused is None or not self.focused.display or self.focused in {self.list, self.graph}:
             pane.focus()
 
-    def _fill(self, work: Callable[[], Sequence[Row]], *, keep: bool) -> None:
-        """Fill the list from a worker, unless another tab was opened meanwhile."""
+    def slow_for_tab(
+        self,
+        work: Callable[[], Value],
+        then: Callable[[Value], None],
+        *,
+        group: str = "tab",
+        failed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Do something in a worker, then something with what it returns, unless another run or tab was opened meanwhile."""
         tab, run = self.tab, self.summary.id
 
-        def show(rows: Sequence[Row]) -> None:
+        def show(value: Value) -> None:
             if (tab, run) == (self.tab, self.summary.id):
-                self.list.show(rows, keep=keep)
-                self._show_detail()
+                then(value)
 
-        self.slow(work, show, group="tab", failed=lambda text: show([row((text, "error"))]))
+        def fail(text: str) -> None:
+            if (tab, run) == (self.tab, self.summary.id):
+                (failed or (lambda said: self.list.show([row((said, "error"))])))(text)
 
-    def _detail_from(self, work: Callable[[], Sequence[Row]]) -> None:
-        tab, run = self.tab, self.summary.id
+        self.slow(work, show, group=group, failed=fail)
+
+    def fill(self, work: Callable[[], Sequence[Row]], *, keep: bool) -> None:
+        """Fill the list from a worker."""
 
         def show(rows: Sequence[Row]) -> None:
-            if (tab, run) == (self.tab, self.summary.id):
-                self.detail.show(rows)
+            self.list.show(rows, keep=keep)
+            self._show_detail()
 
-        self.slow(work, show, group="detail", failed=lambda text: show([row((text, "error"))]))
+        self.slow_for_tab(work, show)
 
     @property
     def _run(self) -> Run:
         assert self.whole is not None
         return self.whole
 
-    def _columns(self) -> int:
+    @property
+    def columns(self) -> int:
+        """The room of a line of the list."""
         return max(30, (self.list if self.tab != "graph" else self.graph).size.width or self.size.width - 66)
 
     def _show_tasks(self, keep: bool) -> None:
         assert self._shape is not None
-        rows = tasks.task_rows(self._run, self._shape, self._columns(), self.ff.workspace.clock.time())
+        rows = tasks.task_rows(self._run, self._shape, self.columns, self.ff.workspace.clock.time())
         empty = [
             row(
                 (
@@ -270,22 +282,10 @@ class RunScreen(RunScreenActions):
             self.slow(lambda: tasks.drawing_of(shape, turned=turned), show, group="tab")
 
     def _show_logs(self, keep: bool) -> None:
-        workspace, run, node = self.ff.history.workspace, self.summary, self._log_of
-
-        def work() -> Sequence[Row]:
-            data = workspace.read_log(run, node)
-            return LogRows(data) if data else [row(("nothing was printed", "dim"))]
-
-        self._fill(work, keep=keep)
+        self.logs.show(keep=keep)
 
     def _show_metrics(self, keep: bool) -> None:
-        if self.plot is None:
-            from finestflow_tui.widgets.plot import Plot
-
-            self.plot = Plot(id="plot", classes="aside")
-            self.query_one(".body").mount(self.plot)
-        self.list.show(record.metric_rows(self._run.metrics, self._columns()), keep=keep)
-        self._show_detail()
+        self.metrics.show(keep=keep)
 
     def _show_params(self, keep: bool) -> None:
         self.list.show(record.param_rows(self._run), keep=keep)
@@ -302,7 +302,7 @@ class RunScreen(RunScreenActions):
                 return [row(("the configuration is written when the run ends", "dim"))]
             return source_rows("config.toml", text)
 
-        self._fill(work, keep=keep)
+        self.fill(work, keep=keep)
 
     def _show_code(self, keep: bool) -> None:
         workspace, snapshot = self.ff.history.workspace, self._run.snapshot
@@ -323,11 +323,10 @@ class RunScreen(RunScreenActions):
                 )
             return record.file_rows(paths, changed)
 
-        self._fill(work, keep=keep)
+        self.fill(work, keep=keep)
 
     def _show_outputs(self, keep: bool) -> None:
-        store, run = self.ff.history.workspace.store, self._run
-        self._fill(lambda: record.output_rows(run, store.has), keep=keep)
+        self.outputs.show(keep=keep)
 
     # -- beside ------------------------------------------------------------------------------------------------------------------------
 
@@ -343,29 +342,12 @@ class RunScreen(RunScreenActions):
         elif self.tab in {"tasks", "graph"}:
             now = self.ff.workspace.clock.time()
             self.detail.show(tasks.node_rows(run, key, self._whys(key), now, is_folded=key not in self._unfolded))
-        elif self.tab == "metrics" and self.plot is not None:
-            self._show_metric(key)
+        elif self.tab == "metrics":
+            self.metrics.show_metric()
         elif self.tab == "outputs":
-            self.detail.show(record.output_text(run, key))
+            self.outputs.show_detail()
         elif self.tab == "code":
-            self._detail_from(lambda: source_rows(key, self._file(key)))
-
-    def _show_metric(self, name: str) -> None:
-        """Plot a metric over its steps; one that has a single value, over the runs of the pipeline."""
-        metric, plot, history = self._run.metrics[name], self.plot, self.ff.history
-        assert plot is not None
-        if len(metric.values) > 1:
-            plot.show(name, [series_of("", metric)])
-            return
-        pipeline = self.summary.pipeline
-
-        def show(values: list[float]) -> None:
-            if self.tab == "metrics" and self.list.key == name:
-                plot.show(
-                    f"{name} in the last {len(values)} runs", [Series("", list(enumerate(values, 1 - len(values))))]
-                )
-
-        self.slow(lambda: history.course(pipeline, name), show, group="detail")
+            self.slow_for_tab(lambda: source_rows(key, self.read_file(key)), self.detail.show, group="detail")
 
     def _whys(self, node: str) -> list[str]:
         if node not in self._run.nodes:
@@ -375,7 +357,8 @@ class RunScreen(RunScreenActions):
         except FinestflowError as error:
             return [error.message]
 
-    def _file(self, path: str) -> bytes:
+    def read_file(self, path: str) -> bytes:
+        """Return a file as it was in the run."""
         from finestflow.git.objects import Objects
 
         snapshot = self._run.snapshot
@@ -383,6 +366,14 @@ class RunScreen(RunScreenActions):
             return b""
         with Objects(self.ff.history.workspace.require_repository()) as objects:
             return objects.read_path(snapshot.tree, path) or b""
+
+    def name_in_project(self, path: str) -> str:
+        """Return the name of a file below the root of the project; empty for one that is elsewhere."""
+        root = self.ff.workspace.root
+        try:
+            return Path(path).relative_to(root).as_posix() if Path(path).is_absolute() else path
+        except ValueError:
+            return ""
 
     def on_rows_view_moved(self, event: RowsView.Moved) -> None:
         """Show what the cursor is on."""
@@ -411,8 +402,11 @@ class RunScreen(RunScreenActions):
                 self._shape = tasks.shape_of(self.whole, self._unfolded)
                 self.show_tab(keep=True)
                 return
-        if self.detail.display:
-            self.detail.focus()
+        if self.tab == "outputs" and key is not None and self.outputs.open():
+            return
+        beside = self.metrics.plot if self.tab == "metrics" else self.detail
+        if beside is not None and beside.display:
+            beside.focus()
 
     def on_rows_view_opened(self) -> None:
         """Open what was clicked twice."""
@@ -425,9 +419,8 @@ class RunScreen(RunScreenActions):
         elif self.tab == "graph":
             self._turned = not self._turned
             self._show_graph(keep=True)
-        elif self.tab == "metrics" and self.plot is not None:
-            self.plot.is_log = not self.plot.is_log
-            self.plot.refresh()
+        elif self.tab == "metrics" and self.metrics.plot is not None:
+            self.metrics.plot.action_log_axis("y")
         else:
             self.say("this tab has one view", "warning")
 
@@ -445,10 +438,10 @@ class RunScreen(RunScreenActions):
     def action_logs(self) -> None:
         """Show the log of the task under the cursor."""
         key = self.key if self.tab in {"tasks", "graph"} else None
-        self._log_of = key if key in (self.whole.nodes if self.whole else ()) else None
+        self.logs.node = key if key in (self.whole.nodes if self.whole else ()) else None
         self.tab = "logs"
         self.show_tab()
-        self.say(f"the log of {self._log_of}: f shows all tasks" if self._log_of else "the log of all tasks")
+        self.say(f"the log of {self.logs.node}: f shows all tasks" if self.logs.node else "the log of all tasks")
 
     def action_plot(self) -> None:
         """Show the metrics."""
@@ -456,21 +449,10 @@ class RunScreen(RunScreenActions):
 
     def action_only(self, wanted: bool) -> None:
         """Show the log of one task, or of all."""
-        if self.tab != "logs" or self.whole is None:
+        if self.tab == "logs":
+            self.logs.choose()
+        else:
             self.say("f chooses a task in the logs (3)", "warning")
-            return
-        entries = [Entry((("all tasks", "bold"),), "\0")]
-        entries += [
-            Entry(((one_line(path), ""), (f"  {node.status.value}", node.status.value)), path)
-            for path, node in self.whole.nodes.items()
-        ]
-
-        def choose(path: str | None) -> None:
-            if path is not None:
-                self._log_of = None if path == "\0" else path
-                self._show_logs(keep=False)
-
-        self.app.push_screen(Chooser("the log of", entries), choose)
 
     def action_filter(self) -> None:
         """Search in the pane."""
@@ -486,7 +468,7 @@ class RunScreen(RunScreenActions):
         self._search(step)
 
     def _search(self, step: int) -> None:
-        pattern = self._pattern or ("error" if self.tab == "logs" else "")
+        pattern = self._pattern
         view = self.detail if self.focused is self.detail else self.list
         if self.tab == "graph":
             found = next(
@@ -500,32 +482,29 @@ class RunScreen(RunScreenActions):
             if found is not None:
                 self.graph.choose(found)
             return
-        if isinstance(view.rows, LogRows):
-            at = view.rows.find(pattern, view.scroll_offset.y, step)
-            view.pattern = pattern.lower()
-            view.refresh()
-            if at is not None:
-                view.follows = False
-                view.scroll_to(y=at, animate=False, immediate=True)
+        if self.tab == "logs":
+            if self.logs.search(pattern, step):
                 return
         elif pattern and view.search(pattern, step):
             return
-        self.say(f"{pattern!r} is not here" if pattern else "/ searches", "warning")
+        nothing = "no error is told of: / searches" if self.tab == "logs" else "/ searches"
+        self.say(f"{pattern!r} is not here" if pattern else nothing, "warning")
 
     def action_edit(self) -> None:
         """Show a file, the log or the configuration in the editor, as it was in that run."""
         if self.whole is None:
             return
         if self.tab == "code" and self.key is not None:
-            self.ff.edit_text(self.key, self._file(self.key).decode("utf-8", "replace"))
+            self.ff.edit_text(self.key, self.read_file(self.key).decode("utf-8", "replace"))
+        elif self.tab == "logs":
+            self.logs.edit()
         else:
-            name = {"logs": "log.txt", "config": "config.toml"}.get(self.tab, f"{self.tab}.txt")
-            self.ff.edit_text(name, self._text())
+            self.ff.edit_text("config.toml" if self.tab == "config" else f"{self.tab}.txt", self._text())
 
     def _text(self) -> str:
         rows = self.list.rows
-        if isinstance(rows, LogRows):
-            return rows.data.decode("utf-8", "replace")
+        if self.tab == "logs":
+            return self.logs.text()
         return "\n".join("".join(text for text, _ in line.spans) for line in rows) + "\n"
 
     def action_outside(self) -> None:
@@ -533,25 +512,15 @@ class RunScreen(RunScreenActions):
         if self.tab != "outputs" or self.key is None or self._refuse("open"):
             self.say("o opens outputs (9)", "warning")
             return
-        import shutil
-        import tempfile
-
-        path = self.key
-        opener = shutil.which("xdg-open") or shutil.which("open")
-        if opener is None:
-            self.say('no program is there to open files: "xdg-open" is missing; E saves a copy', "warning")
-            return
-        folder = Path(tempfile.mkdtemp(prefix="finestflow-"))
-        self.ff.start_process(["get", f"{self.summary.id}:{path}", "-o", str(folder)], f"{path} into {folder}")
+        self.outputs.open_outside()
 
     def action_save(self) -> None:
         """Save an output, the log, or what the tab shows."""
         if self.tab == "outputs" and self.key is not None:
-            address = f"{self.summary.id}:{self.key}"
 
             def take(name: str | None) -> None:
                 if name:
-                    self.ff.start_process(["get", address, "-o", name], f"saved {name}")
+                    self.outputs.save(name)
 
             self.ask(f"save {self.key}", "the suffix decides the form: .json .csv .npy .txt .png .pkl", "", take)
             return
@@ -563,11 +532,23 @@ class RunScreen(RunScreenActions):
 
         self.ask(f"save this {self.tab} tab as text", "a file", f"{self.summary.name}-{self.tab}.txt", write)
 
+    async def run_chosen(self, action: str) -> None:
+        """Do an action by its name: what a plot can do is done by the plot, whichever pane has the keys."""
+        plot = self.metrics.plot
+        if self.tab == "metrics" and plot is not None and hasattr(plot, f"action_{action.partition('(')[0]}"):
+            await self.app.run_action(action, plot)
+        else:
+            await super().run_chosen(action)
+
+    def action_turn_axis(self) -> None:
+        """Plot over steps, or over the time since the start."""
+        self.metrics.turn_axis()
+
     def options(self) -> list[Choice]:
         """Return what else this tab can do."""
         more = {
             "logs": [Choice("f", "one task, or all", "only(True)"), Choice("e", "in the editor", "edit")],
-            "metrics": [Choice("l", "linear or logarithmic", "view")],
+            "metrics": self.metrics.options(),
             "graph": [Choice("v", "top down or left to right", "view")],
         }
         return [*more.get(self.tab, []), *super().options()]

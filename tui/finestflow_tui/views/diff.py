@@ -82,7 +82,7 @@ def parse_patch(text: str) -> list[Hunk]:
     return hunks
 
 
-def diff_rows(name: str, hunks: Sequence[Hunk], columns: int, *, split: bool) -> list[Row]:
+def diff_rows(name: str, hunks: Sequence[Hunk], columns: int, *, split: bool, words: bool = True) -> list[Row]:
     """Return a file's hunks; the head of each has its position as key.
 
     Args:
@@ -90,6 +90,7 @@ def diff_rows(name: str, hunks: Sequence[Hunk], columns: int, *, split: bool) ->
         hunks: Its hunks.
         columns: Room.
         split: Both sides beside each other.
+        words: Mark the words that differ within a pair of lines.
     """
     if not hunks:
         return [row(("no lines differ: the file is binary, renamed, or has another mode", "dim"))]
@@ -97,7 +98,7 @@ def diff_rows(name: str, hunks: Sequence[Hunk], columns: int, *, split: bool) ->
     for at, hunk in enumerate(hunks):
         where = f"{one_line(name)}:{hunk.new}"
         rows.append(row(("⋯ ", "hunk"), (where, "hunk"), (f"  {hunk.heading}" if hunk.heading else "", "dim"), key=at))
-        rows += _split_rows(name, hunk, columns) if split else _unified_rows(name, hunk)
+        rows += _split_rows(name, hunk, columns, words) if split else _unified_rows(name, hunk, words)
         rows.append(row(""))
     return rows
 
@@ -107,7 +108,7 @@ class _Side(NamedTuple):
     spans: tuple[Span, ...]
 
 
-def _sides(name: str, hunk: Hunk) -> list[tuple[_Side | None, _Side | None]]:
+def _sides(name: str, hunk: Hunk, has_words: bool) -> list[tuple[_Side | None, _Side | None]]:
     """Return pairs of lines: equal ones, changed ones, and those that have no partner."""
     old = [text for sign, text in hunk.lines if sign != "+"]
     new = [text for sign, text in hunk.lines if sign != "-"]
@@ -135,7 +136,7 @@ def _sides(name: str, hunk: Hunk) -> list[tuple[_Side | None, _Side | None]]:
                     )
                 )
                 continue
-            less, more = _words(before[1], after[1])
+            less, more = _words(before[1], after[1]) if has_words else ([], [])
             pairs.append(
                 (_Side(before[0], _over(before[2], "removed", less)), _Side(after[0], _over(after[2], "added", more)))
             )
@@ -183,11 +184,11 @@ def _over(spans: Iterable[Span], role: str, words: Sequence[tuple[int, int]] = (
     return tuple(made) or (("", role),)
 
 
-def _unified_rows(name: str, hunk: Hunk) -> list[Row]:
+def _unified_rows(name: str, hunk: Hunk, has_words: bool) -> list[Row]:
     rows: list[Row] = []
     removed: list[Row] = []
     added: list[Row] = []
-    for left, right in _sides(name, hunk):
+    for left, right in _sides(name, hunk, has_words):
         is_equal = left is not None and right is not None and not any("removed" in role for _, role in left.spans)
         if is_equal and left is not None and right is not None:
             rows += [*removed, *added]
@@ -201,10 +202,11 @@ def _unified_rows(name: str, hunk: Hunk) -> list[Row]:
     return [*rows, *removed, *added]
 
 
-def _split_rows(name: str, hunk: Hunk, columns: int) -> list[Row]:
+def _split_rows(name: str, hunk: Hunk, columns: int, has_words: bool) -> list[Row]:
     room = max(20, (columns - 3) // 2 - 7)
     return [
-        Row((*_half(left, room, "−"), (" │ ", "dim"), *_half(right, room, "+"))) for left, right in _sides(name, hunk)
+        Row((*_half(left, room, "−"), (" │ ", "dim"), *_half(right, room, "+")))
+        for left, right in _sides(name, hunk, has_words)
     ]
 
 
@@ -298,8 +300,13 @@ def metric_rows(changes: Sequence[Change]) -> list[Row]:
     )
 
 
-def output_rows(diff: RunDiff) -> list[Row]:
-    """Return outputs that differ, what they were, and why; how many are equal."""
+def output_rows(diff: RunDiff, inside: Mapping[str, Sequence[Mapping[str, str]]] | None = None) -> list[Row]:
+    """Return outputs that differ, what they were, and why; how many are equal.
+
+    Args:
+        diff: What differs.
+        inside: What differs inside the values, by path, as far as that is known.
+    """
     rows: list[Row] = []
     for change in diff.outputs:
         rows.append(row((one_line(change.path), "bold"), key=change.path))
@@ -314,6 +321,10 @@ def output_rows(diff: RunDiff) -> list[Row]:
                 ("  B  ", "dim"), (cut(one_line(change.after), 120) if change.after is not None else "(absent)", "good")
             )
         )
+        found = (inside or {}).get(change.path, ())
+        rows += [
+            row(f"     {one_line(each['path'])} ".rstrip(), "  ", (one_line(each["text"]), "warning")) for each in found
+        ]
         rows += [row(("     " + one_line(why), "dim")) for why in change.why]
         rows.append(row(""))
     different = {change.path for change in diff.outputs}

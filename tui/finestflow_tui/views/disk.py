@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
 
-from finestflow.cache.rows import Entry
-from finestflow.cache.store import Usage, ValueInfo
+from finestflow.cache.holdings import Held
+from finestflow.cache.store import Usage
 from finestflow.gc import GcPlan
 from finestflow.model import RunSummary
 from finestflow_tui.text import Row, Span, ago, columns_of, cut, duration, number, one_line, plural, row, size, title
 from finestflow_tui.views.runs import status_text
 
-__all__ = ["Held", "gc_rows", "held_values", "trash_rows", "usage_rows", "value_rows"]
+__all__ = ["gc_rows", "trash_rows", "usage_rows", "value_rows"]
 
 _SORTS = ("size", "cost", "uses")
-
-
-class Held(NamedTuple):
-    """A value of the store: what it costs to compute again, how many entries name it, which run made it."""
-
-    info: ValueInfo
-    seconds: float
-    entries: int
-    run: str
-
-
-def held_values(values: Iterable[ValueInfo], entries: Iterable[Entry]) -> list[Held]:
-    """Join values with the entries that name them."""
-    cost: dict[str, float] = {}
-    count: dict[str, int] = {}
-    made: dict[str, str] = {}
-    for entry in entries:
-        cost[entry.value] = max(cost.get(entry.value, 0.0), entry.seconds)
-        count[entry.value] = count.get(entry.value, 0) + 1
-        made.setdefault(entry.value, entry.run)
-    return [
-        Held(info, cost.get(info.digest, 0.0), count.get(info.digest, 0), made.get(info.digest, "")) for info in values
-    ]
+_MOST = 2000
 
 
 def usage_rows(usage: Usage, limit: int, columns: int) -> list[Row]:
@@ -59,21 +36,20 @@ def usage_rows(usage: Usage, limit: int, columns: int) -> list[Row]:
     return [*rows, row("")]
 
 
-def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str) -> list[Row]:
-    """Return the values, the greatest first; the key of a row is its digest.
+def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str, leaving: Collection[str] = ()) -> list[Row]:
+    """Return the values, in the order in which they are given; the key of a row is its digest.
 
     Args:
         held: The values.
         names: Names of runs by id.
-        sort: ``size``, ``cost`` or ``uses``.
+        sort: ``size``, ``cost`` or ``uses``: what they are sorted by.
+        leaving: Digests of those that are to be evicted.
     """
-    by = {"size": lambda each: each.info.size, "cost": lambda each: each.seconds, "uses": lambda each: each.entries}[
-        sort
-    ]
-    ordered = sorted(held, key=by, reverse=True)[:2000]
+    ordered = held[:_MOST]
     marks = {name: name + ("▼" if name == sort else "") for name in _SORTS}
     cells: list[list[Span]] = [
         [
+            (" ", "head"),
             ("digest", "head"),
             (marks["size"], "head"),
             (marks["cost"], "head"),
@@ -87,6 +63,7 @@ def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str) -> lis
         info = each.info
         cells.append(
             [
+                ("✗" if info.digest in leaving else " ", "bad"),
                 (info.digest[:10], "id"),
                 (size(info.size), "bold"),
                 (duration(each.seconds) if each.seconds else "", ""),
@@ -98,7 +75,7 @@ def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str) -> lis
         )
     keys = [None, *(each.info.digest for each in ordered)]
     return (
-        columns_of(cells, right=frozenset({1, 2, 3}), keys=keys, room=24)
+        columns_of(cells, right=frozenset({2, 3, 4}), keys=keys, room=24)
         if ordered
         else [row(("the store is empty", "dim"))]
     )

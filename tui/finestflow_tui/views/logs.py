@@ -1,30 +1,43 @@
 """What a run has printed, as rows that are made when they are looked at: a log of a million lines costs an index of its line ends.
 
-Colours that a program wrote are left out with every other escape sequence; a line that a progress bar overwrote keeps its last state.
+Of what a program asked of the terminal its colours are kept, every other escape sequence is left out; a line that a progress bar overwrote
+keeps its last state. Lines of several nodes stand in the order in which they were written, as far as that is known, each under the name and
+the colour of its node.
 """
 
 from __future__ import annotations
 
+import re
 from array import array
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from typing import overload
 
-from finestflow_tui.text import LONGEST, Row, many_lines, row
+from finestflow.model import NodeStatus, Run
+from finestflow_tui.text import LONGEST, Row, Span, cut, many_lines, one_line, pad, row, width
 
-__all__ = ["LogRows"]
+__all__ = ["LogRows", "NodeLog", "frame_in", "merged"]
 
-_LOUD = (("error", "error"), ("traceback", "error"), ("exception", "error"), ("warning", "warning"), ("== ", "title"))
+_LOUD = (("error", "error"), ("traceback", "error"), ("exception", "error"), ("warning", "warning"))
+_TROUBLE = re.compile(rb"error|traceback|exception|critical|fatal", re.IGNORECASE)
+_COLOR = re.compile(r"\x1b\[([\d;]*)m")
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_RESETS = frozenset({"", "39", "49", "22"})
+_LABEL = 20
+_MARKS = 6
 
 
-class LogRows(Sequence[Row]):
-    """The lines of a text.
+class NodeLog:
+    """What one node printed, or a part of it.
 
     Args:
         data: The text as it was written.
+        node: The node.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, node: str = "") -> None:
         self.data = data
+        self.node = node
         self._ends = array("q", [-1])
         at = data.find(b"\n")
         while at >= 0:
@@ -35,6 +48,88 @@ class LogRows(Sequence[Row]):
 
     def __len__(self) -> int:
         return len(self._ends) - 1
+
+    def spans(self, at: int) -> tuple[Span, ...]:
+        """Return a line."""
+        raw = self.data[self._ends[at] + 1 : min(self._ends[at + 1], self._ends[at] + 1 + 8 * LONGEST)]
+        return _spans(raw.decode("utf-8", "replace"))
+
+    def find(self, wanted: re.Pattern[bytes], start: int, step: int) -> int | None:
+        """Return the next line from ``start`` on that a pattern is found in, or the one before it, not going round."""
+        if step > 0:
+            found = wanted.search(self.data, self._ends[min(start, len(self))] + 1)
+            return None if found is None else bisect_left(self._ends, found.start()) - 1
+        last = None
+        for found in wanted.finditer(self.data, 0, max(0, self._ends[max(0, min(start + 1, len(self)))])):
+            last = found.start()
+        return None if last is None else bisect_left(self._ends, last) - 1
+
+
+def _spans(text: str) -> tuple[Span, ...]:
+    """Return a line with the colours that a program gave it; where it gave none, errors and warnings stand out."""
+    text = text.rstrip("\r").rpartition("\r")[2]
+    if "\x1b[" not in text:
+        shown = many_lines(text).expandtabs(4)[:LONGEST]
+        low = shown[:200].lower()
+        loud = (role for word, role in _LOUD if low.startswith(word) or (word in low and role == "error"))
+        return ((shown, next(loud, "")),)
+    spans: list[Span] = []
+    at, role = 0, ""
+    for found in _COLOR.finditer(text):
+        spans.append((text[at : found.start()], role))
+        role = _after(role, found[1])
+        at = found.end()
+    spans.append((text[at:], role))
+    return tuple((many_lines(part).expandtabs(4)[:LONGEST], role) for part, role in spans if part) or (("", ""),)
+
+
+def _after(role: str, codes: str) -> str:
+    """Return the role of what follows some codes."""
+    if codes.strip("0") in _RESETS:
+        return ""
+    if codes.startswith("0;") or not role:
+        return f"sgr:{codes.removeprefix('0;')}"
+    return f"{role};{codes}"
+
+
+class LogRows(Sequence[Row]):
+    """The lines of one node, or of several under their names.
+
+    Args:
+        parts: What was printed, in order; a node may come several times.
+        named: Each line begins with the name of its node.
+    """
+
+    def __init__(self, parts: Iterable[NodeLog], *, named: bool = False) -> None:
+        self._parts: list[NodeLog] = []
+        self._starts = array("q", [0])
+        self._colors: dict[str, str] = {}
+        self._named = named
+        for part in parts:
+            self.add(part)
+
+    def add(self, part: NodeLog) -> None:
+        """Add what was printed next."""
+        if len(part):
+            self._colors.setdefault(part.node, f"mark{len(self._colors) % _MARKS}")
+            self._parts.append(part)
+            self._starts.append(self._starts[-1] + len(part))
+
+    def copy(self) -> LogRows:
+        """Return what it is now, which later additions do not change."""
+        return LogRows(self._parts, named=self._named)
+
+    @property
+    def text(self) -> str:
+        """All of it, with nothing but letters and line ends."""
+        return "\n".join("".join(text for text, _ in line.spans) for line in self) + "\n"
+
+    @property
+    def _room(self) -> int:
+        return min(_LABEL, max((width(one_line(node)) for node in self._colors), default=0))
+
+    def __len__(self) -> int:
+        return self._starts[-1]
 
     @overload
     def __getitem__(self, at: int) -> Row: ...
@@ -47,27 +142,58 @@ class LogRows(Sequence[Row]):
             return [self[each] for each in range(*at.indices(len(self)))]
         if not 0 <= at < len(self):
             raise IndexError(at)
-        raw = self.data[self._ends[at] + 1 : min(self._ends[at + 1], self._ends[at] + 1 + 8 * LONGEST)]
-        text = many_lines(raw.decode("utf-8", "replace")).expandtabs(4)[:LONGEST]
-        low = text[:200].lower()
-        return row(
-            (
-                text,
-                next((role for word, role in _LOUD if low.startswith(word) or (word in low and role == "error")), ""),
-            )
-        )
+        place = bisect_right(self._starts, at) - 1
+        part = self._parts[place]
+        spans = part.spans(at - self._starts[place])
+        if not self._named:
+            return Row(spans)
+        room = self._room
+        label = pad(cut(one_line(part.node), room), room)
+        return row((label, self._colors[part.node]), (" │ ", "dim"), *spans)
 
     def find(self, pattern: str, start: int, step: int) -> int | None:
-        """Return the next line that has a text, going round; it is looked for in the bytes, not line by line."""
-        wanted, data = pattern.lower().encode(), self.data.lower()
-        if not wanted or not len(self):
-            return None
-        from bisect import bisect_left
+        """Return the next line that has a text, going round; without a text, the next one that tells of an error.
 
-        if step > 0:
-            at = data.find(wanted, self._ends[min(start + 1, len(self))] + 1)
-            at = data.find(wanted) if at < 0 else at
-        else:
-            at = data.rfind(wanted, 0, max(0, self._ends[start] + 1))
-            at = data.rfind(wanted) if at < 0 else at
-        return None if at < 0 else bisect_left(self._ends, at) - 1
+        It is looked for in the bytes, not line by line.
+        """
+        wanted = re.compile(re.escape(pattern.encode()), re.IGNORECASE) if pattern else _TROUBLE
+        if not len(self):
+            return None
+        start = (start + step) % len(self)
+        first = bisect_right(self._starts, start) - 1
+        count = len(self._parts)
+        for offset in range(count + 1):
+            place = (first + offset * step) % count
+            part = self._parts[place]
+            begin = start - self._starts[place] if not offset else 0 if step > 0 else len(part) - 1
+            found = part.find(wanted, begin, step)
+            if found is not None:
+                return self._starts[place] + found
+        return None
+
+
+def merged(run: Run, logs: Mapping[str, bytes]) -> LogRows:
+    """Return what all nodes of a run printed: first what hits had printed in earlier runs, then what ran, by the time when it began.
+
+    Args:
+        run: The run.
+        logs: What each node printed, by path; the body of the pipeline is under the empty one.
+    """
+
+    def begun(path: str) -> float:
+        node = run.nodes.get(path)
+        if node is None:
+            return run.summary.started
+        return -1.0 if node.status is NodeStatus.HIT or node.started is None else node.started
+
+    paths = sorted(logs, key=begun)
+    return LogRows((NodeLog(logs[path], path or run.summary.pipeline) for path in paths), named=True)
+
+
+def frame_in(rows: Sequence[Row]) -> tuple[str, int] | None:
+    """Return the file and line of the last frame of a traceback in some rows."""
+    for line in reversed(rows):
+        found = _FRAME.search("".join(text for text, _ in line.spans))
+        if found is not None:
+            return found[1], int(found[2])
+    return None

@@ -1,16 +1,20 @@
-"""Series of metrics made thin enough to be drawn: at most two points a column, and no peak lost."""
+"""Series of metrics made thin enough to be drawn: at most two points a column, and no peak lost; smoothed, read at a place, laid on axes."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from finestflow.comparison import SideBySide
 from finestflow.model import Metric
 
-__all__ = ["Series", "series_of", "smallest_multiples", "thin"]
+__all__ = ["Axis", "Series", "axes_of", "nearest", "series_of", "smallest_multiples", "smooth", "thin"]
 
 Points = Sequence[tuple[float, float]]
+_MOST_AXES = 8
+_KINDS = ("param", "input", "metric")
 
 
 class Series(NamedTuple):
@@ -32,18 +36,19 @@ def series_of(label: str, metric: Metric, *, by_time: bool = False, started: flo
     return Series(label, [(float(step), value) for step, value, _ in metric.values if step is not None])
 
 
-def thin(points: Points, columns: int, *, log: bool = False) -> Points:
+def thin(points: Points, columns: int, *, log: bool = False, log_x: bool = False) -> Points:
     """Keep the least and the greatest value of each column, in the order in which they came.
 
     Args:
         points: (x, y); what is no finite number is left out.
         columns: Columns of the plot.
         log: The logarithm of positive values is drawn.
+        log_x: The logarithm of positive places is.
     """
     clean = [
-        (x, math.log10(y) if log else y)
+        (math.log10(x) if log_x else x, math.log10(y) if log else y)
         for x, y in points
-        if math.isfinite(y) and math.isfinite(x) and (not log or y > 0)
+        if math.isfinite(y) and math.isfinite(x) and (not log or y > 0) and (not log_x or x > 0)
     ]
     if len(clean) <= 2 * columns or not clean:
         return clean
@@ -65,6 +70,31 @@ def _ends(bucket: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [least] if least == most else sorted((least, most))
 
 
+def smooth(points: Points, weight: float) -> Points:
+    """Return a series as its exponential moving mean, not biased towards its beginning; what is no finite number is left out.
+
+    Args:
+        points: (x, y).
+        weight: Of the mean so far, from 0 (as it is) to below 1.
+    """
+    mean, total = 0.0, 0.0
+    made = []
+    for x, y in points:
+        if math.isfinite(y):
+            mean, total = weight * mean + (1 - weight) * y, weight * total + (1 - weight)
+            made.append((x, mean / total))
+    return made
+
+
+def nearest(points: Points, place: float) -> tuple[float, float] | None:
+    """Return the point of a series that is the nearest to a place; the points are in the order of their places."""
+    if not points:
+        return None
+    at = bisect_left(points, place, key=lambda point: point[0])
+    beside = points[max(0, at - 1) : at + 1] or points[-1:]
+    return min(beside, key=lambda point: abs(point[0] - place))
+
+
 def smallest_multiples(runs: Mapping[str, Mapping[str, Metric]]) -> list[str]:
     """Return names of metrics with a course, those that differ most between runs first."""
     spread: dict[str, float] = {}
@@ -78,3 +108,36 @@ def smallest_multiples(runs: Mapping[str, Mapping[str, Metric]]) -> list[str]:
         scale = max((abs(value) for value in lasts), default=0.0) or 1.0
         spread[name] = (max(lasts) - min(lasts)) / scale if lasts else 0.0
     return sorted(names, key=lambda name: -spread[name])
+
+
+class Axis(NamedTuple):
+    """An upright axis of parallel coordinates: what its ends are, and where each run is on it, from 0 to 1; None where it has no value."""
+
+    name: str
+    low: str
+    high: str
+    places: tuple[float | None, ...]
+
+
+def axes_of(table: SideBySide) -> list[Axis]:
+    """Return the params and then the metrics that differ between runs, as axes; words are in the order of the alphabet."""
+    lines = [line for kind in _KINDS for line in table.rows if line.kind == kind and not line.is_uniform]
+    axes = [axis for line in lines if (axis := _axis(line.name, line.values)) is not None]
+    return axes if len(axes) <= _MOST_AXES else [*axes[: _MOST_AXES - 2], *axes[-2:]]
+
+
+def _axis(name: str, values: Sequence[object]) -> Axis | None:
+    from finestflow_tui.text import number, value_text
+
+    known = [value for value in values if value is not None]
+    if known and all(isinstance(value, (int, float)) and math.isfinite(value) for value in known):
+        numbers = [float(value) if isinstance(value, (int, float)) else None for value in values]
+        low, high = min(each for each in numbers if each is not None), max(each for each in numbers if each is not None)
+        span = (high - low) or 1.0
+        return Axis(name, number(low), number(high), tuple(None if v is None else (v - low) / span for v in numbers))
+    words = sorted({value_text(value) for value in known})
+    if not words:
+        return None
+    last = max(1, len(words) - 1)
+    places = tuple(None if value is None else words.index(value_text(value)) / last for value in values)
+    return Axis(name, words[0], words[-1], places)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -47,6 +47,7 @@ class DagView(Painted, ScrollView, inherit_bindings=False):
         self._shape: Shape | None = None
         self._roles: Mapping[str, str] = {}
         self._lit: frozenset[str] = frozenset()
+        self._held: Offset | None = None
 
     def show(self, drawing: Drawing, shape: Shape, roles: Mapping[str, str]) -> None:
         """Show a graph; the cursor stays on its node.
@@ -130,11 +131,35 @@ class DagView(Painted, ScrollView, inherit_bindings=False):
         """Pan a page."""
         self.scroll_to(y=self.scroll_offset.y + step * self.size.height, animate=False, immediate=True)
 
+    def action_pan(self, right: int, down: int) -> None:
+        """Move the drawing."""
+        x, y = self.scroll_offset
+        self.scroll_to(x=x + 8 * right, y=y + 3 * down, animate=False, immediate=True)
+
     def action_edge(self, step: int) -> None:
         """Go to the first or the last node."""
         ordered = sorted(self.drawing.boxes, key=lambda name: (self.drawing.boxes[name].y, self.drawing.boxes[name].x))
         if ordered:
             self.choose(ordered[0 if step < 0 else -1])
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the drawing."""
+        if event.button == 1:
+            self._held = event.screen_offset
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the drawing that is held."""
+        if self._held is not None and event.screen_offset != self._held:
+            moved = self._held - event.screen_offset
+            self._held = event.screen_offset
+            x, y = self.scroll_offset
+            self.scroll_to(x=x + moved.x, y=y + moved.y, animate=False, immediate=True)
+
+    def on_mouse_up(self) -> None:
+        """Let go."""
+        self._held = None
+        self.release_mouse()
 
     def on_click(self, event: events.Click) -> None:
         """Choose what is clicked."""

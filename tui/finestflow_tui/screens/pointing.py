@@ -1,0 +1,85 @@
+"""What the mouse does on every screen beyond choosing: a border is dragged, the right button opens the actions. Nothing needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.screen import Screen
+from textual.widget import Widget
+
+from finestflow_tui.keys import FOOTERS, Choice, key_named, key_text
+
+if TYPE_CHECKING:
+    from finestflow_tui.app import FinestflowApp
+
+__all__ = ["Pointing"]
+
+_GAP = 2
+_LEAST, _REST = 20, 30
+_RIGHT = 3
+
+
+class Pointing(Screen[None]):
+    """A screen with panes beside each other."""
+
+    NAME = ""
+    _dragged: Widget | None = None
+
+    if TYPE_CHECKING:
+
+        @property
+        def ff(self) -> FinestflowApp:
+            """The app."""
+
+        def menu(self, heading: str, choices: Sequence[Choice]) -> None:
+            """Open a menu."""
+
+    def resize_pane(self, pane: Widget, columns: int) -> None:
+        """Give a pane another width, as far as both sides keep some room."""
+        pane.styles.width = max(_LEAST, min(self.size.width - _REST, columns))
+
+    def _border_at(self, x: int, y: int) -> Widget | None:
+        """Return the pane whose border is at a place: the gap between it and its neighbour."""
+        if self.has_class("-narrow"):
+            return None
+        for pane in self.query(".aside, .side"):
+            region = pane.region
+            start = region.x - _GAP if pane.has_class("aside") else region.right
+            if region.area and region.y <= y < region.bottom and start <= x < start + _GAP:
+                return pane
+        return None
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of a border."""
+        self._dragged = self._border_at(event.screen_x, event.screen_y) if event.button == 1 else None
+        if self._dragged is not None:
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the border that is held."""
+        pane = self._dragged
+        if pane is None:
+            return
+        is_aside = pane.has_class("aside")
+        wide = pane.region.right - event.screen_x - _GAP if is_aside else event.screen_x - pane.region.x
+        self.resize_pane(pane, wide)
+
+    def on_mouse_up(self) -> None:
+        """Let go."""
+        if self._dragged is not None:
+            self._dragged = None
+            self.release_mouse()
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the actions of the screen, for what was clicked."""
+        if event.button != _RIGHT:
+            return
+        event.stop()
+        changed: dict[str, Any] = self.ff.keys
+        keys = [key_named(name) for name in FOOTERS[self.NAME] if name != "tab"]
+        self.menu(
+            "actions",
+            [Choice(key_text(changed.get(key.id, key.keys)).split(" ")[0], key.text, key.action) for key in keys],
+        )
