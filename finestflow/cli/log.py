@@ -172,8 +172,10 @@ def _load_all(texts: Iterable[str]) -> list[Any]:
 
 def _check_names(names: Iterable[str], runs: _Runs) -> None:
     """Raise for a column that none of the runs has."""
-    values = {key for run in (*runs.metrics, *runs.params) for key in run}
-    known = {*_COLUMNS, *values, *(key.rsplit("/", 1)[-1] for key in values)}
+    metrics = {key for run in runs.metrics for key in run}
+    params = {key for run in runs.params for key in run}
+    bare = {key.rpartition("/")[2] for key in metrics} | {key.rpartition(".")[2] for key in params}
+    known = {*_COLUMNS, *metrics, *params, *bare}
     for name in names:
         prefix, _, rest = name.partition(".")
         if name not in known and not (rest in known and prefix in _PARAMS | _METRICS):
@@ -199,20 +201,14 @@ def _column(name: str) -> tuple[Column, Render]:
     if name in _COLUMNS:
         return _COLUMNS[name]
     prefix, _, rest = name.partition(".")
+    from finestflow.journal.conditions import find_value
+
     if rest and prefix in _PARAMS:
         shown = Column(rest, shrinks=True, leaves=True)
-        return shown, lambda runs: [value_text(each[rest]) if rest in each else "" for each in runs.params]
+        return shown, lambda runs: ["".join(map(value_text, find_value(each, rest, ".") or ())) for each in runs.params]
     metric = rest if rest and prefix in _METRICS else name
     shown = Column(metric, right=True, leaves=True)
-    return shown, lambda runs: [number(_find_metric(each, metric)) for each in runs.metrics]
-
-
-def _find_metric(metrics: Mapping[str, float], name: str) -> float | None:
-    """Return a metric by its whole name, else the only one of a node with that name."""
-    if name in metrics:
-        return metrics[name]
-    found = [value for key, value in metrics.items() if key.endswith(f"/{name}")]
-    return found[0] if len(found) == 1 else None
+    return shown, lambda runs: ["".join(map(number, find_value(each, metric, "/") or ())) for each in runs.metrics]
 
 
 def _statuses(runs: _Runs) -> Sequence[str]:

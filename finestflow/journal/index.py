@@ -213,8 +213,7 @@ class Index:
             QueryError: There is no such field, metric or param.
         """
         metrics, params = self.known_names()
-        bare = {key.rsplit("/", 1)[-1] for key in metrics}
-        known = {*rows_of.FIELDS, *metrics, *params, *bare}
+        known = {*rows_of.FIELDS, *metrics, *params}  # each under its last part too, where that names it
         prefix, _, rest = name.partition(".")
         if name not in known and not (prefix in {"m", "p", "metrics", "params"} and rest in known):
             raise QueryError(f"runs have no {name!r} to be sorted by", nearest_hint(name, known, "they have"))

@@ -179,6 +179,12 @@ class TestLog:
             "12",
         ]
 
+    def test_a_column_is_found_by_the_last_part_of_its_name_as_in_a_query(self, project, finestflow):
+        finestflow("run", "--name", "mine")
+
+        lines = finestflow("log", "p.factor=2 total=12", "--columns", "name,p.factor,total").out.splitlines()
+        assert lines[1].split() == ["mine", "2.0", "12"]
+
     def test_without_runs_says_how_to_make_one(self, project, finestflow):
         answer = finestflow("log")
 
