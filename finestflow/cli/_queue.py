@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -83,7 +84,7 @@ def work_off(
     environ = {**session.workspace.environ, **Handed(settings=dict(secrets)).environment()}
 
     queue, worker = open_queue(session), Process.of(os.getpid())
-    children: set[subprocess.Popen[str]] = set()
+    children: set[subprocess.Popen[bytes]] = set()
     has_failed = False
 
     def work() -> None:
@@ -109,28 +110,30 @@ def work_off(
 
 
 def _run_entry(
-    session: Session, entry: Entry, children: set[subprocess.Popen[str]], environ: Mapping[str, str]
+    session: Session, entry: Entry, children: set[subprocess.Popen[bytes]], environ: Mapping[str, str]
 ) -> bool:
     """Run one entry in a process of its own; return whether it went well."""
     words = [sys.executable, "-m", "finestflow", "-C", entry.folder, "run", *entry.words]
     words[words.index("run") + 1 : words.index("run") + 1] = ["--json", "--queued", str(entry.number)]
-    child = subprocess.Popen(  # in a group of its own: Ctrl-C is for the parent, which hands it on once
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        process_group=0,
-        env=environ,
-    )
-    children.add(child)
-    out, err = child.communicate()
-    children.discard(child)
-    ended = _last_run(out)
+    # What it says goes into files: of a pipe the end is gone when this process is killed, and the run would fail by that.
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as err,
+    ):
+        child = subprocess.Popen(  # in a group of its own: Ctrl-C is for the parent, which hands it on once
+            words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, process_group=0, env=environ
+        )
+        children.add(child)
+        child.wait()
+        children.discard(child)
+        out.seek(0)
+        err.seek(0)
+        ended, said = _last_run(out.read()), err.read()
     if ended is None:
+        if child.returncode == ExitCode.LOCKED and _state_of(session, entry) in {"running", "ok"}:
+            return True  # a worker that was killed meanwhile had started a process for it, which has it
         session.out.note(f"entry {entry.number} failed:", "red")
-        session.out.note("\n".join(many_lines(err).splitlines()[-_LINES_SHOWN:]))
+        session.out.note("\n".join(many_lines(said).splitlines()[-_LINES_SHOWN:]))
         return False
     text = headline(ended["metrics"])
     line = f"{one_line(ended['name'])}: {ended['status']} in {duration(ended['seconds'])}{'  ' if text else ''}{text}"
@@ -138,6 +141,10 @@ def _run_entry(
     if ended["error"]:
         session.out.note(f"  {one_line(ended['error'])}")
     return bool(ended["status"] == "ok")
+
+
+def _state_of(session: Session, entry: Entry) -> str:
+    return next((each.state for each in open_queue(session).entries() if each.number == entry.number), "")
 
 
 def _last_run(out: str) -> dict[str, Any] | None:
