@@ -191,7 +191,7 @@ class Computing:
             self._schedule.end_work()
             try:
                 self._take_try(node, context, outcome)
-            except Exception as error:  # noqa: BLE001 - a full disk, a value that lies: nobody may wait for this call for ever
+            except Exception as error:
                 if not node.is_open:
                     raise
                 self._session.fail(node, error, None)
@@ -239,7 +239,7 @@ class Computing:
         """Take the outcome of the last try."""
         call = node.call
         assert call is not None
-        node.seconds = outcome.seconds
+        node.seconds, node.cpu, node.memory = outcome.seconds, outcome.cpu, outcome.memory
         node.notes += (*call.static.notes, *outcome.notes, *outcome.remarks)
         for text in outcome.remarks:
             self._session.warn(f"task {node.path!r}: {text}")

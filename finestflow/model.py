@@ -173,7 +173,8 @@ class NodeRecord(NamedTuple):
 
     ``code`` maps each function, constant and package that the call depends on to its hash or version.
     ``why`` says why it ran or, for a hit, what was found; ``hit_of`` is the run that computed the output. ``after`` names the nodes that the
-    body looked at between the call before and this one.
+    body looked at between the call before and this one. ``cpu`` is in seconds, with child processes; ``memory`` the most bytes that its worker had
+    meanwhile; None where it was not measured: in a hit, and in a call of less than a millisecond.
     """
 
     path: str
@@ -194,6 +195,8 @@ class NodeRecord(NamedTuple):
     notes: tuple[str, ...] = ()
     seed: int | None = None
     after: tuple[str, ...] = ()
+    cpu: float | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

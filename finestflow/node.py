@@ -102,6 +102,8 @@ class Node:
     seconds = 0.0
     started: float | None = None
     seed: int | None = None
+    cpu: float | None = None
+    memory: int | None = None
     tokens: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
@@ -361,6 +363,8 @@ class Node:
             self.notes,
             self.seed,
             self.after,
+            self.cpu,
+            self.memory,
         )
 
 

@@ -89,6 +89,8 @@ def node_document(node: NodeRecord) -> dict[str, Any]:
         "digest": node.output.digest if node.output else None,
         "started": iso(node.started),
         "seconds": node.seconds,
+        "cpu": node.cpu,
+        "memory": node.memory,
         "params": dict(node.params),
         "code": dict(node.code),
         "inputs": {

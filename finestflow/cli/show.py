@@ -211,10 +211,14 @@ def node_table(
     """Yield the lines of a table of nodes: status, time, why; a plan has words of its own for the status."""
     from finestflow.cli._output import format_table
 
+    nodes = list(nodes)
+    is_measured = any(node.memory is not None for node in nodes)
+    used = [Column("cpu", right=True), Column("memory", right=True)] if is_measured else []
     columns = [
         Column("node"),
         Column("status"),
         Column("took", right=True),
+        *used,
         Column("output", shrinks=True),
         Column("why", shrinks=True, style="dim"),
     ]
@@ -223,12 +227,21 @@ def node_table(
             one_line(node.path),
             Styled(status_of(node), STATUS_STYLE[status_of(node)]),
             duration(node.seconds) if node.seconds else "",
+            *(_used_texts(node) if is_measured else ()),
             cut(one_line(node.output.preview), _PREVIEW_ROOM) if node.output else "",
             one_line(node.error or node.why),
         ]
         for node in nodes
     ]
     return format_table(columns, rows, room=out.columns if out.is_terminal else None, color=out.color)
+
+
+def _used_texts(node: NodeRecord) -> tuple[str, str]:
+    """Return what a call used: CPU and the most memory; empty where nobody measured."""
+    return (
+        "" if node.cpu is None else duration(node.cpu),
+        "" if node.memory is None else size(node.memory),
+    )
 
 
 def _node_lines(node: NodeRecord, part: str, out: Output) -> Iterator[str]:
@@ -267,6 +280,9 @@ def _node_fields(node: NodeRecord) -> Iterator[tuple[str, str]]:
     if node.started is not None:
         yield "started", iso(node.started) or ""
     yield "took", duration(node.seconds)
+    if node.cpu is not None:
+        most = "" if node.memory is None else f", {size(node.memory)} of memory at most"
+        yield "used", f"{duration(node.cpu)} of CPU{most}"
     if len(node.attempts) > 1:
         yield "attempts", ", ".join(f"{attempt.status.value} {duration(attempt.seconds)}" for attempt in node.attempts)
     if node.key:

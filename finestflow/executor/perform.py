@@ -32,8 +32,11 @@ from finestflow.pipeline.call import ACTIVE_SCOPES, FRAME, SCOPE
 from finestflow.pipeline.output import Output, holds_output, resolve
 from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
 from finestflow.pipeline.task import Task
+from finestflow.processes import Meter
 
 _IMMUTABLE = frozenset({int, float, str, bool, bytes, type(None), complex})
+_MEASURED = 0.001
+"""Seconds from which on it is worth a microsecond, and a place in the record, what a call used."""
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 __all__ = ["CallScope", "Clock", "Expired", "Performer", "WarmTasks", "own_value"]
@@ -185,12 +188,20 @@ class Performer:
         clock: Where the time comes from.
         root: Top of the project; files below it that a task opens are observed.
         arguments: Returns the task's own copies of positional arguments and of those by name.
+        meter: Measures what calls use.
     """
 
-    def __init__(self, clock: Clock, root: str, arguments: Callable[[Job], Arguments] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        root: str,
+        arguments: Callable[[Job], Arguments] | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         self._clock = clock
         self._root = root
         self._arguments = arguments or _arguments
+        self._meter = meter or Meter()
         self._warm = WarmTasks()
 
     def perform(self, job: Job) -> Outcome:
@@ -200,6 +211,7 @@ class Performer:
         begin = self._clock.monotonic()
         frame, call = FRAME.set(None), SCOPE.set(scope)
         ACTIVE_SCOPES.append(scope)
+        self._meter.begin()
         try:
             self._run(job, outcome)
         except Expired as expired:
@@ -213,6 +225,8 @@ class Performer:
             FRAME.reset(frame)
             scope.close()
         outcome.seconds = self._clock.monotonic() - begin
+        if outcome.seconds >= _MEASURED:
+            outcome.cpu, outcome.memory = self._meter.end()
         outcome.drew_random = outcome.drew_random or scope.has_read_seed
         outcome.effects.context = job.context.writes
         return outcome

@@ -122,8 +122,8 @@ class Outcome:
         effects: What it reported.
         notes: Remarks for people, kept with the node.
         remarks: Remarks that a person is told at once, too.
-        cpu: CPU seconds of the worker and of its children that ended meanwhile; None where nobody measures.
-        memory: The most memory that the worker has had until then, in bytes; likewise.
+        cpu: CPU seconds, with those of child processes that have ended; None for a call of less than a millisecond.
+        memory: The most memory that the worker had meanwhile, in bytes; None likewise, and in the runner.
     """
 
     started: float

@@ -50,12 +50,18 @@ def dump_node(node: NodeRecord, time: float, *, static: str = "", log: str | Non
         notes,
         seed,
         after,
+        cpu,
+        memory,
     ) = node
     shown_inputs = ",".join([_dump_input(name, each) for name, each in inputs.items()])
     shown_output = "null" if output is None else _dump_output(output)
     rest = f',"static":"{static}"' if static else _dump_static(params, code)
     if kind != "task":
         rest += f',"kind":{quote(kind)}'
+    if cpu is not None:
+        rest += f',"cpu":{cpu!r}'
+    if memory is not None:
+        rest += f',"memory":{memory}'
     if log is not None:
         rest += f',"log":"{log}"'
     return (
@@ -151,6 +157,8 @@ def load_node(event: Event, static: Event) -> NodeRecord:
         notes=tuple(get("notes") or ()),
         seed=get("seed"),
         after=tuple(get("after") or ()),
+        cpu=get("cpu"),
+        memory=get("memory"),
     )
 
 

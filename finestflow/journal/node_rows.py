@@ -153,8 +153,12 @@ def _dump_times(node: NodeRecord) -> str:
     fields = []
     if node.attempts:
         fields.append(f'"attempts": {dump_value([[each.started, each.seconds] for each in node.attempts])}')
+    if node.cpu is not None:
+        fields.append(f'"cpu": {number(node.cpu)}')
     if node.hit_of is not None:
         fields.append(f'"hit_of": {quote(node.hit_of)}')
+    if node.memory is not None:
+        fields.append(f'"memory": {number(node.memory)}')
     if node.seconds:
         fields.append(f'"seconds": {number(node.seconds)}')
     if node.started is not None:
@@ -193,6 +197,8 @@ def _load_node(
         notes=tuple(row.get("notes", ())),
         seed=row.get("seed"),
         after=tuple(shape.get("after", ())),
+        cpu=times.get("cpu"),
+        memory=times.get("memory"),
     )
 
 

@@ -14,7 +14,6 @@ import io
 import logging
 import os
 import pickle
-import resource
 import signal
 import sys
 import tempfile
@@ -44,6 +43,7 @@ from finestflow.pipeline.call import set_launcher
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.output import take_part
 from finestflow.pipeline.task import Task
+from finestflow.processes import Meter
 
 __all__ = ["DUMP_SIGNAL", "main", "preloaded"]
 
@@ -52,8 +52,6 @@ DUMP_SIGNAL = signal.SIGRTMIN + 7 if hasattr(signal, "SIGRTMIN") else signal.SIG
 
 preloaded: dict[str, str | None] = {}
 """The modules that were loaded before this process was forked, with their files; see ``serve``."""
-
-_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class _Clock:
@@ -139,7 +137,9 @@ class _Worker:
             started=equipment.started,
             salt=equipment.salt,
         )
-        self._performer = Performer(_Clock(), str(equipment.root), lambda job: (job.args, dict(job.kwargs)))
+        self._performer = Performer(
+            _Clock(), str(equipment.root), lambda job: (job.args, dict(job.kwargs)), Meter(has_peaks=True)
+        )
         self._portable = Portable()
         self._tasks: dict[str, Task] = {}
 
@@ -175,7 +175,6 @@ class _Worker:
             is_unfit = isinstance(error, _UnfitError)
             self._answer(Refused(begin.serial, f"{type(error).__name__}: {error}", is_unfit=is_unfit))
             return
-        before = _cpu_seconds()
         try:
             outcome = self._performer.perform(job)
         except BaseException as error:
@@ -186,8 +185,6 @@ class _Worker:
         if os.getpid() != self._pid:  # the task forked, and this is the child
             os._exit(0)
         _flush()
-        outcome.cpu = _cpu_seconds() - before
-        outcome.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MEMORY_UNIT
         outcome.notes += self._imports.notes
         self._imports.notes.clear()
         outcome.remarks += dict.fromkeys(self._remarks)
@@ -359,12 +356,6 @@ class _Sink:
 
     def text(self, path: str, text: str) -> None:
         sys.stdout.write(text)
-
-
-def _cpu_seconds() -> float:
-    """Return the CPU time of this process and its children that have ended."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
 
 
 def _refuse(_: Any) -> Any:

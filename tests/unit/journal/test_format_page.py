@@ -40,7 +40,7 @@ def example() -> tuple[RunState, dict[str, bytes]]:
         {"e": "start", **fit, "t": START + 0.2},
         *({"e": "metric", "node": "fit", "name": "loss", "value": value, "step": step, "t": START + step}
           for step, value in enumerate((0.9, 0.34, 0.21), start=1)),
-        {"e": "node", **fit, "status": "ok", "key": made_up("fit"), "why": "first run", "seconds": 3.1, "t": START + 3.3}
+        {"e": "node", **fit, "status": "ok", "key": made_up("fit"), "why": "first run", "seconds": 3.1, "cpu": 3.02, "memory": 214958080, "t": START + 3.3}
         | {"params": {"C": 1.0}, "code": {"digits.Fit.run": made_up("run"), "numpy": "2.4.6"}}
         | {"inputs": {"train": {"digest": made_up("train"), "from": "load[0]", "preview": "ndarray 1347x64"}}}
         | {"output": {**model, "preview": "SVC(C=1.0)"}},

@@ -47,6 +47,8 @@ nodes = st.builds(
     error=text,
     notes=st.lists(text, max_size=2).map(tuple),
     seed=st.none() | st.integers(0, 2**32 - 1),
+    cpu=st.none() | st.floats(0, 1e6),
+    memory=st.none() | st.integers(0, 2**45),
 )
 
 

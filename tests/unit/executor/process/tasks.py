@@ -28,6 +28,15 @@ class Add(Task):
         return x + y + self.k
 
 
+class Fill(Task):
+    """Use so many MB of memory for a moment."""
+
+    def run(self, size):
+        data = b"x" * (size << 20)
+        time.sleep(0.002)
+        return len(data) >> 20
+
+
 class Where(Task):
     """The process that it runs in."""
 

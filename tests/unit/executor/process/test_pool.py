@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 import traceback
@@ -206,6 +207,16 @@ def test_initialized_tasks_stay_and_jobs_go_where_they_are(own_lab):
     for x in range(3):
         for k in range(3):
             assert own_lab.value(own_lab.run(tasks.Model(k=k), x)) == homes[k]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux measures anew")
+def test_a_call_is_said_to_use_what_it_alone_has_used(own_lab):
+    """Two workers, three calls: one worker is asked a second time, and its large call came before."""
+    outcomes = [own_lab.run(tasks.Fill(), size) for size in (200, 1, 1)]
+    large, *small = [outcome.memory >> 20 for outcome in outcomes]
+    assert large > 200
+    assert all(each < large - 150 for each in small)
+    assert all(outcome.cpu is not None and outcome.cpu < outcome.seconds + 1 for outcome in outcomes)
 
 
 def test_jobs_run_at_the_same_time(lab, tmp_path):
