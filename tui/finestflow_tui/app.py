@@ -6,6 +6,7 @@ Invariant: nothing of git is loaded before the list is on the screen. Started by
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -29,6 +30,7 @@ from finestflow_tui.bindings import keymap
 from finestflow_tui.history import History
 from finestflow_tui.keys import key_named
 from finestflow_tui.screens.frame import Frame
+from finestflow_tui.start import Place
 from finestflow_tui.state import ViewState
 from finestflow_tui.text import one_line
 from finestflow_tui.theme import THEMES, Palette, PlainFilter, choose_theme, make_palette
@@ -48,8 +50,7 @@ class FinestflowApp(App[int]):
     Args:
         workspace: What it shows.
         environ: The environment: ``NO_COLOR``, ``FINESTFLOW_ASCII``, ``TERM``, ``COLORFGBG``, ``EDITOR`` are looked at.
-        query: The filter to begin with; the one that was last used when not given.
-        run: The run to open at once.
+        place: What to open at once; the list as it was left when not given.
         read_only: Nothing is changed or started.
         state_path: Where the arrangement is kept; below the state folder when not given.
     """
@@ -67,8 +68,7 @@ class FinestflowApp(App[int]):
         workspace: Workspace,
         environ: dict[str, str],
         *,
-        query: str | None = None,
-        run: RunSummary | None = None,
+        place: Place | None = None,
         read_only: bool = False,
         state_path: Path | None = None,
     ) -> None:
@@ -80,8 +80,8 @@ class FinestflowApp(App[int]):
         self.is_ascii = environ.get("FINESTFLOW_ASCII", "") not in {"", "0"}
         self.state_path = state_path or workspace.state_dir / "tui.json"
         self.state = ViewState.read(self.state_path)
-        if query is not None:
-            self.state.query = query
+        if place is not None and place.query is not None:
+            self.state.query = place.query
         self.history: History = History(workspace) if workspace.repository is not None else None  # type: ignore[assignment]
         self.commands: list[str] = []
         """What would have done the same on the command line, newest last."""
@@ -89,7 +89,7 @@ class FinestflowApp(App[int]):
         """What ``u`` takes back: ``annotation``, or marks as they were."""
         self.keys = keymap(dict(workspace.config.tui.keys)) if hasattr(workspace.config.tui, "keys") else {}
         self.processes: list[tuple[subprocess.Popen[bytes], str, Path]] = []
-        self._open_first = run
+        self._open_first = place
         self._opening: Screen[Any] | None = None
         self._held: list[events.Key] = []
         self._typed_at: WeakKeyDictionary[events.Key, Screen[Any]] = WeakKeyDictionary()
@@ -163,10 +163,18 @@ class FinestflowApp(App[int]):
         self.state.write(self.state_path)
 
     def open_first(self) -> None:
-        """Open the run that was named at the start, once the list is there."""
-        run, self._open_first = self._open_first, None
-        if run is not None:
-            self.open_run(run)
+        """Open what was named at the start, once the list is there."""
+        place, self._open_first = self._open_first, None
+        if place is None:
+            return
+        if place.screen == "run":
+            self.open_run(place.runs[0], tab=place.tab)
+        elif place.screen == "diff":
+            self.open_diff(*place.runs)
+        elif place.screen == "compare":
+            self.open_compare(list(place.runs))
+        elif place.screen != "runs":
+            self.go(place.screen)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return what takes the colours away when they are not wanted."""
@@ -410,17 +418,15 @@ class FinestflowApp(App[int]):
 def run_app(
     workspace: Workspace,
     *,
-    query: str | None = None,
-    run: RunSummary | None = None,
+    place: Place | None = None,
     read_only: bool = False,
     environ: dict[str, str] | None = None,
 ) -> int:
     """Run the terminal UI until it is left; returns the exit code."""
     sys.setswitchinterval(0.001)  # a query in a worker must not delay a key
-    app = FinestflowApp(
-        workspace, dict(os.environ if environ is None else environ), query=query, run=run, read_only=read_only
-    )
+    app = FinestflowApp(workspace, dict(os.environ if environ is None else environ), place=place, read_only=read_only)
     code = app.run()
+    gc.freeze()  # what is there goes with the process: to collect it first takes 0.3 s
     if app.history is not None:
         app.history.close()
     return int(code or app.return_code or 0)

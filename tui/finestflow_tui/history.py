@@ -20,6 +20,7 @@ from finestflow_tui.peek import Peeker
 
 if TYPE_CHECKING:
     from finestflow.compare import RunDiff
+    from finestflow.git.objects import FileChange
     from finestflow.workspace import Workspace
 
 __all__ = ["FIRST", "GROUPS", "History"]
@@ -30,6 +31,11 @@ GROUPS = -1_000_000
 """Numbers below this one are headings of groups; those above, below zero, are live runs."""
 _KEPT = 64
 Value = TypeVar("Value")
+
+
+def tree_of(run: Run) -> str | None:
+    """Return where the files of a run are: in its commit once there is one; None for a run without a snapshot."""
+    return None if run.snapshot is None else run.summary.commit or run.snapshot.tree
 
 
 class History:
@@ -173,6 +179,40 @@ class History:
             return diff_runs(old, new, self.workspace.require_repository())
         key = ("diff", before.commit, after.commit)
         return self._keep(key, lambda: diff_runs(old, new, self.workspace.require_repository()))
+
+    def files_of(self, run: Run) -> tuple[list[str], list[FileChange]]:
+        """Return the files of a run's snapshot, and how they differ from the commit that it began with."""
+        from finestflow.git.objects import Objects
+
+        tree = tree_of(run)
+        if run.snapshot is None or tree is None:
+            return [], []
+        with Objects(self.workspace.require_repository()) as objects:
+            found = (path for path, _, _ in objects.iter_files(tree))
+            paths = [path for path in found if not path.startswith(".finestflow/")]
+            base = run.snapshot.base
+            return paths, objects.changed_files(base, tree, ignore_prefix=".finestflow") if base else []
+
+    def read_file(self, run: Run, path: str) -> bytes:
+        """Return a file as it was in a run; nothing where there was none."""
+        from finestflow.git.objects import Objects
+
+        tree = tree_of(run)
+        if tree is None:
+            return b""
+        with Objects(self.workspace.require_repository()) as objects:
+            return objects.read_path(tree, path) or b""
+
+    def patch_of(self, diff: RunDiff, path: str, *, context: int = 3, ignores_space: bool = False) -> str:
+        """Return how a file differs between two runs, as git prints it."""
+        from finestflow.git.patch import read_patch
+
+        old, new = tree_of(diff.before), tree_of(diff.after)
+        if old is None or new is None:
+            return ""
+        return read_patch(
+            self.workspace.require_repository(), old, new, [path], context=context, ignores_space=ignores_space
+        )
 
     def diff_present(self, before: RunSummary) -> RunDiff:
         """Return how the files as they are now differ from those of a run."""

@@ -6,18 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from finestflow_tui.history import History
-from finestflow_tui.start import find_run
-from finestflow_tui.text import Row, columns_of, cut, plain_text
-from finestflow_tui.views import record, tasks
+from finestflow_tui.layout.dag import Drawing
+from finestflow_tui.start import Place, find_place
+from finestflow_tui.text import Row, columns_of, cut, plain_text, row, title
+from finestflow_tui.views import compare, diff, disk, logs, record, tasks
+from finestflow_tui.views.code import source_rows
 from finestflow_tui.views.runs import cells_of, choose_columns, preview
 
 if TYPE_CHECKING:
-    from finestflow.model import RunSummary
+    from finestflow.model import Run, RunSummary
     from finestflow.workspace import Workspace
 
 __all__ = ["iter_lines"]
 
 _COLUMNS = 120
+_NOTHING = Row(())
 
 
 def iter_lines(workspace: Workspace, words: Sequence[str]) -> Iterator[str]:
@@ -25,19 +28,32 @@ def iter_lines(workspace: Workspace, words: Sequence[str]) -> Iterator[str]:
 
     Args:
         workspace: What it shows.
-        words: A run, or a query of the list.
+        words: A run and perhaps a tab, several runs, ``:cache``, ``:trash``, or a query of the list.
     """
     history = History(workspace)
     try:
-        run = find_run(workspace, words)
-        rows = _run_rows(history, run) if run is not None else _list_rows(history, " ".join(words))
-        yield from map(plain_text, rows)
+        yield from map(plain_text, _rows(history, find_place(workspace, words)))
     finally:
         history.close()
 
 
-def _list_rows(history: History, query: str) -> Iterable[Row]:
+def _rows(history: History, place: Place) -> Iterable[Row]:
     history.has_changed()
+    if place.screen == "run":
+        return _run_rows(history, place.runs[0], place.tab)
+    if place.screen == "diff":
+        return _diff_rows(history, *place.runs)
+    if place.screen == "compare":
+        return _compare_rows(history, place.runs)
+    if place.screen == "cache":
+        return _cache_rows(history)
+    if place.screen == "trash":
+        found = history.reading.index.summaries(history.parse("is:removed"))
+        return disk.trash_rows(found, history.workspace.clock.time())
+    return _list_rows(history, place.query or "")
+
+
+def _list_rows(history: History, query: str) -> Iterable[Row]:
     now = history.workspace.clock.time()
     parsed = history.parse(query) if query else None
     live = [each.summary for each in history.live.runs if parsed is None or parsed.is_fulfilled_by(each.run)]
@@ -50,13 +66,89 @@ def _list_rows(history: History, query: str) -> Iterable[Row]:
     return columns_of([[(column.title, "") for column in columns], *cells], right=right) if runs else []
 
 
-def _run_rows(history: History, summary: RunSummary) -> Iterator[Row]:
+# -- one run ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _run_rows(history: History, summary: RunSummary, tab: str) -> Iterator[Row]:
     now = history.workspace.clock.time()
     run = history.load(summary)
+    if tab:
+        yield Row(tuple(record.head_spans(run.summary, "", now)))
+        yield _NOTHING
+        yield from _tab_rows(history, run, tab, now)
+        return
     yield from preview(run.summary, history.reading.before(summary), now)
-    yield Row(())
-    yield from tasks.task_rows(run, tasks.shape_of(run), _COLUMNS, now)
-    yield Row(())
-    yield from record.metric_rows(run.metrics, _COLUMNS)
-    yield Row(())
-    yield from record.output_rows(run, history.workspace.store.has)
+    for name in ("tasks", "metrics", "outputs"):
+        yield _NOTHING
+        yield from _tab_rows(history, run, name, now)
+
+
+def _tab_rows(history: History, run: Run, tab: str, now: float) -> Iterable[Row]:
+    workspace = history.workspace
+    shape = tasks.shape_of(run)
+    if tab == "graph":
+        return _drawn(tasks.drawing_of(shape, turned=False))
+    if tab == "logs":
+        return logs.merged(run, workspace.read_logs(run))
+    if tab == "metrics":
+        return record.metric_rows(run.metrics, _COLUMNS)
+    if tab == "params":
+        return record.param_rows(run)
+    if tab == "config":
+        return source_rows("config.toml", workspace.journal.read_file(run.summary.commit, "config.toml") or b"")
+    if tab == "code":
+        return record.file_rows(*history.files_of(run))
+    if tab == "env":
+        return record.environment_rows(run)
+    if tab == "outputs":
+        return record.output_rows(run, workspace.store.has)
+    return tasks.task_rows(run, shape, _COLUMNS, now)
+
+
+def _drawn(drawing: Drawing) -> Iterator[Row]:
+    for pieces in drawing.rows:
+        yield Row(tuple((text, "") for text, _ in pieces))
+
+
+# -- several runs ----------------------------------------------------------------------------------------------------------------------
+
+
+def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Iterator[Row]:
+    found, workspace = history.diff(before, after), history.workspace
+    yield Row(tuple(diff.head_spans(before, after, {})))
+    parts: list[tuple[str, Iterable[Row]]] = [("code", diff.file_rows(found.files))]
+    for change in found.files:
+        hunks = diff.parse_patch(history.patch_of(found, change.path))
+        parts.append(("", diff.diff_rows(change.path, hunks, _COLUMNS, split=False)))
+    parts += [
+        ("", diff.why_rows(found)),
+        ("params", diff.value_rows([("params", found.params), ("inputs", found.inputs)])),
+        ("metrics", diff.metric_rows(found.metrics)),
+        ("environment", diff.value_rows([("environment", found.environment)])),
+        ("outputs", diff.output_rows(found)),
+        ("graph", _drawn(diff.graph_of(found.before, found.after, turned=False).drawing)),
+        ("logs", diff.log_rows(workspace.read_log(before), workspace.read_log(after), _COLUMNS)),
+    ]
+    for name, rows in parts:
+        yield _NOTHING
+        if name:
+            yield title(name)
+        yield from rows
+
+
+def _compare_rows(history: History, runs: Sequence[RunSummary]) -> Iterator[Row]:
+    from finestflow.comparison import compare_runs
+
+    table = compare_runs([history.load(run) for run in runs], is_whole=True)
+    yield from compare.compare_rows(table, {}, max(_COLUMNS, 26 * len(runs) + 30), everything=False)
+
+
+# -- the store -------------------------------------------------------------------------------------------------------------------------
+
+
+def _cache_rows(history: History) -> Iterator[Row]:
+    workspace = history.workspace
+    names = {str(run_id): str(name) for run_id, name in workspace.index.rows(["id", "name"])}
+    yield from disk.usage_rows(workspace.usage(), int(workspace.config.store.max_size or 0), _COLUMNS)
+    yield from disk.value_rows(workspace.held_values(), names, "size")
+    yield row("")

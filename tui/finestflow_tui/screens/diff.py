@@ -180,7 +180,8 @@ class DiffScreen(RunScreenActions):
         self.graph.set_class(not is_graph, "hidden")
         self.pane.has_cursor = not is_code
         if is_code:
-            self.list.show([*view.file_rows(diff.files), *view.why_rows(diff)], keep=True)
+            whys = [] if self.is_with_files else view.why_rows(diff)
+            self.list.show([*view.file_rows(diff.files), *whys], keep=True)
             self._show_file()
         elif self.is_with_files and self.tab != "env":
             told = row(("nothing has run with these files: only their code and the environment are known", "dim"))
@@ -221,11 +222,7 @@ class DiffScreen(RunScreenActions):
     def _show_file(self) -> None:
         path = self.list.key
         if path is None:
-            self.pane.show(
-                [row(("the code of both runs is the same", "dim"))]
-                if self.diff is not None and not self.diff.files
-                else []
-            )
+            self.pane.show([row(("no file differs", "dim"))] if self.diff is not None and not self.diff.files else [])
             return
         known = self._hunks.get(path)
         if known is not None:
@@ -233,20 +230,12 @@ class DiffScreen(RunScreenActions):
             self.pane.show(view.diff_rows(path, known, columns, split=self.is_split, words=self._has_words))
             self.head.update()
             return
-        repository = self.ff.history.workspace.require_repository()
-        diff = self.diff
+        history, diff = self.ff.history, self.diff
         assert diff is not None
-        old, new = diff.before.snapshot, diff.after.snapshot
         context, ignores = self._around, self._ignores_space
 
         def work() -> list[view.Hunk]:
-            from finestflow.git.patch import read_patch
-
-            if not old or not new:
-                return []
-            return view.parse_patch(
-                read_patch(repository, old.tree, new.tree, [path], context=context, ignores_space=ignores)
-            )
+            return view.parse_patch(history.patch_of(diff, path, context=context, ignores_space=ignores))
 
         def show(hunks: list[view.Hunk]) -> None:
             self._hunks[path] = hunks
@@ -355,12 +344,8 @@ class DiffScreen(RunScreenActions):
 
     def _edit_file(self, path: str, line: int) -> None:
         """Show the later file in the editor, at the hunk."""
-        from finestflow.git.objects import Objects
-
         assert self.diff is not None
-        assert self.diff.after.snapshot is not None
-        with Objects(self.ff.history.workspace.require_repository()) as objects:
-            data = objects.read_path(self.diff.after.snapshot.tree, path) or b""
+        data = self.ff.history.read_file(self.diff.after, path)
         self.ff.edit_text(path, data.decode("utf-8", "replace"), line)
 
     def action_save(self) -> None:

@@ -48,12 +48,16 @@ class Frame(Pointing):
         if self._message is not None:
             return [row(" ", self._message)]
         parts: list[list[Span]] = []
-        for name in FOOTERS[self.NAME]:
+        for name in dict.fromkeys(self.foot_keys()):
             key = key_named(name)
             shown = key_text(self.ff.keys.get(name, key.keys)).split(" ")[0]
             parts.append([(shown, "key"), (f" {key.text}", "")])
         help_part: list[Span] = [("?", "key"), (" keys", "")]
         return [row(" ", *fitted(parts, columns - 9), *help_part)]
+
+    def foot_keys(self) -> Sequence[str]:
+        """Return the ids of the keys that the last line names, the most important first."""
+        return FOOTERS[self.NAME]
 
     def say(self, text: str, role: str = "") -> None:
         """Say something in the last line for some seconds."""

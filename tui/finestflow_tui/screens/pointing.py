@@ -9,7 +9,7 @@ from textual import events
 from textual.screen import Screen
 from textual.widget import Widget
 
-from finestflow_tui.keys import FOOTERS, Choice, key_named, key_text
+from finestflow_tui.keys import Choice, key_named, key_text
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
@@ -32,6 +32,9 @@ class Pointing(Screen[None]):
         @property
         def ff(self) -> FinestflowApp:
             """The app."""
+
+        def foot_keys(self) -> Sequence[str]:
+            """Return what the last line names."""
 
         def menu(self, heading: str, choices: Sequence[Choice]) -> None:
             """Open a menu."""
@@ -78,7 +81,7 @@ class Pointing(Screen[None]):
             return
         event.stop()
         changed: dict[str, Any] = self.ff.keys
-        keys = [key_named(name) for name in FOOTERS[self.NAME] if name != "tab"]
+        keys = [key_named(name) for name in dict.fromkeys(self.foot_keys()) if name != "tab"]
         self.menu(
             "actions",
             [Choice(key_text(changed.get(key.id, key.keys)).split(" ")[0], key.text, key.action) for key in keys],

@@ -20,6 +20,7 @@ from finestflow_tui.keys import Choice
 from finestflow_tui.screens.run_logs import LogTab
 from finestflow_tui.screens.run_metrics import MetricTab
 from finestflow_tui.screens.run_outputs import OutputTab
+from finestflow_tui.start import RUN_TABS
 from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.views import record, tasks
 from finestflow_tui.views.code import source_rows
@@ -30,8 +31,16 @@ from finestflow_tui.widgets.rows import RowsView
 
 __all__ = ["TABS", "RunScreen"]
 
-TABS = ("tasks", "graph", "logs", "metrics", "params", "config", "code", "env", "outputs")
+TABS = RUN_TABS
 _BESIDE = frozenset({"tasks", "graph", "metrics", "code", "outputs"})
+_FIRST = {
+    "tasks": ("open", "why", "logs", "view"),
+    "graph": ("view", "open", "why"),
+    "logs": ("only", "filter", "next-match", "bottom", "edit"),
+    "metrics": ("open", "view", "options"),
+    "code": ("edit",),
+    "outputs": ("open", "save", "outside", "maximise"),
+}
 _MOST_NODES = 60
 Value = TypeVar("Value")
 
@@ -172,6 +181,10 @@ class RunScreen(RunScreenActions):
             ]
         return [row(*spans), row("")]
 
+    def foot_keys(self) -> Sequence[str]:
+        """Return what the last line names: first what this tab can do."""
+        return [*_FIRST.get(self.tab, ()), *super().foot_keys()]
+
     def on_lines_clicked(self, event: Lines.Clicked) -> None:
         """Open the tab that was clicked."""
         if event.lines is self.tabs:
@@ -197,6 +210,7 @@ class RunScreen(RunScreenActions):
         if self.whole is None:
             return
         self.tabs.update()
+        self.foot.update()
         is_graph = self.tab == "graph"
         self.list.set_class(is_graph, "hidden")
         self.graph.set_class(not is_graph, "hidden")
@@ -305,25 +319,8 @@ class RunScreen(RunScreenActions):
         self.fill(work, keep=keep)
 
     def _show_code(self, keep: bool) -> None:
-        workspace, snapshot = self.ff.history.workspace, self._run.snapshot
-
-        def work() -> Sequence[Row]:
-            if snapshot is None:
-                return [row(("no snapshot: the run was made outside a git work tree", "dim"))]
-            from finestflow.git.objects import Objects
-
-            with Objects(workspace.require_repository()) as objects:
-                paths = [
-                    path for path, _, _ in objects.iter_files(snapshot.tree) if not path.startswith(".finestflow/")
-                ]
-                changed = (
-                    objects.changed_files(objects.read_commit(snapshot.base).tree, snapshot.tree)
-                    if snapshot.base
-                    else []
-                )
-            return record.file_rows(paths, changed)
-
-        self.fill(work, keep=keep)
+        history, run = self.ff.history, self._run
+        self.fill(lambda: record.file_rows(*history.files_of(run)), keep=keep)
 
     def _show_outputs(self, keep: bool) -> None:
         self.outputs.show(keep=keep)
@@ -359,13 +356,7 @@ class RunScreen(RunScreenActions):
 
     def read_file(self, path: str) -> bytes:
         """Return a file as it was in the run."""
-        from finestflow.git.objects import Objects
-
-        snapshot = self._run.snapshot
-        if snapshot is None:
-            return b""
-        with Objects(self.ff.history.workspace.require_repository()) as objects:
-            return objects.read_path(snapshot.tree, path) or b""
+        return self.ff.history.read_file(self._run, path)
 
     def name_in_project(self, path: str) -> str:
         """Return the name of a file below the root of the project; empty for one that is elsewhere."""
@@ -385,9 +376,11 @@ class RunScreen(RunScreenActions):
         self._show_detail()
 
     def on_rows_view_widened(self, event: RowsView.Widened) -> None:
-        """Make the lines for the new width, also the first one."""
+        """Make the lines for the new width, also the first one; a picture fills its pane."""
         if event.view is self.list and self.whole is not None:
             self.show_tab(keep=True)
+        elif event.view is self.detail and self.tab == "outputs":
+            self.outputs.show_detail()
 
     # -- actions -----------------------------------------------------------------------------------------------------------------------
 

@@ -417,7 +417,7 @@ def head_spans(before: RunSummary, after: RunSummary, letters: Mapping[str, str]
             (one_line(run.name), "name"),
             (f" {run.id[:6]}", "id"),
             (f" {run.status.value}", run.status.value),
-        ]
+        ][: 4 if run.id != before.id or role == "bad" else 2]
         spans.append((" → " if role == "bad" else "  ", "dim"))
     shared = [
         name

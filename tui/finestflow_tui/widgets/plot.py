@@ -157,6 +157,7 @@ class Plot(PlotextPlot, inherit_bindings=False):
             plot.text(cut(axis.high, room), x, 1.06, alignment="center")
             plot.text(cut(axis.low, room), x, -0.06, alignment="center")
         plot.ylim(-0.1, 1.1)
+        plot.xlim(-0.4, len(self._axes) - 0.6)
         plot.yticks([], [])
         plot.xticks(places, [cut(one_line(axis.name.rpartition("/")[2]), room) for axis in self._axes])
         plot.title(self._title)
