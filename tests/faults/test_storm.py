@@ -17,9 +17,10 @@ import pytest
 
 from finestflow.errors import WorkerDiedError
 from finestflow.model import NodeStatus, RunStatus
+from finestflow.processes import iter_descendants
 from finestflow.workspace import current
 from tests.faults.storm import SIZE, Start, Storm, expected
-from tests.faults.test_workers import PATIENCE, wait_until
+from tests.faults.test_workers import PATIENCE, is_gone, wait_until
 
 NODES = 2 * SIZE
 
@@ -71,6 +72,7 @@ def check_run(run):
 def storm_workers(workspace, kills):
     """Kill workers until so many are dead; return how many runs that took."""
     killed, turn = 0, 0
+    before = set(iter_descendants(os.getpid()))
     while killed < kills:
         turn += 1
         ended = threading.Event()
@@ -97,6 +99,9 @@ def storm_workers(workspace, kills):
         again = workspace.load_run("@").nodes
         assert {path for path, node in again.items() if node.status is NodeStatus.HIT} >= done
     assert list(workspace.verify(deep=True)) == []
+    assert not workspace.live_runs()
+    workspace.close()
+    wait_until(lambda: all(map(is_gone, set(iter_descendants(os.getpid())) - before)))
     return turn
 
 
