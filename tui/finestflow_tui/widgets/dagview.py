@@ -72,7 +72,9 @@ class DagView(Painted, ScrollView, inherit_bindings=False):
         self.key = key
         self._lit = self._shape.near(key)
         box = self.drawing.boxes[key]
-        self.scroll_to_region(Region(max(0, box.x - 2), box.y, box.width + 4, 1), animate=False, immediate=True)
+        self.scroll_to_region(
+            Region(max(0, box.x - 2), box.y, box.width + 4, 1), animate=False, immediate=True, force=True
+        )
         self.refresh()
         self.post_message(self.Moved(key))
 
@@ -134,7 +136,7 @@ class DagView(Painted, ScrollView, inherit_bindings=False):
     def action_pan(self, right: int, down: int) -> None:
         """Move the drawing."""
         x, y = self.scroll_offset
-        self.scroll_to(x=x + 8 * right, y=y + 3 * down, animate=False, immediate=True)
+        self.scroll_to(x=x + 8 * right, y=y + 3 * down, animate=False, immediate=True, force=True)
 
     def action_edge(self, step: int) -> None:
         """Go to the first or the last node."""
@@ -154,7 +156,7 @@ class DagView(Painted, ScrollView, inherit_bindings=False):
             moved = self._held - event.screen_offset
             self._held = event.screen_offset
             x, y = self.scroll_offset
-            self.scroll_to(x=x + moved.x, y=y + moved.y, animate=False, immediate=True)
+            self.scroll_to(x=x + moved.x, y=y + moved.y, animate=False, immediate=True, force=True)
 
     def on_mouse_up(self) -> None:
         """Let go."""

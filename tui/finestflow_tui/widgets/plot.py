@@ -130,8 +130,9 @@ class Plot(PlotextPlot, inherit_bindings=False):
             plot.vline(math.log10(self.place) if self.is_log_x else self.place, "gray")
         signs = [name for name, wanted in (("log10", self.is_log), ("log10 x", self.is_log_x)) if wanted]
         signs += [f"smoothed {self.smoothing:g}"] if self.smoothing else []
-        reading = f" @ {self.reading}" if self.place is not None else ""
-        plot.title(cut(one_line(self._title) + reading + (f"  ({', '.join(signs)})" if signs else ""), columns - 2))
+        plot.title(cut(one_line(self._title) + (f"  ({', '.join(signs)})" if signs else ""), columns - _LEFT))
+        if self.place is not None:
+            plot.xlabel(cut(f"@ {self.reading}", columns - _LEFT))
 
     def _line(self, points: Points, marker: str, color: str) -> tuple[float, float] | None:
         """Draw a line and return where it ends."""
@@ -209,21 +210,21 @@ class Plot(PlotextPlot, inherit_bindings=False):
             return
         low, high = limits
         middle = (low + high) / 2 if self.place is None else self.place
-        half = (high - low) / (4 if step > 0 else 1)
-        self._limit(middle - half, middle + half)
+        self._limit(middle, (high - low) * (0.5 if step > 0 else 2.0))
 
     def action_pan(self, right: int, _down: int) -> None:
         """Look at what lies beside."""
         if self._limits is not None:
             low, high = self._limits
-            shift = right * (high - low) / 4
-            self._limit(low + shift, high + shift)
+            self._limit((low + high) / 2 + right * (high - low) / 4, high - low)
 
-    def _limit(self, low: float, high: float) -> None:
+    def _limit(self, middle: float, span: float) -> None:
+        """Look at a part of the axis, moved to where it lies inside the whole."""
         self._limits = None
         whole = self._range
-        if whole is not None and (low > whole[0] or high < whole[1]):
-            self._limits = max(low, whole[0]), min(high, whole[1])
+        if whole is not None and span < whole[1] - whole[0]:
+            low = min(max(whole[0], middle - span / 2), whole[1] - span)
+            self._limits = low, low + span
         self.redraw()
 
     def action_smooth(self) -> None:

@@ -183,7 +183,7 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
         seen = self.rows[self.scroll_offset.y : self.scroll_offset.y + self.size.height]
         longest = max((sum(map(_length, line.spans)) for line in seen), default=0)
         x = min(self.scroll_offset.x + 8 * step, longest - self.size.width + 8)
-        self.scroll_to(x=max(0, x), animate=False, immediate=True)
+        self.scroll_to(x=max(0, x), animate=False, immediate=True, force=True)
 
     def action_half(self, step: int) -> None:
         """Go half a page."""

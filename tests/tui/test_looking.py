@@ -1,0 +1,246 @@
+"""What is looked at closely: outputs, files as they are now, plots, the cache; with the keys and with the mouse."""
+
+from __future__ import annotations
+
+import pytest
+
+from finestflow.workspace import Workspace
+from finestflow_tui.plain import iter_lines
+from finestflow_tui.screens import run_outputs
+from finestflow_tui.start import find_place
+from tests.tui.driving import drive, run
+from tests.tui.test_keys import NEWEST, names
+
+
+def test_an_output_is_shown_from_inside(lab, monkeypatch):
+    """The outputs tab says what is in a value: rows and statistics, loaded by a process of its own; enter gives its pane the keys."""
+    monkeypatch.setattr(run_outputs, "QUIET", 0.001)
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("enter", "9")
+            await ui.until(lambda: "mean" in ui.text)
+            assert "items" in ui.text
+            assert " 0.37" in ui.text
+            assert "E save" in ui.foot
+            await ui.press("enter")
+            assert ui.app.focused is ui.app.screen.detail
+            await ui.press("z")
+            assert ui.app.screen.maximized is ui.app.screen.detail
+            await ui.press("z")
+
+    run(body)
+
+
+def test_a_run_is_compared_with_the_files_as_they_are_now(own_lab):
+    """D shows what was edited since; + shows more lines around it, ,w leaves spaces out, and other tabs say that nothing has run."""
+    path = own_lab / "train.py"
+    path.write_text(path.read_text().replace("weight = 0.0", "weight = 0.25").replace("kept =", "kept  ="))
+
+    async def body():
+        async with drive(own_lab, (160, 40)) as ui:
+            await ui.press("D")
+            assert "the files as they are now" in ui.lines[0]
+            assert "weight = 0.25" in ui.text
+            assert "hunk 1 of" in ui.lines[0]
+            assert "kept  =" in ui.text
+            lines = len(ui.app.screen.pane.rows)
+            await ui.press("+")
+            assert len(ui.app.screen.pane.rows) > lines
+            await ui.press("-", "comma", "w")
+            assert "kept  =" not in ui.text
+            await ui.press("comma", "l", "2")
+            assert "nothing has run with these files" in ui.text
+            await ui.press("4", "escape", "@")
+            assert "finestflow diff dusty-fox-6 ." in ui.text
+            await ui.press("escape", "enter", "D")
+            assert "weight = 0.25" in ui.text
+            await ui.press("comma", "s")
+            assert "always on the right" in ui.foot
+
+    run(body)
+
+
+def test_a_plot_is_read_with_a_crosshair(lab):
+    """Tab gives the plot the keys: l and h move a crosshair that reads all lines, + and - and shift+arrows look closely, , smooths."""
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("space", "enter", "4", "tab")
+            plot = ui.app.screen.metrics.plot
+            assert ui.app.focused is plot
+            assert [series.label for series in plot._series] == ["this", "A"]
+            await ui.press("l", "l", "l")
+            assert plot.place is not None
+            assert plot.reading.startswith(f"{plot.place:g}")
+            assert "A " in plot.reading
+            assert "@ " in ui.text
+            before = plot.place
+            await ui.press("h")
+            assert plot.place < before
+            await ui.press("end")
+            assert plot.place == 29
+            await ui.press("home", "+", "+")
+            assert plot._limits[1] < 29
+            await ui.press("shift+right", "shift+left", "-", "-", "-")
+            assert plot._limits is None
+            await ui.press("comma", "s")
+            assert "smoothed 0.6" in ui.text
+            await ui.press("comma", "l", "comma", "x")
+            assert plot.is_log
+            assert plot.is_log_x
+            await ui.press("comma", "a")
+            assert plot._series[0].points[0][0] != 0 or plot._series[0].points[1][0] != 1
+
+    run(body)
+
+
+def test_runs_are_lines_over_axes(lab):
+    """V in a comparison draws parallel coordinates: an axis for each param and metric that differs."""
+
+    async def body():
+        async with drive(lab, (160, 40)) as ui:
+            await ui.press("space", "j", "j", "space", "c", "v")
+            assert "parallel coordinates" in ui.text
+            assert "lr" in ui.lines[-2]
+            await ui.press("v")
+            assert "parallel coordinates" not in ui.lines[1]
+            assert "loss" in ui.lines[1]
+
+    run(body)
+
+
+def test_values_are_evicted_when_that_is_confirmed(own_lab):
+    """X marks a value of the cache, u spares it, ,x evicts what is marked; enter opens the run that made it."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.press("g", "c")
+            screen = ui.app.screen
+            count = len(screen._held)
+            await ui.press("x", "x")
+            assert "2 values to be evicted" in ui.text
+            await ui.press("u")
+            assert "1 value to be evicted" in ui.text
+            await ui.press("comma", "x")
+            assert "evicted 1 value" in ui.foot
+            assert len(screen._held) == count - 1
+            await ui.press("comma", "x")
+            assert "nothing is marked" in ui.foot
+            await ui.press("@")
+            assert "finestflow cache rm" in ui.text
+            await ui.press("escape", "end", "enter")
+            assert "9 Outputs" in ui.text
+
+    run(body)
+
+
+def test_the_mouse_does_what_keys_do(lab):
+    """A heading sorts, the gutter marks, a border is dragged, the right button opens the actions, the wheel looks closely at a plot."""
+
+    async def body():
+        async with drive(lab) as ui:
+            table, aside = ui.app.screen.table, ui.app.screen.aside
+            await ui.pilot.click(table, offset=(10, 0))
+            await ui.settle()
+            assert ui.app.state.sorts == ["name"] or ui.app.state.sorts == ["-name"]
+            await ui.pilot.click(table, offset=(2, 2))
+            await ui.settle()
+            assert list(ui.app.state.marks.values()) == ["A"]
+            wide, border = aside.region.width, aside.region.x - 1
+            await ui.pilot.mouse_down(offset=(border, 10))
+            await ui.pilot.hover(offset=(border - 10, 10))
+            await ui.pilot.mouse_up(offset=(border - 10, 10))
+            await ui.settle()
+            assert wide < aside.region.width <= wide + 12
+            await ui.pilot.click(table, offset=(10, 3), button=3)
+            await ui.settle()
+            assert "actions" in ui.text
+            await ui.press("d")
+            assert "1 Code" in ui.text or "first of its pipeline" in ui.foot
+            await ui.press("escape")
+
+    run(body)
+
+
+def test_a_graph_is_panned(lab):
+    """Shift and arrows, or dragging, move a drawing that is larger than its pane."""
+
+    async def body():
+        async with drive(lab, (60, 20)) as ui:
+            await ui.press("enter", "j", "j", "j", "enter", "2")
+            graph = ui.app.screen.graph
+            await ui.press("shift+right")
+            moved = graph.scroll_offset.x
+            await ui.press("shift+left")
+            assert moved > graph.scroll_offset.x == 0
+            await ui.press("shift+down")
+            assert graph.scroll_offset.y > 0
+            await ui.press("shift+up")
+            assert graph.scroll_offset.y == 0
+
+    run(body)
+
+
+def test_quitting(lab):
+    """Ctrl+q leaves from any screen."""
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("enter")
+            await ui.pilot.press("ctrl+q")
+            assert not ui.app.is_running or ui.app._exit
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("words", "screen"),
+    [
+        ([], "runs"),
+        (["status:failed"], "runs"),
+        ([":cache"], "cache"),
+        ([":trash"], "trash"),
+        (["calm-wren-5"], "run"),
+        (["calm-wren-5", ":logs"], "run"),
+        (["brisk-lynx-3", "calm-wren-5"], "diff"),
+        (["brisk-lynx-3", "calm-wren-5", "baseline-1"], "compare"),
+        (["nobody-7"], "runs"),
+    ],
+)
+def test_words_name_a_place_and_each_place_has_a_printed_twin(words, screen, lab, environ):
+    """Whatever can be opened can be printed, from the same rows."""
+    workspace = Workspace.find(lab, environ)
+    workspace.refresh()
+    place = find_place(workspace, words)
+    assert place.screen == screen
+    lines = list(iter_lines(workspace, words))
+    workspace.close()
+    text = "\n".join(lines)
+    expected = {
+        "cache": "digest",
+        "trash": "nothing is deleted",
+        "diff": "sorted(x for x in numbers",
+        "compare": "equal row",
+        "run": "epoch  0 loss" if ":logs" in words else "score ×5",
+    }
+    assert expected.get(screen, "") in text
+    if screen == "runs" and not words:
+        assert [name for name in NEWEST if name in text] == NEWEST
+
+
+def test_a_place_is_opened_at_the_start(lab, environ):
+    """Two names open their difference; leaving it leads to the list."""
+    workspace = Workspace.find(lab, environ)
+    workspace.refresh()
+    place = find_place(workspace, ["brisk-lynx-3", "calm-wren-5"])
+    workspace.close()
+
+    async def body():
+        async with drive(lab, place=place) as ui:
+            await ui.settle()
+            assert "brisk-lynx-3" in ui.lines[0]
+            await ui.press("escape")
+            assert names(ui) == NEWEST
+
+    run(body)
