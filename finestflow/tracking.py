@@ -170,11 +170,11 @@ class RepositoryTracking:
         from finestflow.git.refs import repair_refs
 
         try:
-            self._journal().hold_snapshot(run_id, snapshot.tree, now=self._clock.time())
+            self._journal().hold_snapshot(run_id, snapshot.tree)
         except RepositoryError:
             notes = repair_refs(self._place)
             if not notes:
                 raise
             for note in notes:
                 self._warn(note)
-            self._journal().hold_snapshot(run_id, snapshot.tree, now=self._clock.time())
+            self._journal().hold_snapshot(run_id, snapshot.tree)

@@ -91,12 +91,12 @@ def clear(database: sqlite3.Connection) -> None:
 def insert(database: sqlite3.Connection, summaries: Iterable[RunSummary]) -> None:
     """Add runs as their messages tell them, oldest first, with what is said of them; an id that is there already is passed over."""
     seq = database.execute("SELECT coalesce(max(seq), 0) FROM runs").fetchone()[0]
-    known = {row[0] for row in database.execute("SELECT id FROM runs")}
+    known = set[str]()
     runs: list[tuple[Any, ...]] = []
     metrics: list[tuple[Any, ...]] = []
     params: list[tuple[Any, ...]] = []
     for summary in summaries:
-        if summary.id in known:
+        if summary.id in known or database.execute("SELECT 1 FROM runs WHERE id = ?", [summary.id]).fetchone():
             continue
         known.add(summary.id)
         seq += 1
@@ -128,15 +128,17 @@ def annotate(database: sqlite3.Connection, said: Mapping[RunId, Annotation], *, 
 
 
 def _annotate_rows(database: sqlite3.Connection, ids: Iterable[str], *, is_reset: bool = False) -> None:
-    said = dict(database.execute("SELECT id, annotation FROM said"))
     sql = f"SELECT {SUMMARY_COLUMNS}, own_name, own_tags, own_note FROM runs WHERE id = ?"  # noqa: S608
     updates = []
-    for run_id in ids if is_reset else said.keys() & ids:
+    for run_id in ids:
+        said = database.execute("SELECT annotation FROM said WHERE id = ?", [run_id]).fetchone()
+        if said is None and not is_reset:
+            continue
         row = database.execute(sql, [run_id]).fetchone()
         if row is None:
             continue
         own = load_summary(row[:-3], name=row[-3], tags=tuple(json.loads(row[-2])), note=row[-1])
-        run = load_annotation(said.get(run_id, b"")).apply_to(own)
+        run = load_annotation(b"" if said is None else said[0]).apply_to(own)
         tags = json.dumps(run.tags)
         updates.append((run.name, tags, run.note, run.star, run.removed, words_of(run), _tagset_of(run), run_id))
     names = ("name", "tags", "note", "star", "removed", "words", "tagset")

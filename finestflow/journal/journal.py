@@ -71,18 +71,12 @@ class Journal:
         """Return the newest run commit, or None when there is no run."""
         return read_ref(self._repo, JOURNAL_REF)
 
-    def hold_snapshot(self, run_id: RunId, tree: str, *, now: float) -> None:
-        """Keep the objects of a snapshot from ``git gc`` until its run is published."""
-        with Objects(self._repo) as objects:
-            commit = objects.write_commit(
-                tree=tree,
-                parents=(),
-                message=f"snapshot of run {run_id}\n",
-                author=self._author,
-                author_time=int(now),
-                commit_time=int(now),
-            )
-        update_ref(self._repo, LIVE_PREFIX + run_id, commit, None, message=f"start {run_id}")
+    def hold_snapshot(self, run_id: RunId, tree: str) -> None:
+        """Keep the objects of a snapshot from ``git gc`` until its run is published.
+
+        The ref holds the bare tree. A commit would stay behind, and with some thousand objects that no ref reaches git packs nothing any more.
+        """
+        update_ref(self._repo, LIVE_PREFIX + run_id, tree, None, message=f"start {run_id}")
 
     def publish(self, live: LiveFolder, run: Run, *, config: str = "") -> str:
         """Append a run that has ended, then remove what kept it until then.

@@ -51,7 +51,7 @@ def emit(**event):
 die("folder made")
 emit(e="run", id=run_id, name="brisk-lynx-41", pipeline="digits", started=1795338900.0)
 die("event run")
-journal.hold_snapshot(run_id, tree, now=1795338900.0)
+journal.hold_snapshot(run_id, tree)
 die("live ref")
 emit(e="snapshot", tree=tree)
 die("event snapshot")

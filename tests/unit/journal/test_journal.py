@@ -35,7 +35,7 @@ def publish(journal, repo, tree, **fields):
     run_id = new_id()
     events = make_events(run_id, tree, **fields)
     live = make_live(repo, events)
-    journal.hold_snapshot(run_id, tree, now=NOW)
+    journal.hold_snapshot(run_id, tree)
     return journal.publish(live, fold(events).run)
 
 
@@ -158,7 +158,7 @@ def test_a_living_run_is_left_alone(journal, repo, tree) -> None:
 def test_an_abandoned_run_is_recorded_with_its_real_status(journal, repo, git, tree, status, recorded) -> None:
     run_id = new_id()
     make_live(repo, make_events(run_id, tree, status=status)).close()
-    journal.hold_snapshot(run_id, tree, now=NOW)
+    journal.hold_snapshot(run_id, tree)
     assert journal.recover(NOW) == [run_id]
     run = journal.load(journal.tip())
     assert run.summary.status == recorded
@@ -206,7 +206,7 @@ def test_what_cannot_be_recovered_is_told_and_keeps_nobody_else_from_it(journal,
 
 
 def test_live_refs_without_a_folder_are_removed_at_the_next_recovery(journal, repo, tree) -> None:
-    journal.hold_snapshot(new_id(), tree, now=NOW)
+    journal.hold_snapshot(new_id(), tree)
     assert read_ref(repo, next(iter(list_refs(repo, LIVE_PREFIX)))) is not None
     make_live(repo, make_events(new_id(), tree)).close()
     journal.recover(NOW)
