@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import FinestflowError
+from finestflow.journal.names import is_named_by
 from finestflow.model import NodeRecord, NodeStatus, Omitted, Run, RunId
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "Comparison",
     "Preflight",
     "Verdict",
+    "bounds_of",
     "compare_nodes",
     "inspect_run",
     "is_program",
@@ -47,11 +49,13 @@ class Preflight:
         changes: What is not as it was, one sentence each: interpreter, platform, packages.
         missing: What the run needs and is not here, one sentence each; it will fail or differ.
         files: Files that the snapshot left out and that are here unchanged, to be copied into the worktree.
+        part: Which part of the pipeline ran and will run again, in a sentence; empty when it was all of it.
     """
 
     changes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +141,31 @@ def inspect_run(
     if run.snapshot is None:
         missing.append("its code was not recorded")
     return Preflight(
-        changes=tuple(_environment_changes(run.environment, environment)), missing=tuple(missing), files=tuple(files)
+        changes=tuple(_environment_changes(run.environment, environment)),
+        missing=tuple(missing),
+        files=tuple(files),
+        part=_describe_part(run, has_value),
     )
+
+
+def bounds_of(run: Run, has_value: Callable[[str], bool]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return where a partial run starts and stops again: at the beginning where what lay before its start is not in this store any more."""
+    start, stop = (tuple(run.settings.get(name, ())) for name in ("start", "stop"))
+    is_there = all(
+        node.output is not None and has_value(node.output.digest or "")
+        for node in run.nodes.values()
+        if node.status is NodeStatus.HIT and not any(is_named_by(node.path, pattern) for pattern in start)
+    )
+    return start if is_there else (), stop
+
+
+def _describe_part(run: Run, has_value: Callable[[str], bool]) -> str:
+    was, (start, stop) = tuple(run.settings.get("start", ())), bounds_of(run, has_value)
+    if not (was or stop):
+        return ""
+    bounds = [f"{word} {', '.join(map(repr, names))}" for word, names in (("from", start), ("to", stop)) if names]
+    told = f"it was a partial run, and runs again {' '.join(bounds) or 'whole'}"
+    return f"{told}: what lay before its start is not in this store" if was and not start else told
 
 
 def _environment_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

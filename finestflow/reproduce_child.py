@@ -16,7 +16,7 @@ from finestflow.errors import FinestflowError
 from finestflow.model import Run
 from finestflow.pipeline.describe import load_task, load_value
 from finestflow.pipeline.pipeline import Pipeline
-from finestflow.reproduce import judge
+from finestflow.reproduce import bounds_of, judge
 from finestflow.runner import RunOptions
 from finestflow.target import find_object
 from finestflow.workspace import Workspace
@@ -48,8 +48,14 @@ def _reproduce(request: Mapping[str, Any]) -> str:
     before = workspace.journal.load(request["commit"])
     pipeline, inputs = _make(workspace, before, root, request["given"])
     settings = before.settings
+    start, stop = bounds_of(before, workspace.store.has)
     options = RunOptions(
-        cache=False, seed=settings.get("seed", 0), context=load_value(settings.get("context", {}), workspace.store.load)
+        cache=False,
+        seed=settings.get("seed", 0),
+        context=load_value(settings.get("context", {}), workspace.store.load),
+        start=start,
+        stop=stop,
+        from_run=before.summary.id if start else "",
     )
     finished = workspace.run(
         pipeline, kwargs=inputs, options=options, argv=before.argv, reproduces=before.summary.id, judge=judge(before)

@@ -59,6 +59,8 @@ def command(
     preflight = workspace.inspect(found)
     prepare, notes = _provide(session, found, without) if with_environment else (None, preflight.changes)
     _warn(session.out, preflight.missing, () if with_environment else notes)
+    if preflight.part:
+        session.out.note(one_line(preflight.part))
     folder = session.folder / into if into else None
     verdict = workspace.reproduce(found, preflight, into=folder, given=values[0], tolerance=tolerance, prepare=prepare)
     if as_json:

@@ -360,3 +360,20 @@ def test_code_on_the_path_of_python_is_that_of_the_run(project: Project):
 
     for run in ("@", "@~2"):
         assert "identical: all" in do("reproduce", run)
+
+
+def test_of_a_partial_run_the_same_part_runs_again(project: Project, tmp_path: Path):
+    """What lay before its start comes from the record; where the store has lost that, it is computed."""
+    project.do("run", TARGET)
+    project.do("run", "--from", "scale", "--to", "scale", "--force", "scale", TARGET)
+    assert project.statuses() == {"load": "hit", "scale": "ok", "total": "skipped"}
+
+    answer = project.do("reproduce", "@")
+    assert "it was a partial run, and runs again from 'scale' to 'scale'\n" in answer.err
+    assert project.statuses() == {"load": "hit", "scale": "ok", "total": "skipped"}
+    assert answer.out.splitlines()[-1].startswith("identical: all 2 ")
+
+    clone = project.clone(tmp_path / "clone")
+    answer = clone.do("reproduce", clone.git("rev-parse", "refs/finestflow~1")[:10])
+    assert "runs again to 'scale': what lay before its start is not in this store\n" in answer.err
+    assert clone.statuses() == {"load": "ok", "scale": "ok", "total": "skipped"}
