@@ -134,7 +134,7 @@ class RepositoryTracking:
 
         self._journal().publish(live, run)
         self._refresh()
-        start_maintenance(self._place)
+        start_maintenance(self._place, since=run.summary.started)
 
     def discard(self, live: LiveFolder) -> None:
         """Forget a run that is not to be recorded."""
@@ -162,7 +162,9 @@ class RepositoryTracking:
 
     def _settle(self) -> None:
         """Let another run that believed itself alone write what it has; from now on it knows of this one."""
-        if not self.is_alone():
+        from finestflow.journal.live import iter_live
+
+        if not self.is_alone() and sum(entry.is_alive for entry in iter_live(self._place.state_dir)) > 1:
             time.sleep(_SETTLE_SECONDS)
 
     def _hold(self, run_id: RunId, snapshot: Snapshot) -> None:

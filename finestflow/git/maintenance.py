@@ -20,13 +20,21 @@ __all__ = ["expire_reflog", "rewrite_chain", "start_maintenance"]
 _SETTINGS = ("gc.cruftPacks=true", "gc.autoDetach=true", "maintenance.autoDetach=true")
 
 
-def start_maintenance(repo: Repository) -> None:
+def start_maintenance(repo: Repository, *, since: float = 0.0) -> None:
     """Let git pack what has gathered, if it finds that worth while; it goes on in the background by itself.
 
-    Git guesses the number of loose objects from one folder of 256, and so git need not be asked while nothing is in it.
+    Git guesses the number of loose objects from one folder of 256, so it need not be asked while nothing comes into that: of a run's objects one
+    does every ten runs or so.
+
+    Args:
+        repo: The repository.
+        since: When the objects began to come that may be too many.
     """
     folder = repo.common_dir / "objects" / "17"
-    if not folder.is_dir() or not any(folder.iterdir()):
+    try:
+        if folder.stat().st_mtime < since or not any(folder.iterdir()):
+            return
+    except FileNotFoundError:
         return
     run_git(repo, "maintenance", "run", "--auto", "--quiet", settings=_SETTINGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -121,3 +122,18 @@ def test_maintenance_packs_in_the_background_when_much_has_gathered(repo, monkey
     else:
         pytest.fail("nothing was packed")
     assert numbers(repo) == [0, 1, 2]
+
+
+def test_git_is_asked_only_where_objects_have_come_into_the_folder_that_it_looks_at(repo, monkeypatch):
+    asked = []
+    monkeypatch.setattr(maintenance, "run_git", lambda repo, *words, **options: asked.append(words))
+    folder = repo.common_dir / "objects" / "17"
+    start_maintenance(repo)
+    folder.mkdir(exist_ok=True)
+    start_maintenance(repo)
+    (folder / ("0" * 38)).touch()
+    os.utime(folder, (100, 100))
+    start_maintenance(repo, since=101)
+    assert asked == []
+    start_maintenance(repo, since=99)
+    assert len(asked) == 1

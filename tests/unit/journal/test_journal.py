@@ -56,6 +56,12 @@ def test_nothing_of_a_live_run_is_left(journal, repo, tree) -> None:
     assert list((repo.state_dir / "live").iterdir()) == []
 
 
+def test_a_run_leaves_no_object_that_no_ref_reaches(journal, repo, git, tree) -> None:
+    """Some thousand of them, and git says so in gc.log and packs nothing any more."""
+    publish(journal, repo, tree)
+    assert git("fsck", "--unreachable", "--no-reflogs") == ""
+
+
 def test_git_reads_the_trailers(journal, repo, git, tree) -> None:
     publish(journal, repo, tree)
     run = make_run(
