@@ -12,17 +12,45 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from finestflow.errors import UsageError
 
-__all__ = ["MeanOfRepeats", "count_settings", "iter_settings", "load_rows", "mean_of_repeats", "parse_setting"]
-
-Axis = list[str] | Callable[[random.Random], str]
+__all__ = [
+    "Draw",
+    "MeanOfRepeats",
+    "axes_of",
+    "count_settings",
+    "format_number",
+    "iter_settings",
+    "load_rows",
+    "mean_of_repeats",
+    "parse_setting",
+]
 
 _MOST_VALUES = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Numbers to draw from: ``kind`` is ``uniform``, ``loguniform`` or ``randint``; both ends belong to it."""
+
+    kind: str
+    low: float
+    high: float
+
+    def __call__(self, rng: random.Random) -> str:
+        """Return one of them."""
+        if self.kind == "loguniform":
+            return format_number(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
+        if self.kind == "randint":
+            return str(rng.randint(round(self.low), round(self.high)))
+        return format_number(rng.uniform(self.low, self.high))
+
+
+Axis = list[str] | Draw
 
 
 def parse_setting(text: str) -> tuple[str, Axis]:
@@ -60,25 +88,31 @@ def iter_settings(
     Raises:
         UsageError: A path is set twice, or it is not said how many draws there are.
     """
-    axes = _axes_of(texts, rows)
-    drawn = {path: axis for path, axis in axes.items() if callable(axis)}
+    axes = axes_of(texts, rows)
+    drawn = {path: axis for path, axis in axes.items() if isinstance(axis, Draw)}
     if drawn and samples is None:
         path = next(iter(drawn))
-        raise UsageError(f"{path!r} is drawn at random, and nothing says how often", "add --samples N")
+        raise UsageError(
+            f"{path!r} is drawn at random, and nothing says how often",
+            "add --samples N, or --trials N --metric NAME to search for the best",
+        )
     if samples is not None and not drawn:
         raise UsageError("--samples is for values that are drawn", "write -p lr=loguniform:1e-5:1e-1")
     rng = random.Random(seed)  # noqa: S311 - settings of experiments, not secrets
-    fixed = {path: axis for path, axis in axes.items() if not callable(axis)}
+    fixed = {path: axis for path, axis in axes.items() if not isinstance(axis, Draw)}
     for row in rows or [{}]:
         for combination in itertools.product(*fixed.values()):
             chosen = dict(zip(fixed, combination, strict=True))
             for _ in range(samples or 1):
-                yield {**row, **{path: axis(rng) if callable(axis) else chosen[path] for path, axis in axes.items()}}
+                yield {
+                    **row,
+                    **{path: axis(rng) if isinstance(axis, Draw) else chosen[path] for path, axis in axes.items()},
+                }
 
 
 def count_settings(texts: Sequence[str], *, rows: Sequence[Mapping[str, str]] = (), samples: int | None = None) -> int:
     """Return how many settings ``iter_settings`` yields."""
-    sizes = [len(axis) for axis in _axes_of(texts, rows).values() if not callable(axis)]
+    sizes = [len(axis) for axis in axes_of(texts, rows).values() if not isinstance(axis, Draw)]
     return math.prod(sizes) * (len(rows) or 1) * (samples or 1)
 
 
@@ -99,7 +133,12 @@ def load_rows(text: str, name: str) -> list[dict[str, str]]:
     return rows
 
 
-def _axes_of(texts: Sequence[str], rows: Sequence[Mapping[str, str]]) -> dict[str, Axis]:
+def axes_of(texts: Sequence[str], rows: Sequence[Mapping[str, str]] = ()) -> dict[str, Axis]:
+    """Return by path what each setting may be: some values, or a draw.
+
+    Raises:
+        UsageError: A path is set twice, or a text is no setting.
+    """
     taken = {path for row in rows for path in row}
     axes: dict[str, Axis] = {}
     for text in texts:
@@ -144,21 +183,22 @@ def _values_of(kind: str, rest: str, text: str) -> list[str]:
         values = _spaced(low, (high - low) / max(count - 1, 1), count)
         if kind == "logspace":
             values = [math.exp(value) for value in values]
-    return [_format(value) for value in values]
+    return [format_number(value) for value in values]
 
 
 def _spaced(low: float, step: float, count: int) -> list[float]:
     return [low + step * place for place in range(count)]
 
 
-def _draw_of(kind: str, rest: str, text: str) -> Callable[[random.Random], str]:
+def _draw_of(kind: str, rest: str, text: str) -> Draw:
     low, high = _numbers(rest, text, 2, 2)
     if kind == "loguniform":
         _require_positive(low, high, text)
-        return lambda rng: _format(math.exp(rng.uniform(math.log(low), math.log(high))))
-    if kind == "randint":
-        return lambda rng: str(rng.randint(round(low), round(high)))
-    return lambda rng: _format(rng.uniform(low, high))
+    if low > high:
+        raise UsageError(f"{text!r} ends below where it begins", f"write {kind}:{high:g}:{low:g}")
+    if kind == "randint" and not (low.is_integer() and high.is_integer()):
+        raise UsageError(f"{text!r} is drawn from whole numbers, and these are none", "write uniform:LOW:HIGH")
+    return Draw(kind=kind, low=low, high=high)
 
 
 _RANGES = ("range", "linspace", "logspace")
@@ -195,7 +235,8 @@ def _require_positive(low: float, high: float, text: str) -> None:
         raise UsageError(f"{text!r} begins or ends at zero or below", "a logarithm needs numbers above zero")
 
 
-def _format(value: float) -> str:
+def format_number(value: float) -> str:
+    """Return a number as a setting is written."""
     return f"{value:.12g}"
 
 

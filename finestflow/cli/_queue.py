@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finestflow.cli._errors import ExitCode
 from finestflow.cli._session import Session
@@ -24,7 +24,7 @@ from finestflow.processes import Process
 if TYPE_CHECKING:
     from finestflow.queue import Entry, Queue
 
-__all__ = ["open_queue", "taken_from_queue", "work_off"]
+__all__ = ["open_queue", "run_apart", "say_ended", "taken_from_queue", "work_off"]
 
 _LINES_SHOWN = 20
 
@@ -113,8 +113,35 @@ def _run_entry(
     session: Session, entry: Entry, children: set[subprocess.Popen[bytes]], environ: Mapping[str, str]
 ) -> bool:
     """Run one entry in a process of its own; return whether it went well."""
-    words = [sys.executable, "-m", "finestflow", "-C", entry.folder, "run", *entry.words]
-    words[words.index("run") + 1 : words.index("run") + 1] = ["--json", "--queued", str(entry.number)]
+    child = run_apart(entry.folder, ["--queued", str(entry.number), *entry.words], children, environ)
+    if child.ended is None and child.code == ExitCode.LOCKED and _state_of(session, entry) in {"running", "ok"}:
+        return True  # a worker that was killed meanwhile had started a process for it, which has it
+    return say_ended(session, child, f"entry {entry.number}")
+
+
+class Apart(NamedTuple):
+    """A run that had a process of its own: the exit code, what it tells of itself (None when that is nothing), and stderr."""
+
+    code: int
+    ended: dict[str, Any] | None
+    said: str
+
+
+def run_apart(
+    folder: str | os.PathLike[str],
+    words: Sequence[str],
+    children: set[subprocess.Popen[bytes]],
+    environ: Mapping[str, str],
+) -> Apart:
+    """Make a run in a process of its own.
+
+    Args:
+        folder: Where it runs.
+        words: What stands after ``finestflow run``.
+        children: Has the process in it while it runs.
+        environ: Its environment.
+    """
+    words = [sys.executable, "-m", "finestflow", "-C", os.fspath(folder), "run", "--json", *words]
     # What it says goes into files: of a pipe the end is gone when this process is killed, and the run would fail by that.
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out,
@@ -128,12 +155,15 @@ def _run_entry(
         children.discard(child)
         out.seek(0)
         err.seek(0)
-        ended, said = _last_run(out.read()), err.read()
+        return Apart(child.returncode, _last_run(out.read()), err.read())
+
+
+def say_ended(session: Session, child: Apart, label: str) -> bool:
+    """Say in a line how a run ended; return whether it went well. The label is for one that has no name."""
+    ended = child.ended
     if ended is None:
-        if child.returncode == ExitCode.LOCKED and _state_of(session, entry) in {"running", "ok"}:
-            return True  # a worker that was killed meanwhile had started a process for it, which has it
-        session.out.note(f"entry {entry.number} failed:", "red")
-        session.out.note("\n".join(many_lines(said).splitlines()[-_LINES_SHOWN:]))
+        session.out.note(f"{label} {'ended' if child.code == ExitCode.INTERRUPTED else 'failed'}:", "red")
+        session.out.note("\n".join(many_lines(_error_of(child.said)).splitlines()[-_LINES_SHOWN:]))
         return False
     text = headline(ended["metrics"])
     line = f"{one_line(ended['name'])}: {ended['status']} in {duration(ended['seconds'])}{'  ' if text else ''}{text}"
@@ -145,6 +175,16 @@ def _run_entry(
 
 def _state_of(session: Session, entry: Entry) -> str:
     return next((each.state for each in open_queue(session).entries() if each.number == entry.number), "")
+
+
+def _error_of(said: str) -> str:
+    """Return the message of the error that a command said as JSON; all that it said where there is none."""
+    last = said.rstrip().rpartition("\n")[2]
+    try:
+        document = json.loads(last)
+        return f"{document['message']}\nhint: {document['hint']}" if document["hint"] else str(document["message"])
+    except (ValueError, TypeError, KeyError):
+        return said
 
 
 def _last_run(out: str) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from finestflow.sweep import count_settings, iter_settings, load_rows, mean_of_r
 if TYPE_CHECKING:
     from finestflow.model import RunSummary
 
-__all__ = ["Plan", "plan_runs", "sweep"]
+__all__ = ["Plan", "plan_runs", "sweep", "words_of"]
 
 _FLAGS = ("no_cache", "keep_going")
 _VALUES = ("executor", "timeout", "name", "note", "config", "code", "from_run")
@@ -110,7 +110,10 @@ def sweep(
                 f"the queue keeps no secrets: {names}",
                 "run it without --queue, or let the task read it from the environment",
             )
-        words = [_words(target, values, turn, plan, given) for values, turn in runs]
+        seeded = given["seed"] is not None or plan.repeat > 1
+        words = [
+            words_of(target, values, {**given, "seed": plan.seed + turn if seeded else None}) for values, turn in runs
+        ]
         numbers = open_queue(session).add(words, folder=session.folder.absolute(), batch=tag)
         if is_queued:
             shown = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
@@ -141,13 +144,19 @@ def _secrets_of(
     return take_secrets(pipeline, [values for values, _ in runs])
 
 
-def _words(target: str | None, values: Mapping[str, str], turn: int, plan: Plan, given: Mapping[str, Any]) -> list[str]:
-    """Return what stands after ``finestflow run`` for one of the runs."""
+def words_of(target: str | None, values: Mapping[str, str], given: Mapping[str, Any]) -> list[str]:
+    """Return what stands after ``finestflow run`` for one of the runs.
+
+    Args:
+        target: What is run.
+        values: Its settings by path.
+        given: Its options.
+    """
     words = [] if target is None else [target]
     for path, value in values.items():
         words += ["-p", f"{path}={_quoted(value)}"]
-    if given["seed"] is not None or plan.repeat > 1:
-        words += ["--seed", str(plan.seed + turn)]
+    if given["seed"] is not None:
+        words += ["--seed", str(given["seed"])]
     words += [word for name in _FLAGS if given[name] for word in (f"--{name.replace('_', '-')}",)]
     words += [word for name in _VALUES if given[name] for word in (f"--{name.replace('_', '-')}", str(given[name]))]
     words += [word for name, flag in _LISTS for value in given[name] for word in (flag, value)]

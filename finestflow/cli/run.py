@@ -26,6 +26,7 @@ from finestflow.ending import polite_end
 from finestflow.errors import FinestflowError, TaskFailedError, UsageError
 from finestflow.handed import read_handed
 from finestflow.model import RunStatus
+from finestflow.search import SAMPLERS
 
 if TYPE_CHECKING:
     from finestflow.model import Run
@@ -44,6 +45,15 @@ _NOTES_SHOWN = 5
     help="Set a param or an input; a=1,2,3 and a=linspace:0:1:5 make a run of each, a=uniform:0:1 draws.",
 )
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="How often values are drawn.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), metavar="N", help="Search: so many runs, each with what those before tell."
+)
+@click.option("--metric", metavar="NAME", help="What a search is for.")
+@click.option(
+    "--goal", type=click.Choice(["max", "min"]), help="Which way is better; by the metric's name when left out."
+)
+@click.option("--sampler", type=click.Choice(SAMPLERS), help="How a search proposes settings; tpe when left out.")
+@click.option("--resume", metavar="SEARCH", help="Go on with a search, up to --trials in all.")
 @click.option(
     "--sweep",
     "table",
@@ -94,6 +104,11 @@ def command(
     settings: Sequence[str],
     table: str | None,
     samples: int | None,
+    trials: int | None,
+    metric: str | None,
+    goal: str | None,
+    sampler: str | None,
+    resume: str | None,
     repeat: int,
     is_queued: bool,
     queued: int | None,
@@ -114,8 +129,9 @@ def command(
         if code_of_parent is not None:
             return code_of_parent
     program = click.get_current_context().meta.get(PROGRAM)
-    if program is not None and (table or samples or is_queued):
-        raise UsageError("--sweep, --samples and --queue are for pipelines", "a program takes its words as they are")
+    wanted = {"trials": trials, "metric": metric, "goal": goal, "sampler": sampler, "resume": resume}
+    if program is not None and (table or samples or is_queued or any(wanted.values())):
+        raise UsageError("a sweep, a search and the queue are for pipelines", "a program takes its words as they are")
     if program is not None:
         return run_program(
             session, program, {"settings": settings, "repeat": repeat, "dry_run": dry_run, **given}, as_json=as_json
@@ -129,11 +145,17 @@ def command(
         return ExitCode.DONE
     handed = read_handed(session.workspace.environ).settings if queued is not None else {}
     settings = [*settings, *(f"{path}={json.dumps(value)}" for path, value in handed.items())]
-    plan = plan_runs(session, settings, table, samples=samples, repeat=repeat, seed=given["seed"])
 
     def run_once(values: Mapping[str, str], turn: int, options: Mapping[str, Any]) -> bool:
-        return _run_once(session, target, values, turn, options, as_json=as_json)
+        return _run_once(session, options.get("target", target), values, turn, options, as_json=as_json)
 
+    if any(wanted.values()):
+        from finestflow.cli._search import search
+
+        if table or samples or is_queued or repeat > 1:
+            raise UsageError("a search makes its own runs", "leave out --sweep, --samples, --repeat and --queue")
+        return search(session, run_once, target, settings, given, wanted, as_json=as_json)
+    plan = plan_runs(session, settings, table, samples=samples, repeat=repeat, seed=given["seed"])
     with polite_end(Presses()), taken_from_queue(session, queued):
         return sweep(session, plan, run_once, target, given, is_queued=is_queued, as_json=as_json)
 
