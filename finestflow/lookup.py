@@ -266,6 +266,8 @@ class Lookup:
         Raises:
             FinestflowError: A file changed while the call ran, so that nobody knows what it read.
         """
+        if not (outcome.drew_random or context.reads or outcome.files or outcome.folders):
+            return ()
         found = [("seed", str(seed_of(self.seed, key)))] if outcome.drew_random else []
         found += [
             (f"context:{context.local(name)}", self.value_token(value)[1])
@@ -289,8 +291,8 @@ class Lookup:
 
     # -- why ---------------------------------------------------------------------------------------------------------------------------
 
-    def explain_miss(self, path: str, static: Static, inputs: Mapping[str, str | None]) -> str:
-        """Say what changed since the last run of the pipeline at this node."""
+    def explain_miss(self, path: str, static: Static, inputs: Callable[[], Mapping[str, str | None]]) -> str:
+        """Say what changed since the last run of the pipeline at this node; ``inputs`` returns their digests."""
         earlier = self.earlier.get(path)
         described = static.store.find_about(earlier) if earlier else ""
         if not described:
@@ -300,7 +302,7 @@ class Lookup:
         if changes is None:
             return "no description of the earlier result is left"
         reasons = [*changes]
-        reasons += _input_changes(before.get("in", {}), inputs)
+        reasons += _input_changes(before.get("in", {}), inputs())
         for name, digest in before.get("classes", {}).items():
             if name in self._classes and self.store.has(digest):
                 reasons += explain(json.loads(self.store.load(digest)), self._classes[name].components)

@@ -135,6 +135,10 @@ class Node:
         self.shared = value
         self.problem = problem
 
+    def set_plain(self, value: Any) -> None:
+        """Take a stored output that nobody can change: whoever wants it gets this one."""
+        self._loaded = value
+
     @property
     def is_open(self) -> bool:
         """Whether it has not ended, so that nobody knows its value."""
@@ -217,7 +221,7 @@ class Node:
         if self.shared is not _NOTHING:
             return take_part(self.shared, self._locate(part))
         assert self.info is not None  # only a node that has its result is asked
-        if part and self._loaded is not _NOTHING:
+        if self._loaded is not _NOTHING and (part or type(self._loaded) in _PLAIN):
             is_small, copy = self._copy_part(part)
             if is_small:
                 return copy

@@ -54,6 +54,8 @@ class Results:
             return
         static.store.add_value(encoded)
         node.info = encoded
+        if outcome.plain:
+            node.set_plain(outcome.plain[0])
         if not node.is_cached:
             return
         if context.is_hidden:
@@ -67,7 +69,8 @@ class Results:
             node.notes += (f"not cached: {error}",)
             self._warn(f"task {node.path!r} is not cached: {error}")
             return
-        self.note_files(observed)
+        if observed:
+            self.note_files(observed)
         static.store.add_entry(Entry(node.key, observed, encoded.digest, self._run_id, outcome.seconds, effects, about))  # type: ignore[arg-type]
 
     def effects_of(self, entry: Entry) -> Mapping[str, Any]:

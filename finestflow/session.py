@@ -8,6 +8,7 @@ a session a run, and one without an executor to plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from finestflow.bodies import Bodies
@@ -270,7 +271,7 @@ class Session:
             return "forced"
         verdict = self.lookup.find(node.key, self.view_of(node), static.store)  # type: ignore[arg-type]
         if verdict.entry is None:
-            return verdict.why or self.lookup.explain_miss(node.path, static, tokens_of(node))
+            return verdict.why or self.lookup.explain_miss(node.path, static, partial(tokens_of, node))
         self.hit(node, static, verdict.entry, verdict.value)
         return None
 

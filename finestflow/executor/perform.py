@@ -7,6 +7,7 @@ Invariant: whatever the user's code raises becomes part of the ``Outcome``; only
 from __future__ import annotations
 
 import copy
+import operator
 import pickle
 import warnings
 from collections import OrderedDict
@@ -35,6 +36,8 @@ from finestflow.pipeline.task import Task
 from finestflow.processes import Meter
 
 _IMMUTABLE = frozenset({int, float, str, bool, bytes, type(None), complex})
+_SHORT = 4096
+"""Bytes of a number or text that stays in memory."""
 _MEASURED = 0.001
 """Seconds from which on it is worth a microsecond, and a place in the record, what a call used."""
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -265,6 +268,8 @@ class Performer:
         _check_attributes(task, before, outcome)
         try:
             outcome.encoded = job.encode(value)  # before the hook, which may change it
+            if type(value) in _IMMUTABLE and outcome.encoded.size <= _SHORT:
+                outcome.plain = (value,)
         except ValueNotStorableError as error:
             outcome.shared = value
             outcome.problem = str(error)
@@ -308,7 +313,7 @@ def own_value(value: Any, load: Callable[[Output], Any]) -> Any:
 
 def _check_attributes(task: Task, before: dict[str, Any], outcome: Outcome) -> None:
     after = task.__dict__
-    if len(after) == len(before) and all(before.get(name, outcome) is value for name, value in after.items()):
+    if after.keys() == before.keys() and all(map(operator.is_, after.values(), before.values())):
         return
     changed = sorted(
         name for name, value in after.items() if not name.startswith("_") and before.get(name, outcome) is not value

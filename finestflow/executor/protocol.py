@@ -115,6 +115,7 @@ class Outcome:
         encoded: The output, digested and stored; None when it failed or cannot be stored.
         shared: The output itself, when it cannot be stored.
         problem: Why the output cannot be stored.
+        plain: The output itself, alone in a tuple, when it is a number or a short text: nobody can change it, so it need not be read back.
         error: What was raised.
         drew_random: Whether it drew from a global random number generator.
         files: Files of the project that it opened by itself, by absolute path.
@@ -131,6 +132,7 @@ class Outcome:
     encoded: Encoded | None = None
     shared: Any = None
     problem: str = ""
+    plain: tuple[Any, ...] = ()
     error: BaseException | None = None
     drew_random: bool = False
     files: list[str] = field(default_factory=list)

@@ -65,7 +65,7 @@ def dump_node(node: NodeRecord, time: float, *, static: str = "", log: str | Non
     if log is not None:
         rest += f',"log":"{log}"'
     return (
-        f'{{"e":"node","path":{quote(path)},"task":{quote(task)},"status":"{status.value}","key":{_or_null(key)},"why":{quote(why)},'
+        f'{{"e":"node","path":{quote(path)},"task":{quote(task)},"status":"{status._value_}","key":{_or_null(key)},"why":{quote(why)},'
         f'"t":{time!r},"inputs":{{{shown_inputs}}},"output":{shown_output},"hit_of":{_or_null(hit_of)},"seconds":{seconds!r}'
         f"{_dump_others(attempts, error, notes, seed, after)}{rest}}}\n"
     )

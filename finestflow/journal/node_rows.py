@@ -91,7 +91,7 @@ def _dump_task(node: NodeRecord, code: str, nodes: Mapping[str, NodeRecord]) -> 
         fields.append(f'"params": {dump_value(node.params)}')
     if node.seed is not None:
         fields.append(f'"seed": {number(node.seed)}')
-    fields.append(f'"status": "{node.status.value}"')
+    fields.append(f'"status": "{node.status._value_}"')
     if node.why != _usual_reason(node.status):
         fields.append(f'"why": {quote(node.why)}')
     return fields
