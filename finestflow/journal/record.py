@@ -80,9 +80,7 @@ def dump_record(run: Run, logs: Mapping[str, bytes] | None = None, *, config: st
         "omitted.json": _dump_omitted(run.snapshot),
         "traceback.txt": run.traceback.encode("utf-8", "backslashreplace"),
     }
-    for name, metric in run.metrics.items():
-        if series.has_file(metric):
-            files[series.path_of(name)] = series.dump(metric)
+    files.update(series.dump(run.metrics))
     for name, text in run.sources.items():
         files[sources[name]] = text.encode("utf-8", "surrogatepass")
     files.update(dump_logs(logs or {}))
@@ -121,7 +119,7 @@ def listed_files(files: Mapping[str, bytes], *, with_series: bool = True) -> lis
     """Return the files that the fixed ones name: series and sources."""
     about, metrics = _load(files.get, "run.json"), _load(files.get, "metrics.json")
     paths = [row["series"] for row in metrics.values() if "series" in row] if with_series else []
-    return paths + list(about.get("sources", {}).values())
+    return [*dict.fromkeys(paths), *about.get("sources", {}).values()]
 
 
 def _load(read: Callable[[str], bytes | None], path: str) -> Any:
@@ -259,11 +257,15 @@ def _dump_metrics(run: Run) -> bytes:
 def _load_metrics(read: Callable[[str], bytes | None], about: Fields, *, with_series: bool) -> dict[str, Metric]:
     metrics = {}
     times = about.get("series", {})
+    files: dict[str, Mapping[str, series.Rows]] = {}
     for name, row in _load(read, "metrics.json").items():
         metric = Metric(name=name, last=float(row["last"]), best=row["best"], count=row["count"])
         if with_series and "series" in row:
-            values = series.load(read(row["series"]) or b"", times.get(name, ()), about["started"], metric.count)
-            metric = replace(metric, values=values)
+            path = row["series"]
+            if path not in files:
+                files[path] = series.read_rows(read(path) or b"")
+            rows = files[path].get(name, ())
+            metric = replace(metric, values=series.load(rows, times.get(name, ()), about["started"], metric.count))
         elif with_series and times.get(name):
             metric = replace(metric, values=((None, metric.last, about["started"] + times[name][0]),))
         metrics[name] = metric

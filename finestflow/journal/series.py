@@ -1,5 +1,6 @@
-"""The series of a metric: its values in a CSV file, their times in ``run.json``.
+"""The series of metrics: their values in CSV files, their times in ``run.json``.
 
+Each metric has a file of its own, but the items of a fan-out share one: ten thousand small files would take longer to write than the run took.
 Times differ between two runs that are equal, so they are kept apart from the values. Called by ``record``.
 """
 
@@ -7,16 +8,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from finestflow.journal.names import quote_name
+from finestflow.journal.encode import natural_order
+from finestflow.journal.names import family_of, quote_name
 from finestflow.model import Metric
 
-__all__ = ["dump", "dump_times", "has_file", "load", "path_of"]
+__all__ = ["dump", "dump_times", "has_file", "load", "path_of", "read_rows"]
 
 MOST_TIMES = 1000
 Values = tuple[tuple[float | None, float, float], ...]
+Rows = Sequence[tuple[float | None, float]]
+_MANY = "metric,step,value\n"
+"""The header of a file that several metrics share."""
 
 
 def has_file(metric: Metric) -> bool:
@@ -26,16 +31,28 @@ def has_file(metric: Metric) -> bool:
 
 def path_of(name: str) -> str:
     """Return the path of a metric's series in the record."""
-    return f"series/{quote_name(name)}.csv"
+    family = family_of(name)
+    return f"series/{quote_name(name if family is None else family + '/')}.csv"
 
 
-def dump(metric: Metric) -> bytes:
-    """Return the values as CSV: ``step,<name>`` and a row each."""
-    name = metric.name
+def dump(metrics: Mapping[str, Metric]) -> dict[str, bytes]:
+    """Return the files of the series, by path: ``step,<name>`` and a row a value, or ``metric,step,value`` for what belongs together."""
+    texts: dict[str, list[str]] = {}
+    for name in sorted(metrics, key=natural_order):
+        metric = metrics[name]
+        if not has_file(metric):
+            continue
+        shown = _quote(name)
+        label = "" if family_of(name) is None else f"{shown},"
+        lines = texts.setdefault(path_of(name), [_MANY if label else f"step,{shown}\n"])
+        lines += [f"{label}{'' if step is None else repr(step)},{value!r}\n" for step, value, _ in metric.values]
+    return {path: "".join(lines).encode("utf-8", "surrogatepass") for path, lines in texts.items()}
+
+
+def _quote(name: str) -> str:
     if any(sign in name for sign in ',"\r\n'):  # csv.writer leaves a carriage return bare, and then cannot read it
-        name = '"' + name.replace('"', '""') + '"'
-    rows = [f"{'' if step is None else repr(step)},{value!r}\n" for step, value, _ in metric.values]
-    return f"step,{name}\n{''.join(rows)}".encode("utf-8", "surrogatepass")
+        return '"' + name.replace('"', '""') + '"'
+    return name
 
 
 def dump_times(metric: Metric, started: float) -> list[float]:
@@ -46,11 +63,28 @@ def dump_times(metric: Metric, started: float) -> list[float]:
     return [times[at] for at in _spread(len(times))]
 
 
-def load(data: bytes, times: Sequence[float], started: float, count: int) -> Values:
+def read_rows(data: bytes) -> dict[str, Rows]:
+    """Return step and value of each row of a file, by metric.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    lines = csv.reader(io.StringIO(data.decode("utf-8", "surrogatepass"), newline=""))
+    head = next(lines, ["step", ""])
+    found: dict[str, list[tuple[float | None, float]]] = {}
+    if len(head) == len(_MANY.split(",")):
+        for name, step, value in lines:
+            found.setdefault(name, []).append((_number(step) if step else None, float(value)))
+    else:
+        found[head[1]] = [(_number(step) if step else None, float(value)) for step, value in lines]
+    return dict(found)
+
+
+def load(rows: Rows, times: Sequence[float], started: float, count: int) -> Values:
     """Return the values of a series.
 
     Args:
-        data: The CSV file.
+        rows: What its file has of it.
         times: What ``dump_times`` gave.
         started: The start of the run.
         count: How many values there must be.
@@ -58,14 +92,11 @@ def load(data: bytes, times: Sequence[float], started: float, count: int) -> Val
     Raises:
         ValueError: The file is damaged.
     """
-    rows = csv.reader(io.StringIO(data.decode("utf-8", "surrogatepass"), newline=""))
-    next(rows, None)
-    values = [(_number(step) if step else None, float(value)) for step, value in rows]
-    if len(values) != count:
-        message = f"a series has {len(values)} of {count} values"
+    if len(rows) != count:
+        message = f"a series has {len(rows)} of {count} values"
         raise ValueError(message)
     moments = _fill(times, count)
-    return tuple((step, value, round(started + at, 6)) for (step, value), at in zip(values, moments, strict=True))
+    return tuple((step, value, round(started + at, 6)) for (step, value), at in zip(rows, moments, strict=True))
 
 
 def _number(text: str) -> float:

@@ -130,6 +130,30 @@ def test_the_times_of_a_long_series_are_thinned_and_all_values_kept() -> None:
     assert max(abs(left[2] - right[2]) for left, right in zip(back, values, strict=True)) < 0.01
 
 
+def test_series_of_the_items_of_a_fan_out_share_a_file() -> None:
+    """Others have one each; a record in which items have one each too, as they once had, can still be read."""
+    run = make_rich_run()
+    names = [*(f"fit/{item}/loss" for item in range(12)), "fit", "fit/loss"]
+    values = ((0, 0.5, run.summary.started), (1, 0.25, run.summary.started + 1))
+    metrics = {name: Metric(name=name, last=0.25, count=2, values=values) for name in names}
+    files = dump_record(replace(run, metrics=metrics))
+
+    assert [path for path in files if path.startswith("series/")] == [
+        "series/fit.csv",
+        "series/fit%2f.csv",
+        "series/fit%2floss.csv",
+    ]
+    shared = files["series/fit%2f.csv"].decode().splitlines()
+    assert shared[:4] == ["metric,step,value", "fit/0/loss,0,0.5", "fit/0/loss,1,0.25", "fit/1/loss,0,0.5"]
+    assert shared[-1] == "fit/11/loss,1,0.25"
+    assert load_record(files.get).metrics == metrics
+
+    table = json.loads(files["metrics.json"])
+    table["fit/3/loss"]["series"] = "series/old.csv"
+    old = {**files, "metrics.json": json.dumps(table).encode(), "series/old.csv": b"step,fit/3/loss\n0,0.5\n1,0.25\n"}
+    assert load_record(old.get).metrics == metrics
+
+
 def test_series_may_be_left_out() -> None:
     files = dump_record(make_rich_run())
     run = load_record(files.get, with_series=False)
