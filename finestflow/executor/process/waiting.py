@@ -30,6 +30,7 @@ class Waiting:
     def __init__(self) -> None:
         self._items: deque[Item] = deque()
         self._durations: dict[str, deque[float]] = {}
+        self._quick: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -53,7 +54,13 @@ class Waiting:
 
     def note_duration(self, item: Item, seconds: float) -> None:
         """Take note how long a job took."""
-        self._durations.setdefault(item.job.warm_key, deque(maxlen=_SEEN)).append(seconds)
+        key = item.job.warm_key
+        seen = self._durations.setdefault(key, deque(maxlen=_SEEN))
+        seen.append(seconds)
+        if len(seen) > 2 and sorted(seen)[len(seen) // 2] < QUICK:
+            self._quick.add(key)
+        else:
+            self._quick.discard(key)
 
     def choose(self, workers: Sequence[Worker]) -> tuple[Worker, Item] | None:
         """Take the job that is to be sent next; return it with the worker that gets it."""
@@ -92,5 +99,4 @@ class Waiting:
         return (min(ready, key=lambda worker: len(worker.items)), item) if ready else None
 
     def _is_quick(self, item: Item) -> bool:
-        seen = self._durations.get(item.job.warm_key)
-        return item.job.timeout is None and seen is not None and len(seen) > 2 and sorted(seen)[len(seen) // 2] < QUICK
+        return item.job.warm_key in self._quick and item.job.timeout is None
