@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from finestflow.workspace import Workspace
@@ -178,6 +180,51 @@ def test_a_graph_is_panned(lab):
             assert graph.scroll_offset.y > 0
             await ui.press("shift+up")
             assert graph.scroll_offset.y == 0
+
+    run(body)
+
+
+def test_options_of_running_again(lab):
+    """Each option of the plan changes the command that is shown; a secret value is not; a task can be run from, with the files as they are."""
+
+    async def body():
+        async with drive(lab, (140, 50)) as ui:
+            await ui.press("enter", "j", "r")
+            assert "what will happen" in ui.text
+            await ui.press("comma", "o")
+            await ui.type("0.01")
+            await ui.press("enter", "comma", "p")
+            await ui.type("fit.token=hidden")
+            await ui.press("enter", "comma", "f")
+            await ui.type("/tmp/kept")
+            await ui.press("enter", "comma", "e")
+            assert re.search(
+                r"finestflow reproduce \w+ --env --tolerance 0.01 --into /tmp/kept -p fit.token=\.\.\.", ui.text
+            )
+            assert "hidden" not in ui.text
+            await ui.press("comma", "n")
+            assert "run train.py:Train --from" in ui.text
+            assert "--from-run" in ui.text
+            await ui.press("comma", "n", "comma", "d")
+            assert "no run reproduces it yet" in ui.foot
+
+    run(body)
+
+
+def test_logs_of_two_runs_are_compared_node_by_node(lab):
+    """The logs of a difference are listed by node; each is a patch, n goes to its hunks, and the first line shows all in one."""
+
+    async def body():
+        async with drive(lab, (160, 40)) as ui:
+            await ui.press("j", "j", "j", "space", "k", "k", "d", "7")
+            assert "all, from the first difference" in ui.text
+            await ui.press("j")
+            assert "⋯" in ui.text
+            await ui.press("v", "n", "]", "enter")
+            assert ui.app.focused is ui.app.screen.pane
+            await ui.press("6")
+            assert "~ fit" in ui.text
+            assert "score ×5" in ui.text
 
     run(body)
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from finestflow.model import RunStatus, RunSummary
 from finestflow_tui.screens.frame import Frame
 from finestflow_tui.text import number, one_line, plural, value_text
-
-if TYPE_CHECKING:
-    from finestflow_tui.screens.choose import Ask
 
 __all__ = ["RunScreenActions"]
 
@@ -112,13 +109,6 @@ class RunScreenActions(Frame):
 
         self.ask(f"note on {_names(runs)}", "enter keeps it, escape does not; empty takes it away", runs[0].note, apply)
 
-    def ask(self, heading: str, hint: str, text: str, then: Callable[[str | None], None]) -> None:
-        """Ask for a line."""
-        from finestflow_tui.screens.choose import Ask
-
-        question: Ask = Ask(heading, hint, text)
-        self.app.push_screen(question, then)
-
     def action_unmark(self) -> None:
         """Take all marks away."""
         self.ff.set_marks({})
@@ -193,7 +183,11 @@ class RunScreenActions(Frame):
         if not run.commit:
             self.say(f"{run.name!r} is still going on", "warning")
             return
-        self.ff.open_reproduce(run)
+        self.ff.open_reproduce(run, self.current_node())
+
+    def current_node(self) -> str:
+        """Return the path of the node under the cursor; empty where there is none."""
+        return ""
 
     def action_rerun(self) -> None:
         """Ask for params, and run the pipeline with them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -335,17 +336,23 @@ class FinestflowApp(App[int]):
 
         self.push_screen(CompareScreen(runs))
 
-    def open_reproduce(self, run: RunSummary) -> None:
-        """Open the plan of running a run again."""
+    def open_reproduce(self, run: RunSummary, node: str = "") -> None:
+        """Open the plan of running a run again, or from a node on."""
         from finestflow_tui.screens.reproduce import ReproduceScreen
 
-        self.push_screen(ReproduceScreen(run))
+        self.push_screen(ReproduceScreen(run, node))
 
     # -- other processes ---------------------------------------------------------------------------------------------------------------
 
-    def start_process(self, words: list[str], said: str) -> Path:
-        """Start a command of finestflow that goes on when the app is left; returns the file that it writes to."""
-        self.log_command("finestflow " + " ".join(words))
+    def start_process(self, words: list[str], said: str, *, shown: list[str] | None = None) -> Path:
+        """Start a command of finestflow that goes on when the app is left; returns the file that it writes to.
+
+        Args:
+            words: The command, without the name of the program.
+            said: What is told at its start and end.
+            shown: What is kept for the list of commands, when the words have something secret.
+        """
+        self.log_command("finestflow " + shlex.join(words if shown is None else shown))
         folder = self.workspace.state_dir / "tui"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{words[0]}-{time.time_ns():x}.txt"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from finestflow.journal.index import Index
-from finestflow.journal.listing import Group, Listing
+from finestflow.journal.listing import Group, Listing, Range
 from finestflow.journal.query import Query, parse
 from finestflow.model import Run, RunSummary
 from finestflow_tui.live import LiveRun, LiveRuns
@@ -160,6 +160,12 @@ class History:
                 top.extend(numbers[at : at + group.runs])
             at += group.runs
         return top
+
+    def ranges(self, metrics: Iterable[str], query: str) -> dict[str, Range]:
+        """Return the least and the greatest value of metrics, by ``m.NAME``, among the runs of a list."""
+        parsed = self.parse(query) if query else None
+        found = {key: self.searching.range_of(key[2:], parsed) for key in metrics}
+        return {key: limits for key, limits in found.items() if limits is not None}
 
     def load(self, summary: RunSummary) -> Run:
         """Return a run, whole; a live one as far as it has come."""

@@ -126,7 +126,7 @@ def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Itera
         ("metrics", diff.metric_rows(found.metrics)),
         ("environment", diff.value_rows([("environment", found.environment)])),
         ("outputs", diff.output_rows(found)),
-        ("graph", _drawn(diff.graph_of(found.before, found.after, turned=False).drawing)),
+        ("graph", _drawn(diff.graph_of(found, turned=False).drawing)),
         ("logs", diff.log_rows(workspace.read_log(before), workspace.read_log(after), _COLUMNS)),
     ]
     for name, rows in parts:

@@ -56,6 +56,7 @@ class DiffScreen(RunScreenActions):
         self._ignores_space = False
         self._has_words = True
         self._soon: Timer | None = None
+        self._printed: dict[str, str] | None = None
         self._inside: dict[str, list[dict[str, str]]] = {}
 
     def compose(self) -> ComposeResult:
@@ -118,7 +119,11 @@ class DiffScreen(RunScreenActions):
         return f"hunk {max(1, at)} of {len(heads)}" if heads else ""
 
     def _heads(self) -> list[int]:
-        return [at for at, line in enumerate(self.pane.rows) if line.key is not None] if self.tab == "code" else []
+        return (
+            [at for at, line in enumerate(self.pane.rows) if line.key is not None]
+            if self.tab in {"code", "logs"}
+            else []
+        )
 
     def _counts(self) -> dict[str, int]:
         diff = self.diff
@@ -130,6 +135,7 @@ class DiffScreen(RunScreenActions):
             "metrics": len(diff.metrics),
             "env": len(diff.environment),
             "outputs": len(diff.outputs),
+            "graph": len(diff.nodes) + len(diff.edges),
         }
 
     def _tab_texts(self) -> list[str]:
@@ -175,10 +181,11 @@ class DiffScreen(RunScreenActions):
         self.tabs.update()
         is_code = self.tab == "code"
         is_graph = self.tab == "graph" and not self.is_with_files
-        self.list.set_class(not is_code, "hidden")
+        has_list = is_code or (self.tab == "logs" and not self.is_with_files)
+        self.list.set_class(not has_list, "hidden")
         self.pane.set_class(is_graph, "hidden")
         self.graph.set_class(not is_graph, "hidden")
-        self.pane.has_cursor = not is_code
+        self.pane.has_cursor = not has_list
         if is_code:
             whys = [] if self.is_with_files else view.why_rows(diff)
             self.list.show([*view.file_rows(diff.files), *whys], keep=True)
@@ -189,7 +196,7 @@ class DiffScreen(RunScreenActions):
         elif is_graph:
             self._show_graph(diff)
         elif self.tab == "logs":
-            self._show_logs()
+            self._show_logs(diff)
         else:
             rows: dict[str, Callable[[], list[Row]]] = {
                 "params": lambda: view.value_rows([("params", diff.params), ("inputs", diff.inputs)]),
@@ -200,19 +207,43 @@ class DiffScreen(RunScreenActions):
             self.pane.show(rows[self.tab](), keep=self.tab == "outputs")
             if self.tab == "outputs":
                 self._look_closer()
-        (self.graph if is_graph else self.list if is_code else self.pane).focus()
+        (self.graph if is_graph else self.list if has_list else self.pane).focus()
 
     def _show_graph(self, diff: RunDiff) -> None:
-        merged = view.graph_of(diff.before, diff.after, turned=self._turned)
+        merged = view.graph_of(diff, turned=self._turned)
         self.graph.show(merged.drawing, Shape((), merged.edges), merged.roles)
 
-    def _show_logs(self) -> None:
-        workspace, columns = self.ff.history.workspace, self.size.width
+    def _show_logs(self, diff: RunDiff) -> None:
+        """List the nodes that printed something else, and show how the one under the cursor did."""
+        workspace = self.ff.history.workspace
 
-        def work() -> list[Row]:
-            return view.log_rows(workspace.read_log(self.before), workspace.read_log(self.after), columns)
+        def show(patches: dict[str, str]) -> None:
+            self._printed = patches
+            if self.tab == "logs":
+                self.list.show(view.printed_rows(patches, self.after.pipeline), keep=True)
+                self._show_printed()
 
-        self.slow(work, lambda rows: self.pane.show(rows) if self.tab == "logs" else None, group="tab")
+        if self._printed is None:
+            self.slow(lambda: workspace.log_patches(diff), show, group="tab")
+        else:
+            show(self._printed)
+
+    def _show_printed(self) -> None:
+        workspace, columns, path = self.ff.history.workspace, self.pane.size.width, self.list.key
+        if path in (self._printed or {}):
+            hunks = view.parse_patch((self._printed or {})[path])
+            self.pane.show(view.diff_rows("", hunks, columns, split=self.is_split, words=self._has_words))
+            return
+
+        def show(rows: list[Row]) -> None:
+            if self.tab == "logs" and self.list.key == path:
+                self.pane.show(rows)
+
+        self.slow(
+            lambda: view.log_rows(workspace.read_log(self.before), workspace.read_log(self.after), columns),
+            show,
+            group="file",
+        )
 
     @property
     def is_split(self) -> bool:
@@ -247,7 +278,7 @@ class DiffScreen(RunScreenActions):
     def on_rows_view_moved(self, event: RowsView.Moved) -> None:
         """Show the file under the cursor."""
         if event.view is self.list:
-            self._show_file()
+            (self._show_file if self.tab == "code" else self._show_printed)()
         elif event.view is self.pane and self.tab == "outputs":
             self._look_closer()
 
@@ -281,15 +312,15 @@ class DiffScreen(RunScreenActions):
         if self.tab == "graph" and self.diff is not None:
             self._turned = not self._turned
             self._show_graph(self.diff)
-        elif self.tab == "code":
+        elif self.tab in {"code", "logs"}:
             self._split = not self.is_split
-            self._show_file()
+            (self._show_file if self.tab == "code" else self._show_printed)()
         else:
             self.say("this tab has one view", "warning")
 
     def action_match(self, step: int) -> None:
         """Go to the next hunk, or the next match."""
-        if self.tab != "code" or self._pattern:
+        if self.tab not in {"code", "logs"} or self._pattern:
             if not self.pane.search(self._pattern or "→", step):
                 self.say("/ searches", "warning")
             return
@@ -307,7 +338,7 @@ class DiffScreen(RunScreenActions):
         before = self.list.key
         self.list.action_move(step)
         if self.list.key == before:
-            self.say("there is no further file", "warning")
+            self.say(f"there is no further {'file' if self.tab == 'code' else 'node'}", "warning")
 
     def action_filter(self) -> None:
         """Search."""
@@ -321,7 +352,7 @@ class DiffScreen(RunScreenActions):
 
     def action_open(self) -> None:
         """Go into the file."""
-        if self.tab == "code":
+        if self.tab in {"code", "logs"}:
             self.pane.focus()
 
     def action_why(self) -> None:
@@ -388,7 +419,7 @@ class DiffScreen(RunScreenActions):
     def action_words(self) -> None:
         """Mark the words that differ, or the whole lines alone."""
         self._has_words = not self._has_words
-        self._show_file()
+        self.show_tab()
 
     def _read_again(self) -> None:
         self._hunks.clear()

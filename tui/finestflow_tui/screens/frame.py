@@ -164,6 +164,12 @@ class Frame(Pointing):
 
         self.app.push_screen(Menu(heading, choices), do)
 
+    def ask(self, heading: str, hint: str, text: str, then: Callable[[str | None], None]) -> None:
+        """Ask for a line."""
+        from finestflow_tui.screens.choose import Ask
+
+        self.app.push_screen(Ask(heading, hint, text), then)
+
     async def run_chosen(self, action: str) -> None:
         """Do an action by its name, on the focused pane where that has it."""
         name = action.partition("(")[0]

@@ -97,6 +97,11 @@ class RunScreen(RunScreenActions):
         """Return the run of this screen."""
         return self.summary
 
+    def current_node(self) -> str:
+        """Return the node under the cursor, where it can be run from."""
+        key = self.key if self.tab in {"tasks", "graph"} else None
+        return str(key) if self.whole is not None and key in self.whole.nodes else ""
+
     def chosen_runs(self) -> list[RunSummary]:
         """Return the run of this screen: marks belong to the list."""
         return [self.summary]
@@ -388,9 +393,9 @@ class RunScreen(RunScreenActions):
         """Open or fold a fan-out; else give the second pane the keys."""
         key = self.key
         if self.tab in {"tasks", "graph"} and key is not None and self.whole is not None:
-            items = [path for path in self.whole.nodes if path.startswith(f"{key}[")]
-            base = key.partition("[")[0]
-            if items or base in self._unfolded:
+            base = tasks.base_of(self.whole, key)
+            is_several = sum(tasks.base_of(self.whole, path) == base for path in self.whole.nodes) > 1
+            if is_several or base in self._unfolded:
                 self._unfolded.symmetric_difference_update({base})
                 self._shape = tasks.shape_of(self.whole, self._unfolded)
                 self.show_tab(keep=True)

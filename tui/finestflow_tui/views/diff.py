@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from finestflow.compare import Change, RunDiff
 from finestflow.git.objects import FileChange
-from finestflow.graph import graph_of_nodes
-from finestflow.model import NodeStatus, Run, RunSummary
+from finestflow.graph import fold_items, graph_of_nodes
+from finestflow.model import NodeStatus, RunSummary
 from finestflow_tui.layout.dag import Drawing, draw_dag
 from finestflow_tui.text import (
     Row,
@@ -46,16 +46,21 @@ __all__ = [
     "metric_rows",
     "output_rows",
     "parse_patch",
+    "printed_rows",
     "value_rows",
     "why_rows",
 ]
 
+ALL_LOGS = "\0"
+"""Stands for the logs of all nodes, where a path is expected."""
 SPLIT_AT = 110
 """Columns from which two sides fit beside each other."""
 _HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 _WORD = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\w+|\s+|.")
 _SIGNS = {"added": ("A", "good"), "removed": ("D", "bad"), "changed": ("M", "warning")}
 _SIMILAR = 0.4
+_SEVERAL = 4
+_ITEM = re.compile(r"(?:\[\d+\]|/\d+)(?=/|$).*")
 
 
 class Hunk(NamedTuple):
@@ -234,6 +239,21 @@ def file_rows(files: Sequence[FileChange]) -> list[Row]:
     ]
 
 
+def printed_rows(patches: Mapping[str, str], pipeline: str) -> list[Row]:
+    """Return the nodes that printed something else, with how many lines went and came; their key is their path.
+
+    Args:
+        patches: By path, as ``Workspace.log_patches`` gives them.
+        pipeline: What the lines of the body are called.
+    """
+    rows = [row(("all, from the first difference", "title"), key=ALL_LOGS)]
+    for path, patch in patches.items():
+        lines = patch.split("\n")
+        more, less = sum(line.startswith("+") for line in lines), sum(line.startswith("-") for line in lines)
+        rows.append(row((one_line(path or pipeline), "bold"), (f"  +{more}", "good"), (f" −{less}", "bad"), key=path))
+    return rows
+
+
 def why_rows(diff: RunDiff) -> list[Row]:
     """Return why the later run computed what it did not find: the differences between the runs, node by node."""
     reasons = {change.path: change.why for change in diff.outputs}
@@ -354,23 +374,21 @@ class Merged(NamedTuple):
     edges: tuple[tuple[str, str], ...]
 
 
-def graph_of(before: Run, after: Run, *, turned: bool) -> Merged:
-    """Draw both graphs as one: a plus or a minus before what is in one run only, a tilde where the output differs."""
+def graph_of(diff: RunDiff, *, turned: bool) -> Merged:
+    """Draw both graphs as one: a plus or a minus before what is in one run only, a tilde where the output differs; items of a fan-out are one node."""
+    graphs = [fold_items(graph_of_nodes(run.nodes), _SEVERAL) for run in (diff.before, diff.after)]
+    old, new = ({node.path: node for node in graph.nodes} for graph in graphs)
+    changed = {_ITEM.sub("", change.path) for change in diff.outputs} | {change.path for change in diff.outputs}
     labels: dict[str, str] = {}
     roles: dict[str, str] = {}
-    for path in dict.fromkeys([*before.nodes, *after.nodes]):
-        old, new = before.nodes.get(path), after.nodes.get(path)
-        if old is None or new is None:
-            sign, role = ("+", "good") if old is None else ("−", "bad")
+    for path, node in (old | new).items():
+        if path not in old or path not in new:
+            sign, role = ("+", "good") if path in new else ("−", "bad")
         else:
-            is_same = (old.output and old.output.digest) == (
-                new.output and new.output.digest
-            ) and old.status != NodeStatus.FAILED
-            sign, role = ("=", "dim") if is_same else ("~", "warning")
-        labels[path], roles[path] = f"{sign} {cut(one_line(path), 24)}", role
-    edges = dict.fromkeys(
-        (edge.source, edge.target) for run in (before, after) for edge in graph_of_nodes(run.nodes).edges
-    )
+            sign, role = ("~", "warning") if path in changed else ("=", "dim")
+        several = f" ×{node.count}" if node.count > 1 else ""
+        labels[path], roles[path] = f"{sign} {cut(one_line(path), 24)}{several}", role
+    edges = dict.fromkeys((edge.source, edge.target) for graph in graphs for edge in graph.edges)
     return Merged(draw_dag(list(labels), edges, labels, turned=turned), roles, tuple(edges))
 
 

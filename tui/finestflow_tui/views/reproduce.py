@@ -2,45 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from finestflow.model import NodeStatus, Run
 from finestflow.reproduce import Preflight
-from finestflow_tui.text import Row, columns_of, cut, duration, one_line, plural, row, title
+from finestflow_tui.text import Row, columns_of, cut, duration, one_line, plural, row, title, value_text
 
-__all__ = ["plan_rows", "verdict_rows"]
+__all__ = ["Options", "plan_rows", "verdict_rows"]
 
 _GOOD = frozenset({"identical", "within tolerance"})
 
 
-def plan_rows(run: Run, preflight: Preflight) -> list[Row]:
-    """Return what would happen, and what may make a difference."""
+class Options(NamedTuple):
+    """How a run is run again.
+
+    Attributes:
+        node: The node from which on the pipeline is run with the files as they are now; empty for the whole run as it was.
+        env: In the recorded environment, which is built where it is not kept yet.
+        tolerance: Largest difference of numbers that still counts as equal.
+        into: Folder in which the work tree is kept.
+        given: Values that no record holds, such as secrets, as ``path=value``.
+    """
+
+    node: str = ""
+    env: bool = False
+    tolerance: str = ""
+    into: str = ""
+    given: tuple[str, ...] = ()
+
+    def hidden(self) -> Options:
+        """Return the same with nothing of the values that no record holds: what is shown and kept."""
+        return self._replace(given=tuple(f"{each.partition('=')[0]}=..." for each in self.given))
+
+    def words(self, run: Run) -> list[str]:
+        """Return the command that does it, without the name of the program."""
+        given = [word for each in self.given for word in ("-p", each)]
+        if self.node:
+            params = [
+                word for name, value in run.summary.params.items() for word in ("-p", f"{name}={value_text(value)}")
+            ]
+            target = run.target or run.summary.pipeline
+            return ["run", target, "--from", self.node, "--from-run", run.summary.id, *params, *given]
+        words = ["reproduce", run.summary.id, "--json"]
+        words += ["--env"] if self.env else []
+        words += ["--tolerance", self.tolerance] if self.tolerance else []
+        words += ["--into", self.into] if self.into else []
+        return [*words, *given]
+
+
+def plan_rows(run: Run, preflight: Preflight, options: Options, notes: Sequence[str] = ()) -> list[Row]:
+    """Return what would happen, and what may make a difference.
+
+    Args:
+        run: The run.
+        preflight: What is not as it was.
+        options: How it would be run.
+        notes: What a built environment cannot have, one sentence each.
+    """
     tasks = [node for node in run.nodes.values() if node.kind == "task"]
     seconds = sum(node.seconds for node in tasks if node.status is not NodeStatus.HIT)
     hits = sum(node.status is NodeStatus.HIT for node in tasks)
     took = f"they took {duration(seconds)}" + (f", and {plural(hits, 'hit')} will be computed" if hits else "")
-    rows = [
-        title("what will happen"),
-        row(
-            f"  a work tree of its commit {run.summary.commit[:10]} is made in a temporary folder; your files stay as they are"
-        ),
-        row(f"  {plural(len(tasks), 'task')} run without the cache, in a process of their own; {took}"),
-        row("  every output is compared with the recorded one, by digest, and the new run is recorded"),
-        row("  leaving this screen or the whole UI does not stop it"),
-        row(""),
-    ]
-    if preflight.missing:
+    rows = [title("what will happen")]
+    if options.node:
+        rows += [
+            row(
+                f"  the pipeline is run from {one_line(options.node)!r} on, with the files as they are now and the params of the run"
+            ),
+            row("  what lies before comes from the run; it is a run of its own, and nothing is compared"),
+        ]
+    else:
+        commit = run.summary.commit[:10]
+        place = one_line(options.into) if options.into else "a temporary folder"
+        rows += [
+            row(f"  a work tree of its commit {commit} is made in {place}; your files stay as they are"),
+            row(f"  {plural(len(tasks), 'task')} run without the cache, in a process of their own; {took}"),
+            row("  every output is compared with the recorded one, by digest, and the new run is recorded"),
+        ]
+    rows += [row("  leaving this screen or the whole UI does not stop it"), row("")]
+    rows += [*_option_rows(options), row("")]
+    changes = [] if options.node else notes if options.env else preflight.changes
+    if preflight.missing and not options.node:
         rows += [title("missing: it will fail or differ", str(len(preflight.missing)))]
         rows += [row(("  " + one_line(text), "error")) for text in preflight.missing]
         rows.append(row(""))
-    if preflight.changes:
-        rows += [title("not as it was", str(len(preflight.changes)))]
-        rows += [row(("  " + one_line(text), "warning")) for text in preflight.changes]
+    if changes:
+        rows += [title("not as it was", str(len(changes)))]
+        rows += [row(("  " + one_line(text), "warning")) for text in changes]
         rows.append(row(""))
-    if not preflight.missing and not preflight.changes:
+    elif not preflight.missing and not options.node:
         rows += [row(("  everything is as it was: interpreter, platform, packages, files", "good")), row("")]
-    return [*rows, row(" ", ("⏎", "key"), " start it")]
+    shown = " ".join(shlex.quote(word) for word in options.hidden().words(run) if word != "--json")
+    return [*rows, row(("  finestflow " + one_line(shown), "dim")), row(""), row(" ", ("⏎", "key"), " start it")]
+
+
+def _option_rows(options: Options) -> list[Row]:
+    """Return what can be chosen, with the key of each after a comma."""
+    told = [
+        ("e", "environment", "the recorded one, built with uv or pip" if options.env else "this one"),
+        ("o", "tolerance", options.tolerance or "none: digests are equal or not"),
+        ("f", "work tree", one_line(options.into) or "a temporary one"),
+        ("p", "values", " ".join(map(one_line, options.hidden().given)) or "those of the record"),
+        ("n", "from", one_line(options.node) or "the beginning"),
+    ]
+    return [
+        title("options"),
+        *(row("  ", (f",{key}", "key"), (f"  {name:<12}", "dim"), (value, "")) for key, name, value in told),
+    ]
 
 
 def verdict_rows(document: Mapping[str, Any]) -> list[Row]:

@@ -33,7 +33,7 @@ from finestflow_tui.text import (
     width,
 )
 
-__all__ = ["Shape", "drawing_of", "node_rows", "shape_of", "summary_line", "task_rows"]
+__all__ = ["Shape", "base_of", "drawing_of", "node_rows", "shape_of", "summary_line", "task_rows"]
 
 _ITEM = re.compile(r"\[\d+\](?=/|$)")
 _FEW = 4
@@ -89,6 +89,16 @@ class Shape(NamedTuple):
         return frozenset(found)
 
 
+def base_of(run: Run, path: str) -> str:
+    """Return what an item of a fan-out is folded into: ``embed`` for ``embed[3]`` and, where ``embed`` is a map, for ``embed/3`` and what lies below."""
+    parts = path.split("/")
+    for at, part in enumerate(parts):
+        above = "/".join(parts[:at])
+        if part.isdigit() and above in run.nodes and run.nodes[above].kind == "map":
+            return _ITEM.sub("", above)
+    return _ITEM.sub("", path)
+
+
 def shape_of(run: Run, unfolded: Collection[str] = ()) -> Shape:
     """Return the lines and edges of a run.
 
@@ -98,13 +108,13 @@ def shape_of(run: Run, unfolded: Collection[str] = ()) -> Shape:
     """
     items: dict[str, list[NodeRecord]] = {}
     for node in run.nodes.values():
-        items.setdefault(_ITEM.sub("", node.path), []).append(node)
+        items.setdefault(base_of(run, node.path), []).append(node)
     home: dict[str, str] = {}
     lines: dict[str, tuple[NodeRecord, ...]] = {}
     for base, nodes in items.items():
         is_folded = len(nodes) >= _FEW and base not in unfolded
         if is_folded:
-            lines[base] = tuple(node for node in nodes if node.path != base or node.kind == "task")
+            lines[base] = tuple(node for node in nodes if node.path != base or node.kind == "task") or tuple(nodes)
         for node in nodes:
             home[node.path] = base if is_folded else node.path
             if not is_folded:
@@ -247,7 +257,7 @@ def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded
         is_folded: The items of a fan-out are one line.
     """
     node = run.nodes.get(path)
-    items = [each for each in run.nodes.values() if _ITEM.sub("", each.path) == path and each.kind == "task"]
+    items = [each for each in run.nodes.values() if each.kind == "task" and base_of(run, each.path) == path]
     if node is None and not items:
         return []
     if node is None or (len(items) >= _FEW and is_folded):
