@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64encode
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finestflow.compare import goal_of
+from finestflow.comparison import Row as Line
+from finestflow.comparison import SideBySide
 from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Run, RunId, RunStatus, RunSummary
 from finestflow_tui.glyphs import sparkline
 from finestflow_tui.plain import iter_lines
 from finestflow_tui.screens.choose import rank
 from finestflow_tui.state import ViewState
+from finestflow_tui.termimage import find_protocol, picture_codes
 from finestflow_tui.text import asciify, fit, plain_text, width
 from finestflow_tui.theme import choose_theme, make_palette
 from finestflow_tui.views import record, tasks
 from finestflow_tui.views.diff import diff_rows, log_rows, parse_patch
+from finestflow_tui.views.excerpt import excerpt_rows
 from finestflow_tui.views.logs import LogRows, NodeLog, frame_in
-from finestflow_tui.views.plot import thin
+from finestflow_tui.views.plot import axes_of, nearest, smooth, thin
 from finestflow_tui.views.runs import cells_of, choose_columns, preview, preview_more
 
 HOSTILE = (
@@ -94,41 +99,42 @@ def test_no_view_lets_an_escape_through():
 
 
 def test_a_hostile_run_breaks_no_screen(own_lab):
-    """Names, params, notes and logs of a run with escapes, markup, wide letters and 5,000 characters stay in their cells."""
+    """Names, params, notes, logs, outputs, files and branches with escapes, markup, wide letters and 5,000 characters stay in their cells."""
+    from dataclasses import replace
+
     from finestflow.workspace import Workspace
     from tests.tui.driving import drive, run
 
     workspace = Workspace.find(own_lab, {})
-    from dataclasses import replace
-
     last = workspace.load_run("dusty-fox-6")
     hostile = hostile_run()
-    workspace.journal.append(
-        replace(
+    for at, name in enumerate(("kkkkkkkkkkkk", "llllllllllll")):
+        summary = replace(hostile.summary, id=RunId(name), started=1_767_600_000.0 + at)
+        changed = {**hostile.nodes, f"{HOSTILE}{at}": hostile.nodes[HOSTILE]._replace(path=f"{HOSTILE}{at}")}
+        whole = replace(
             hostile,
-            summary=replace(hostile.summary, started=1_767_600_000.0),
+            summary=summary,
+            nodes=changed,
             snapshot=last.snapshot,
             ended=1_767_600_001.0,
-        ),
-        {HOSTILE: HOSTILE.encode() * 3},
-    )
+            inputs={HOSTILE: HOSTILE + str(at)},
+            argv=(HOSTILE,),
+            outputs={HOSTILE: HOSTILE},
+            returned=HOSTILE,
+        )
+        workspace.journal.append(whole, {HOSTILE: HOSTILE.encode() * (at + 3), "": b"z" * 10_000_000})
     workspace.close()
+    (own_lab / "\u202e\u6f22 [bold]x.py").write_text(HOSTILE + "\n")
+    places = (
+        (), ("enter",), ("2",), ("3",), ("n",), ("4",), ("5",), ("6",), ("7",), ("8",), ("9",), ("comma",),
+        ("escape", "@"), ("escape", "r"), ("escape", "escape", "d"), ("2",), ("3",), ("4",), ("5",), ("6",), ("7",), ("j",),
+        ("escape", "D"), ("v",), ("escape", "space", "space", "c"), ("v",), ("escape", "ctrl+p"), ("escape", "t"),
+        ("escape", "'"), ("escape", "g", "c"), ("escape", "home", "x"), ("x",), ("g", "t"),
+    )  # fmt: skip
 
     async def body():
         async with drive(own_lab, (100, 30)) as ui:
-            for keys in (
-                (),
-                ("enter",),
-                ("2",),
-                ("3",),
-                ("4",),
-                ("5",),
-                ("8",),
-                ("9",),
-                ("escape", "d"),
-                ("5",),
-                ("escape", "ctrl+p"),
-            ):
+            for keys in places:
                 await ui.press(*keys)
                 for strip in ui.strips:
                     assert sum(segment.cell_length for segment in strip) == 100, keys
@@ -136,6 +142,92 @@ def test_a_hostile_run_breaks_no_screen(own_lab):
                     assert not ESCAPES.search(text), keys
 
     run(body)
+
+
+def test_what_is_inside_a_value_cannot_break_out():
+    """Names of columns, cells, facts and texts of an excerpt are data, whatever they hold."""
+    table = {"kind": "table", "type": HOSTILE, "facts": {HOSTILE: HOSTILE}, "more": HOSTILE}
+    table |= {"columns": [HOSTILE, "b"], "rows": [[HOSTILE, "1.5"], ["x", "nan"]]}
+    text = {"kind": "text", "type": "str", "facts": {"file": "a.py"}, "text": HOSTILE, "more": ""}
+    data = {"kind": "bytes", "type": "bytes", "facts": {}, "data": b64encode(bytes(range(256))).decode(), "more": ""}
+    for value in (table, text, {**text, "facts": {}}, data):
+        for line in excerpt_rows(value, 80, 30, colored=True):
+            assert not ESCAPES.search(plain_text(line))
+
+
+def test_a_picture_is_cells_of_two_pixels_or_letters():
+    """In colours a cell is an upper and a lower half; without, letters are as dark as the pixels."""
+    pixels = bytes([0, 0, 0] * 2 + [248, 248, 248] * 2)
+    picture = {
+        "kind": "picture",
+        "type": "file",
+        "facts": {"file": "p.png"},
+        "more": "",
+        "width": 2,
+        "height": 2,
+        "data": "",
+    }
+    picture["pixels"] = b64encode(pixels).decode()
+    assert excerpt_rows(picture, 80, 30, colored=True)[0].spans == (("▀▀", "#000000/#f8f8f8"),)
+    assert excerpt_rows({**picture, "height": 1, "pixels": b64encode(pixels[:6]).decode()}, 80, 30, colored=False)[
+        0
+    ].spans == (("@@", ""),)
+    style = make_palette("finestflow-dark")["#000000/#f8f8f8"]
+    assert (style.color.name, style.bgcolor.name) == ("#000000", "#f8f8f8")
+
+
+def test_a_terminal_that_can_gets_the_whole_picture():
+    """Kitty takes a PNG in chunks, iTerm whole; a terminal inside another one gets nothing."""
+    assert find_protocol({"TERM": "xterm-kitty"}) == "kitty"
+    assert find_protocol({"TERM_PROGRAM": "iTerm.app"}) == "iterm"
+    assert find_protocol({"TERM": "xterm-kitty", "TMUX": "x"}) == ""
+    assert find_protocol({"TERM": "xterm-256color"}) == ""
+    codes = picture_codes(bytes(9000), "kitty")
+    assert codes.startswith("\x1b_Ga=T,f=100,m=1;")
+    assert codes.count("\x1b_G") == 3
+    assert "m=0;" in codes
+    assert picture_codes(b"abc", "iterm") == "\x1b]1337;File=inline=1;size=3;height=90%:YWJj\a"
+
+
+def test_a_series_is_smoothed_and_read_at_a_place():
+    """The moving mean starts at the first value and leaves gaps out; the nearest point is found; logarithms drop what has none."""
+    points = [(0.0, 1.0), (1.0, math.nan), (2.0, 3.0), (4.0, 3.0)]
+    assert smooth(points, 0.0) == [(0.0, 1.0), (2.0, 3.0), (4.0, 3.0)]
+    made = smooth(points, 0.5)
+    assert made[0] == (0.0, 1.0)
+    assert 1.0 < made[1][1] < made[2][1] < 3.0
+    assert nearest(points, 2.9) == (2.0, 3.0)
+    assert nearest(points, 99.0) == (4.0, 3.0)
+    assert nearest([], 1.0) is None
+    assert [x for x, _ in thin([(0.0, 1.0), (10.0, 1.0), (100.0, -1.0)], 40, log=True, log_x=True)] == [1.0]
+
+
+def test_params_and_metrics_become_axes():
+    """Numbers lie between the least and the greatest, words in the order of the alphabet, and what is missing has no place."""
+    rows = (
+        Line(kind="param", name="lr", values=(0.1, 0.3, None)),
+        Line(kind="param", name="kind", values=("b", "a", "c")),
+        Line(kind="param", name="same", values=(1, 1, 1)),
+        Line(kind="metric", name="acc", values=(0.5, 0.75, 1.0)),
+    )
+    axes = axes_of(SideBySide(runs=(), rows=rows))
+    assert [axis.name for axis in axes] == ["lr", "kind", "acc"]
+    assert axes[0].places == (0.0, 1.0, None)
+    assert axes[1].places == (0.5, 0.0, 1.0)
+    assert (axes[2].low, axes[2].high, axes[2].places) == ("0.5", "1", (0.0, 0.5, 1.0))
+
+
+def test_items_of_a_map_are_one_line():
+    """A thousand items of a fan-out are one line and one box, whether they are called embed[3] or embed/3."""
+    nodes = {"embed": NodeRecord(path="embed", task="m:Embed", kind="map", status=NodeStatus.OK)}
+    for at in range(1000):
+        nodes[f"embed/{at}"] = NodeRecord(path=f"embed/{at}", task="m:Embed", status=NodeStatus.OK)
+        nodes[f"old[{at}]"] = NodeRecord(path=f"old[{at}]", task="m:Old", status=NodeStatus.HIT)
+    whole = Run(summary=hostile_run().summary, nodes=nodes)
+    assert [line.label for line in tasks.shape_of(whole).lines] == ["embed ×1000", "old ×1000"]
+    assert len(tasks.shape_of(whole, {"embed"}).lines) == 1002
+    assert tasks.base_of(whole, "embed/7") == "embed"
+    assert plain_text(tasks.node_rows(whole, "embed", [], 0.0, is_folded=True)[0]) == "embed ×1000"
 
 
 @settings(max_examples=30, deadline=None)
