@@ -143,12 +143,11 @@ class Places:
     @cached_property
     def scratch(self) -> Path:
         """A folder of this process for private copies of artifacts; it goes when the process ends."""
-        import shutil
-        import tempfile
+        from finestflow.scratch import Scratch
 
-        path = tempfile.mkdtemp(prefix="finestflow-")
-        self._drop_scratch = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
-        return Path(path)
+        made = Scratch()
+        self._drop_scratch = weakref.finalize(self, made.close)
+        return made.path
 
     def require_repository(self) -> Repository:
         """Return the repository, or raise with what to do about it."""
