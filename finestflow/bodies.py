@@ -12,7 +12,8 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from finestflow.model import NodeStatus
-from finestflow.node import Stopped, Structure
+from finestflow.node import Stopped
+from finestflow.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.session import Session

@@ -14,7 +14,7 @@ from finestflow.ending import Terminated
 from finestflow.errors import FinestflowError, GraphError
 from finestflow.executor.perform import own_value
 from finestflow.fanout import Fan, PipelineFan, TaskFan
-from finestflow.node import Call, Structure
+from finestflow.node import Call
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.each import Each
 from finestflow.pipeline.lint import explained
@@ -22,6 +22,7 @@ from finestflow.pipeline.output import Output, resolve
 from finestflow.pipeline.paths import Paths
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
+from finestflow.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.pipeline.context import Context

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from finestflow.node import Node, Structure
+from finestflow.node import Node
+from finestflow.structure import Structure
 
 __all__ = ["Failures"]
 

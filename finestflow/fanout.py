@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import FinestflowError
 from finestflow.model import NodeStatus, OutputRecord
-from finestflow.node import BlockedError, Call, Node, Structure
+from finestflow.node import BlockedError, Call, Node
 from finestflow.pipeline.output import Output, Part, handle_of, part_of
+from finestflow.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.lookup import Static

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,7 +26,7 @@ from finestflow.journal.names import is_named_by
 from finestflow.journal.standing import count_groups
 from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
-from finestflow.node import Node, Structure, UnknownValue
+from finestflow.node import Node, UnknownValue
 from finestflow.options import RunOptions
 from finestflow.partial import Partial
 from finestflow.pipeline.context import Context
@@ -42,6 +43,7 @@ from finestflow.pipeline.output import Output, handle_of, part_of, part_text, re
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
 from finestflow.session import Session
+from finestflow.structure import Structure
 from finestflow.target import place_of, sources_of, target_of
 from finestflow.telling import Telling, format_traceback, named_outputs, one_line, shown_result
 
@@ -357,7 +359,8 @@ class Runner:
             telling.emit({"e": "expect", "nodes": count_groups(earlier)}, lazy=True)
         finished.nodes = session.nodes
         try:
-            with Capture(lambda path, text: telling.emit({"e": "text", "node": path, "text": text}), echo=options.echo):
+            folder = str(telling.folder or "") if options.descriptors and options.executor == "sequential" else ""
+            with Capture(partial(_tell_text, telling), echo=options.echo, folder=folder):
                 self._run_to_end(request, session, finished, telling)
             with contextlib.nullcontext() if is_plan or finished.is_interrupted else deferring():
                 if not is_plan:
@@ -473,6 +476,10 @@ def _tell_record(error: BaseException, run: Run, *, later: bool = False) -> None
     then = "is recorded by the next finestflow command" if later else f"is recorded as {status}"
     error.add_note(f"run {name} {then}")
     error.add_note(f"look at it with: finestflow show {name}")
+
+
+def _tell_text(telling: Telling, path: str, text: str) -> None:
+    telling.emit({"e": "text", "node": path, "text": text})
 
 
 @contextlib.contextmanager

@@ -21,11 +21,12 @@ from finestflow.inputs import read_inputs, tokens_of
 from finestflow.journal.names import is_named_by
 from finestflow.lookup import Lookup, Static, compose_key
 from finestflow.model import WHY_HIT, NodeStatus, RunId
-from finestflow.node import Call, LostError, Node, Stopped, Structure, UnknownValue, open_nodes
+from finestflow.node import Call, LostError, Node, Stopped, UnknownValue, open_nodes
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.output import Output, handle_of, part_of
 from finestflow.results import Results
 from finestflow.schedule import Schedule
+from finestflow.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.cache.claims import Claims

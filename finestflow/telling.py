@@ -21,8 +21,9 @@ from finestflow.errors import FinestflowError, describe_error
 from finestflow.journal.live import dump_event
 from finestflow.journal.node_events import dump_node
 from finestflow.journal.state import RunState
-from finestflow.node import Node, Structure
+from finestflow.node import Node
 from finestflow.pipeline.output import Output, handle_of, part_of, part_text
+from finestflow.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.cache.store import Store
@@ -63,6 +64,11 @@ class Telling:
         self._listener = listener
         self._replayed: dict[str, str] = {}
         self._lock = threading.RLock()  # a listener may print, and that is an event too
+
+    @property
+    def folder(self) -> Path | None:
+        """The live folder; None where the run is not recorded."""
+        return None if self._live is None else self._live.path
 
     def blank(self, text: str) -> str:
         """Return the text without secrets."""
