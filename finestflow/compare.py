@@ -140,12 +140,18 @@ def diff_logs(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> dict[s
     """
     patches = {}
     for path in dict.fromkeys([*before, *after]):
-        old, new = (logs.get(path, b"").decode("utf-8", "replace").splitlines() for logs in (before, after))
+        old, new = (_printed(logs.get(path, b"")) for logs in (before, after))
         patch = unified_diff(old, new, "before", "after", lineterm="")
         text = "".join(f"{line}\n" for line in list(patch)[2:])
         if text:
             patches[path] = text
     return patches
+
+
+def _printed(log: bytes) -> list[str]:
+    """Return the lines that a node printed; that a hit's are those of an earlier run is no difference."""
+    lines = log.decode("utf-8", "replace").splitlines()
+    return lines[1:] if lines and lines[0].startswith("[replayed from run ") else lines
 
 
 def _tasks_of(graph: Graph) -> dict[str, str]:

@@ -7,10 +7,12 @@ masked.
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from finestflow_tui.screens import run_outputs
 from tests.tui.driving import Driver, drive, run
 
 FRAMES = Path(__file__).parent / "frames"
@@ -22,19 +24,36 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("graph", ("2",)),
     ("logs", ("3",)),
     ("metrics", ("4",)),
-    ("params", ("5",)),
+    ("crosshair", ("tab", "l", "l", "l")),
+    ("options", ("comma",)),
+    ("params", ("escape", "5")),
+    ("config", ("6",)),
     ("code", ("7",)),
+    ("env", ("8",)),
     ("outputs", ("9",)),
     ("failed", ("1", "]", "]")),
+    ("failed-log", ("3", "n")),
     ("diff-code", ("escape", "home", "j", "d", "]")),
+    ("diff-params", ("2",)),
     ("diff-metrics", ("3",)),
+    ("diff-env", ("4",)),
     ("diff-outputs", ("5",)),
     ("diff-graph", ("6",)),
-    ("compare", ("escape", "space", "space", "c")),
+    ("diff-logs", ("7", "j")),
+    ("diff-files", ("escape", "home", "j", "j", "D")),
+    ("compare", ("escape", "home", "j", "space", "space", "c")),
+    ("axes", ("v",)),
     ("help", ("escape", "?")),
     ("palette", ("escape", "ctrl+p")),
+    ("jump", ("escape", ":")),
+    ("labels", ("escape", "'")),
+    ("commands", ("escape", "@")),
+    ("columns", ("escape", "+")),
+    ("tags", ("escape", "t")),
     ("leader", ("escape", "g")),
     ("cache", ("c",)),
+    ("evict", ("x",)),
+    ("clean-up", ("comma", "g")),
     ("trash", ("escape", "g", "t")),
     ("reproduce", ("escape", "r")),
 )
@@ -50,6 +69,7 @@ def masked(driver: Driver, lab: Path) -> str:
         lines = [line[box.x : box.right].rstrip() for line in lines[box.y : box.bottom]]
     text = "\n".join(lines).replace(str(lab), "LAB".ljust(len(str(lab))))
     text = re.sub(r"(?m)^( finestflow  LAB).*$", r"\1", text)
+    text = re.sub(r"\d+ kB of 20|database \d+ kB", lambda found: re.sub(r"\d+ kB", "000 kB", found[0]), text)
     text = re.sub(r"Python 3[.\d]+|python +3[.\d]+", "python 3", text)
     return _HASH.sub(lambda found: "h" * len(found[0]), text) + "\n"
 
@@ -64,7 +84,9 @@ def masked(driver: Driver, lab: Path) -> str:
         pytest.param("ascii", (100, 30), {"FINESTFLOW_ASCII": "1"}, marks=pytest.mark.stress),
     ],
 )
-def test_each_screen_looks_as_it_is_stored(name, size, environ, lab, pytestconfig):
+def test_each_screen_looks_as_it_is_stored(name, size, environ, lab, pytestconfig, monkeypatch):
+    """What each screen shows, letter by letter, at this size and in this mode."""
+    monkeypatch.setattr(run_outputs, "QUIET", 0.001)
     writes = pytestconfig.getoption("--write-frames")
 
     async def body():
@@ -78,13 +100,36 @@ def test_each_screen_looks_as_it_is_stored(name, size, environ, lab, pytestconfi
                 found[frame] = masked(ui, lab)
                 _check(ui, size, environ)
         for frame, text in found.items():
-            path = FRAMES / name / f"{frame}.txt"
-            if writes:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-            assert path.read_text(encoding="utf-8") == text, f"{path} differs"
+            _compare(FRAMES / name / f"{frame}.txt", text, writes=writes)
 
     run(body)
+
+
+@pytest.mark.parametrize("has_repository", [False, True])
+@pytest.mark.parametrize(("name", "size"), [("80x24", (80, 24)), ("120x40", (120, 40)), ("200x60", (200, 60))])
+def test_a_place_without_runs_looks_as_it_is_stored(name, size, has_repository, tmp_path, pytestconfig):
+    """Where there is no repository, and where there is no run yet, the screen says what to do."""
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    if has_repository:
+        subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], check=True)
+    frame = "no-runs" if has_repository else "no-repository"
+
+    async def body():
+        async with drive(folder, size, state_path_in=tmp_path) as ui:
+            await ui.until_still()
+            _check(ui, size, {})
+            text = masked(ui, folder)
+        _compare(FRAMES / name / f"{frame}.txt", text, writes=pytestconfig.getoption("--write-frames"))
+
+    run(body)
+
+
+def _compare(path: Path, text: str, *, writes: bool) -> None:
+    if writes:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text, f"{path} differs"
 
 
 def _check(ui: Driver, size: tuple[int, int], environ: dict[str, str]) -> None:

@@ -232,7 +232,8 @@ class DiffScreen(RunScreenActions):
         workspace, columns, path = self.ff.history.workspace, self.pane.size.width, self.list.key
         if path in (self._printed or {}):
             hunks = view.parse_patch((self._printed or {})[path])
-            self.pane.show(view.diff_rows("", hunks, columns, split=self.is_split, words=self._has_words))
+            name = path or self.after.pipeline
+            self.pane.show(view.diff_rows(name, hunks, columns, split=self.is_split, words=self._has_words))
             return
 
         def show(rows: list[Row]) -> None:
