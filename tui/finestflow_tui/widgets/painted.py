@@ -35,6 +35,13 @@ class Body(Horizontal):
 
     BLANK = True
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return what is seen between the panes; Textual takes no colours away from what is blank."""
+        strips = super().render_lines(crop)
+        for each in self.get_line_filters():
+            strips = [strip.apply_filter(each, self.background_colors[1]) for strip in strips]
+        return strips
+
 
 class Painted(Widget):
     """A widget of lines that are kept; ``render_line`` makes one."""
@@ -102,14 +109,15 @@ def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: 
 def set_extent(view: ScrollView, columns: int, rows: int) -> None:
     """Set how far can be scrolled.
 
-    Textual lays the whole screen out anew when this changes, since scroll bars may come or go. While one stays, it is enough to tell it.
+    Textual lays the whole screen out anew when this changes, since scroll bars may come or go. Ours stays, so it is enough to tell it.
     """
-    before, room = view.virtual_size, view.size.height
-    wanted = Size(columns, max(rows, room))
-    if wanted == before:
+    wanted = Size(columns, max(rows, view.size.height))
+    if wanted == view.virtual_size:
         return
-    if wanted.width == before.width and min(wanted.height, before.height) > room > 0 and view.show_vertical_scrollbar:
-        view.set_reactive(ScrollView.virtual_size, wanted)
-        view.vertical_scrollbar.window_virtual_size = wanted.height
-    else:
+    if not view.show_vertical_scrollbar:
         view.virtual_size = wanted
+        return
+    view.set_reactive(ScrollView.virtual_size, wanted)
+    view.vertical_scrollbar.window_virtual_size = wanted.height
+    if view.scroll_y > view.max_scroll_y:
+        view.scroll_to(y=view.max_scroll_y, animate=False, immediate=True, force=True)
