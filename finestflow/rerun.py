@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finestflow.cache.copying import copy_file
 from finestflow.errors import UsageError
 from finestflow.given import BLANK
 from finestflow.handed import Handed
@@ -138,9 +139,9 @@ def _prepare(run: Run, preflight: Preflight, root: Path, folder: Path) -> Path:
     for name in preflight.files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if (root / name).is_dir():
-            shutil.copytree(root / name, folder / name, dirs_exist_ok=True, symlinks=True)
+            shutil.copytree(root / name, folder / name, dirs_exist_ok=True, symlinks=True, copy_function=copy_file)
         else:
-            shutil.copy2(root / name, folder / name)
+            copy_file(root / name, folder / name)
     working = folder / str(run.settings.get("folder", "."))
     return working if working.is_dir() else folder
 

@@ -18,15 +18,17 @@ Called by :class:`finestflow.cache.store.Store`.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import types
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from finestflow.cache.files import Artifact, FileEntry, restore_artifact
+from finestflow.cache.copying import BLOCK, clone_into, write_all
+from finestflow.cache.files import Artifact, Content, FileEntry, restore_artifact
 from finestflow.cache.names import find_named, load_named, main_module, qualified_name
 from finestflow.cache.refusal import Refusal, iter_inside
 from finestflow.cache.stream import SCALARS, new_hasher
@@ -45,7 +47,9 @@ _ENTRY = Struct("<QQ")
 _ALIGNMENT = 64
 _OUT_OF_BAND = 1024
 _HAS_PATHS = 1
-_PADDING = bytes(_ALIGNMENT)
+_PADDING = bytes(BLOCK)
+_SHARED = 256 << 10
+"""From this size on a buffer begins at a block, so that a file can share it with its copies."""
 _CHUNK = 8 << 20
 _SMALL = 4096
 
@@ -104,6 +108,31 @@ class _SourceFile(NamedTuple):
     place: str
     entry: FileEntry
 
+    def write_to(self, descriptor: int, hasher: Any) -> int:
+        """Write the bytes, as blocks that are shared with the file where the file system can; the copy is what is hashed."""
+        at, size = os.lseek(descriptor, 0, os.SEEK_END), self.entry.size
+        if size < _SHARED or not self._clone(descriptor, at):
+            for data in self.iter_bytes():
+                hasher.update(data)
+                write_all(descriptor, data)
+            return size
+        own = new_hasher(b"", size)
+        for start in range(at, at + size, _CHUNK):
+            data = os.pread(descriptor, min(_CHUNK, at + size - start), start)
+            hasher.update(data)
+            own.update(data)
+        if own.hexdigest() != self.entry.content:
+            self._refuse()
+        os.lseek(descriptor, at + size, os.SEEK_SET)
+        return size
+
+    def _clone(self, descriptor: int, at: int) -> bool:
+        with open(self.place, "rb", buffering=0) as file:
+            return clone_into(file.fileno(), descriptor, at, self.entry.size)
+
+    def _refuse(self) -> NoReturn:
+        raise Refusal(self.path, f"'{self.place}' changed while it was stored", "return it once it is complete")
+
     def iter_bytes(self) -> Iterator[bytes]:
         remaining = self.entry.size
         hasher = new_hasher(b"", remaining)
@@ -113,7 +142,7 @@ class _SourceFile(NamedTuple):
                 remaining -= len(data)
                 yield data
         if remaining or hasher.hexdigest() != self.entry.content:
-            raise Refusal(self.path, f"'{self.place}' changed while it was stored", "return it once it is complete")
+            self._refuse()
 
 
 # -- writing ------------------------------------------------------------------------------------------------------------
@@ -169,7 +198,8 @@ def _assemble(data: bytes, buffers: list[Any], files: list[_SourceFile], flags: 
         return Packed([_seal(flags, end, data, 0, 0, b""), data], end, True)
     table, tail = b"", []
     for piece, length in [*((file, file.entry.size) for file in files), *((raw, raw.nbytes) for raw in buffers)]:
-        start = -(-end // _ALIGNMENT) * _ALIGNMENT
+        step = BLOCK if length >= _SHARED else _ALIGNMENT
+        start = -(-end // step) * step
         table += _ENTRY.pack(start, length)
         tail += [_PADDING[: start - end], piece]
         end = start + length
@@ -268,13 +298,16 @@ def _sliced(data: Any) -> Any:
     return data if type(data) is bytes and len(data) <= _SMALL else memoryview(data)
 
 
-def unpack(data: Any, size: int | None = None, scratch: Callable[[], Path] | None = None) -> Any:
+def unpack(
+    data: Any, size: int | None = None, scratch: Callable[[], Path] | None = None, path: str | None = None
+) -> Any:
     """Return the value in a container, as a private copy.
 
     Args:
         data: The container; where the value may be large, a writable buffer that nobody else has.
         size: The size that it should have.
         scratch: Gives the folder for copies of artifacts.
+        path: The file that the container is, where it is one.
 
     Raises:
         CorruptionError: The container is damaged.
@@ -282,15 +315,18 @@ def unpack(data: Any, size: int | None = None, scratch: Callable[[], Path] | Non
     """
     start, end, flags, files = check(data, size)
     buffers: list[memoryview] = []
+    spans: list[tuple[int, int]] = []
     if start > _HEADER.size:
         if isinstance(data, bytes):
             data = bytearray(data)
         view = memoryview(data)
-        buffers = [view[at : at + length] for at, length in _ENTRY.iter_unpack(view[_HEADER.size : start])]
+        spans = list(_ENTRY.iter_unpack(view[_HEADER.size : start]))
+        buffers = [view[at : at + length] for at, length in spans]
     head = _sliced(data)[start:end]
     try:
         if flags & _HAS_PATHS:
-            return _Unpickler(head, buffers[:files], buffers[files:], scratch).load()
+            contents = [Content(data, path, at) for data, (at, _) in zip(buffers[:files], spans, strict=False)]
+            return _Unpickler(head, contents, buffers[files:], scratch).load()
         return pickle.loads(head, buffers=buffers)
     except MemoryError:
         raise
@@ -303,7 +339,7 @@ class _Unpickler(pickle.Unpickler):
     """Restores artifacts as private copies."""
 
     def __init__(
-        self, head: memoryview, files: list[memoryview], buffers: list[memoryview], scratch: Callable[[], Path] | None
+        self, head: memoryview, files: list[Content], buffers: list[memoryview], scratch: Callable[[], Path] | None
     ) -> None:
         super().__init__(io.BytesIO(head), buffers=buffers)
         self._files = files

@@ -23,18 +23,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from finestflow.cache.objects import write_all
+from finestflow.cache.copying import copy_span, write_all
 from finestflow.cache.refusal import Refusal
 from finestflow.cache.stream import new_hasher, sealed
 
 if TYPE_CHECKING:
     from finestflow.cache.digest import Walk
 
-__all__ = ["Artifact", "FileDigests", "FileEntry", "Signature", "encode_path", "restore_artifact"]
+__all__ = ["Artifact", "Content", "FileDigests", "FileEntry", "Signature", "encode_path", "restore_artifact"]
 
 _CHUNK = 8 << 20
 _SMALL = 32 << 10
 """Reading a file up to this size costs no more than finding out whether it changed."""
+_SHARED = 64 << 10
+"""From this size on the kernel is asked to copy; below, a write costs no more."""
 _RACY_NS = 2_000_000_000
 """A file changed within this time before it was read may change again without a new time stamp (FAT: 2 s)."""
 
@@ -56,6 +58,27 @@ class FileEntry(NamedTuple):
     kind: str
     content: str = ""
     size: int = 0
+
+
+class Content(NamedTuple):
+    """The bytes of a stored file.
+
+    Attributes:
+        data: All of them.
+        path: The file of the store that they stand in; None where they are in no file.
+        at: Where in it.
+    """
+
+    data: Any
+    path: str | None = None
+    at: int = 0
+
+    def write_to(self, descriptor: int) -> None:
+        """Write them to the end of a file; large ones share their blocks where the file system can."""
+        if self.path is None or len(self.data) < _SHARED:
+            write_all(descriptor, self.data)
+        else:
+            copy_span(self.path, self.at, self.data, descriptor)
 
 
 class Artifact(NamedTuple):
@@ -210,14 +233,14 @@ def _file_entry(path: str, place: str, status: os.stat_result, files: FileDigest
     return FileEntry(path, kind, files.digest(place, status), status.st_size)
 
 
-def restore_artifact(scratch: Path, name: str, entries: Sequence[FileEntry], contents: Sequence[Any]) -> Path:
+def restore_artifact(scratch: Path, name: str, entries: Sequence[FileEntry], contents: Sequence[Content]) -> Path:
     """Write a private copy of an artifact into a new folder below ``scratch`` and return its path.
 
     Args:
         scratch: Where copies go; made where it is missing.
         name: Name of the file or folder.
         entries: What it holds.
-        contents: The bytes of its files, in the order of the entries.
+        contents: Its files, in the order of the entries.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     top = os.path.join(tempfile.mkdtemp(prefix="artifact-", dir=scratch), name)
@@ -230,7 +253,7 @@ def restore_artifact(scratch: Path, name: str, entries: Sequence[FileEntry], con
             os.symlink(entry.content, place)
         else:
             with open(place, "xb", buffering=0, opener=_opener(entry.kind)) as file:
-                write_all(file.fileno(), next(remaining))
+                next(remaining).write_to(file.fileno())
     return Path(top)
 
 

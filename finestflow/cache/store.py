@@ -161,7 +161,7 @@ class Store:
         """Return the bytes of a small container, or the name of the object made of a large one."""
         if packed.size > self._inline:
             try:
-                return None, self.objects.write(packed.iter_bytes(), in_memory=packed.in_memory)[0]
+                return None, self.objects.write(packed.pieces, in_memory=packed.in_memory)[0]
             except OSError as error:
                 if error.errno not in _NO_ROOM:
                     raise
@@ -221,7 +221,8 @@ class Store:
     def open(self, found: Encoded) -> Any:
         """Return a private copy of a value of which all is known; the errors are those of :meth:`load`."""
         try:
-            return unpack(self._read_container(found), found.size, self._scratch)
+            path = None if found.object is None else self.objects.path(found.object)
+            return unpack(self._read_container(found), found.size, self._scratch, path)
         except (MissingValueError, NewerFormatError):
             raise
         except CorruptionError as error:

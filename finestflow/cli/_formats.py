@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from finestflow.cache.copying import copy_file
 from finestflow.errors import UsageError
 
 __all__ = ["dump_value", "write_value"]
@@ -40,7 +41,7 @@ def dump_value(value: Any, suffix: str = "") -> tuple[bytes, str]:
 
 
 def write_value(value: Any, path: Path) -> Path:
-    """Write an output to a file, or into a folder when that is what it is, and return where it is now.
+    """Write an output to a file, or into a folder when that is what it is, and return where it is now; a private copy of a path is moved.
 
     Raises:
         UsageError: when something is there already that would be lost, or the value has no such form.
@@ -49,11 +50,7 @@ def write_value(value: Any, path: Path) -> Path:
         target = path / value.name if path.is_dir() else path
         if target.exists():
             raise UsageError(f"{str(target)!r} is there already", "name another path with -o")
-        if value.is_dir():
-            shutil.copytree(value, target)
-        else:
-            shutil.copyfile(value, target)
-        return target
+        return Path(shutil.move(value, target, copy_function=copy_file))  # it is a private copy already
     data, _ = dump_value(value, path.suffix)
     path.write_bytes(data)
     return path

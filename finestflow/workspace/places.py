@@ -145,9 +145,22 @@ class Places:
         """A folder of this process for private copies of artifacts; it goes when the process ends."""
         from finestflow.scratch import Scratch
 
-        made = Scratch()
+        made = Scratch(self._scratch_parent)
         self._drop_scratch = weakref.finalize(self, made.close)
         return made.path
+
+    @property
+    def _scratch_parent(self) -> str | None:
+        """Beside the outputs, where a copy may share their blocks, when temporary files lie on another disk; what the user set is obeyed."""
+        if self.repository is None or self.environ.get("TMPDIR"):
+            return None
+        import tempfile
+
+        try:
+            is_elsewhere = os.stat(self.state_dir).st_dev != os.stat(tempfile.gettempdir()).st_dev
+        except OSError:
+            return None
+        return str(self.state_dir) if is_elsewhere and os.access(self.state_dir, os.W_OK) else None
 
     def require_repository(self) -> Repository:
         """Return the repository, or raise with what to do about it."""
