@@ -4,9 +4,9 @@ Invariant: for every text, ``to_sql`` on the index and ``matches`` on summaries 
 bound parameter; parsing never fails: what is not understood is a ``Problem`` and does not restrict. The CLI, the terminal
 UI and the Python API use it; the grammar is::
 
-    query = all ("or" all)*          all  = item*
-    item  = "-"* term | "-"* "(" query ")"
-    term  = word | "#"tag | key op value          op = : = != > >= < <=
+    query = all ("or" all)*          all  = (item "and"?)*
+    item  = not* term | not* "(" query ")"        not = "-" | "not"
+    term  = word | "#"tag | key op value          op  = : = != > >= < <=    with spaces around it, but for ":"
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ KEYS = tuple(
 
 _token = re.compile(
     r"""\s+ | (?P<open>\() | (?P<close>\)) | (?P<minus>-)(?=[^\s)]) |
+    (?P<spaced>(?!(?:or|and|not)\s)(?P<key>(?:"[^"]*"|[^\s():=<>!"#])+)(?:\s+(?P<op>[!<>]=|[=<>])\s*|(?P<near>[!<>]=|[=<>])\s+)
+        (?P<value>(?:[^\s()":=<>!]|"[^"]*(?:"|$))+)) |
     (?P<term>(?:[^\s()"]|"[^"]*(?:"|$))+)""",
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
 _operator = re.compile(r"""(?P<key>(?:"[^"]*"|[^\s:=<>!"])+)(?P<op>!=|>=|<=|:|=|>|<)""")
 
@@ -133,8 +135,12 @@ class _Token(NamedTuple):
     position: int
 
 
+_SIGNS = {"or": "or", "and": "", "not": "minus"}
+"""Words that are signs, and the kind of token that each is: "and" says nothing that a space does not."""
 _DEEPEST = 50
 """Parentheses deeper than this are not understood; SQLite stops at a depth of 1,000 and Python's stack is not endless."""
+_MOST_TERMS = 500
+"""For the same reason."""
 
 
 class _Parser:
@@ -148,6 +154,7 @@ class _Parser:
         self._tokens = list(_iter_tokens(self._text))
         self._at = 0
         self._depth = 0
+        self._terms = 0
         self._problems: list[Problem] = []
         self._shows_removed = False
 
@@ -199,17 +206,19 @@ class _Parser:
 
     def _parse_item(self) -> Condition | None:
         is_not = False
-        while (token := self._peek()) is not None and token.kind == "minus":
-            is_not = not is_not
+        sign = token = self._peek()
+        while token is not None and token.kind == "minus":
+            is_not, sign = not is_not, token
             self._at += 1
-        if token is None:
-            return None
-        if token.kind == "open":
+            token = self._peek()
+        if token is not None and token.kind == "open":
             condition = self._parse_group(token)
-        elif token.kind == "term":
+        elif token is not None and token.kind == "term":
             self._at += 1
             condition = self._parse_term(token)
         else:
+            if sign is not None and sign.kind == "minus":
+                self._complain(sign, f'nothing is after "{sign.text}"; to look for the word, write it in quotes')
             return None
         return Not(condition) if is_not and condition is not None else condition
 
@@ -232,12 +241,18 @@ class _Parser:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
     def _parse_term(self, token: _Token) -> Condition | None:
+        self._terms += 1
+        if self._terms > _MOST_TERMS:
+            self._at = len(self._tokens)
+            return self._fail(token, f"a query may have {_MOST_TERMS} terms")
         if token.text.count('"') % 2:
             self._complain(token, "this quote is not closed")
         if token.text.startswith("#"):
             tag = _unquote(token.text[1:])
             return self._fail(token, "a tag is missing after the #") if not tag else Tag(fold_text(tag))
         match = _operator.match(token.text)
+        if match is None and re.fullmatch("[:=<>!]+", token.text):
+            return self._fail(token, "a name is missing before it, or a value after it")
         if match is None:
             word = _unquote(token.text)
             return Word(fold_text(word)) if word else None
@@ -340,11 +355,12 @@ def _iter_tokens(text: str) -> Iterator[_Token]:
         if kind is None:
             continue
         word = match[0]
-        if kind == "term" and word.lower() in ("or", "and"):
-            if word.lower() == "or":
-                yield _Token("or", word, match.start())
-            continue
-        yield _Token(kind, word, match.start())
+        if match["spaced"] is not None:
+            kind, word = "term", match["key"] + (match["op"] or match["near"]) + match["value"]
+        elif kind == "term" and word.lower() in _SIGNS:
+            kind = _SIGNS[word.lower()]
+        if kind:
+            yield _Token(kind, word, match.start())
 
 
 def _unquote(text: str) -> str:

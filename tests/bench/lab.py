@@ -203,7 +203,8 @@ QUESTIONS = (
     ("diff of first and last", ["diff", "@~{last}", "@"]),
     ("show @", ["show", "@"]),
     ("why @:fit", ["why", "@:fit"]),
-    ("bisect 'f1>0.5'", ["bisect", "f1>0.5"]),
+    ("bisect 'f1>0.9'", ["bisect", "f1>0.9"]),
+    ("bisect 'f1>0' (it never broke)", ["bisect", "f1>0"]),
 )
 
 

@@ -136,6 +136,7 @@ operands = st.one_of(
 )
 terms = st.one_of(
     st.builds("{}{}{}".format, names, operators, operands),
+    st.builds("{} {} {}".format, names, operators, operands),
     words.map(lambda word: '"' + word.replace('"', "") + '"'),
     st.sampled_from(
         [
@@ -159,6 +160,7 @@ queries = st.recursive(
         st.builds("{} {}".format, inner, inner),
         st.builds("{} or {}".format, inner, inner),
         inner.map("-({})".format),
+        inner.map("not ({})".format),
         inner.map("({})".format),
     ),
     max_leaves=6,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
+from finestflow.journal.index import add_functions
+from finestflow.journal.index_rows import SCHEMA
 from finestflow.journal.quantity import parse_duration, parse_moment, parse_number
 from finestflow.journal.query import parse
 from finestflow.model import RunStatus
@@ -46,6 +50,10 @@ def matches(text: str, **fields) -> bool:
         ("-is:dirty", {}),
         ("f1>0.9", {"metrics": {"f1": 0.95}}),
         ("f1>0.9", {"params": {"f1": 0.95}}),
+        ("f1 > 0.9 and not f1 >= 1", {"metrics": {"f1": 0.95}}),
+        ("loss> -1 -loss >0", {"metrics": {"loss": -0.5}}),
+        ("p.kind = rbf brisk", {"params": {"kind": "rbf"}}),
+        ("not (lr = 1 or lr != 2)", {"params": {"lr": 2}}),
         ("f1>0.9", {"metrics": {"fit/f1": 0.95}}),
         ("fit/f1>=0.95", {"metrics": {"fit/f1": 0.95}}),
         ("m.f1<1", {"metrics": {"f1": 0.95}, "params": {"f1": 2}}),
@@ -133,6 +141,8 @@ def test_a_run_that_is_not_meant_is_not_found(text: str, fields: dict) -> None:
         ('"lynx', 0, "quote is not closed"),
         ("lynx or", 5, 'beside this "or"'),
         ("or lynx", 0, 'beside this "or"'),
+        ("lynx not", 5, 'nothing is after "not"'),
+        (">=", 0, "a name is missing"),
     ],
 )
 def test_what_is_not_understood_is_told_and_does_not_restrict(text: str, position: int, hint: str) -> None:
@@ -155,6 +165,17 @@ def test_parentheses_without_end_are_refused_before_they_hurt() -> None:
     query = parse("(" * 5000 + "a", now=NOW)
     assert query.matches(make_summary())
     assert any("deep" in problem.hint for problem in query.problems)
+
+
+def test_a_query_of_any_length_can_be_answered() -> None:
+    for text in (" ".join(["lynx"] * 3000), " or ".join(["f1>0"] * 3000), " ".join(["-(a or b)"] * 3000)):
+        assert "a query may have 500 terms" in {problem.hint for problem in parse(text, now=NOW).problems}
+        with closing(sqlite3.connect(":memory:")) as database:
+            add_functions(database)
+            for statement in SCHEMA:
+                database.execute(statement)
+            sql, values = parse(text, now=NOW).to_sql()
+            database.execute(f"SELECT id FROM runs WHERE {sql}", values)
 
 
 def test_only_is_removed_shows_removed_runs() -> None:
