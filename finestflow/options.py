@@ -38,6 +38,7 @@ class RunOptions:
         context: Values of the context, given at the start.
         seed: Seed of the run.
         echo: Whether what tasks print is also shown.
+        descriptors: Whether what C code and child processes print in this process is a call's, too; only for who shows the run on streams of its own.
         threads: How many threads BLAS, OpenMP and polars have in each worker; the workspace fills it in, and it is recorded.
     """
 
@@ -56,6 +57,7 @@ class RunOptions:
     context: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     echo: bool = True
+    descriptors: bool = False
     threads: int | None = None
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from finestflow.cli._output import dump_json, paint
+from finestflow.cli._output import Output, dump_json, paint
 
 if TYPE_CHECKING:
     from finestflow.cli._session import Session
@@ -106,17 +106,23 @@ def _told(text: str, error: BaseException) -> tuple[str, str]:
 
 
 class Presses:
-    """What Ctrl-C does besides: pressed twice, it ends the process at once, whatever catches the first, and the next command records the run."""
+    """What Ctrl-C does besides: pressed twice, it ends the process at once, whatever catches the first, and the next command records the run.
 
-    def __init__(self) -> None:
+    Args:
+        out: The streams of the command.
+    """
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
         self._last = -_TWICE_SECONDS
 
     def __call__(self) -> None:
         """Take note of a press."""
         now = time.monotonic()
         if now - self._last < _TWICE_SECONDS:
-            with contextlib.suppress(OSError):
-                os.write(2, b"\nfinestflow: error: interrupted twice; the next finestflow command records the run\n")
+            told = b"\nfinestflow: error: interrupted twice; the next finestflow command records the run\n"
+            with contextlib.suppress(OSError, ValueError):
+                os.write(self._out.err.fileno(), told)
             os._exit(ExitCode.INTERRUPTED)
         self._last = now
 

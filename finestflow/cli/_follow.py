@@ -18,7 +18,8 @@ from finestflow.cli._frame import Drawing, Line, draw_frame
 from finestflow.cli._lines import NodeLines, label_of
 from finestflow.cli._output import SCHEMA, STATUS_STYLE, Output, dump_json, paint
 from finestflow.cli._screen import Screen
-from finestflow.cli._text import duration, headline, many_lines, one_line, plural
+from finestflow.cli._text import cut, duration, headline, many_lines, one_line, plural, width
+from finestflow.executor.descriptors import release
 from finestflow.journal.standing import group_of
 
 if TYPE_CHECKING:
@@ -267,6 +268,9 @@ class LiveFollower(_Listening):
         if self._board.name:
             turn = int(elapsed / _TURN_SECONDS)
             frame = draw_frame(self._board, drawing, elapsed=elapsed, now=time.time(), turn=turn)
+        begun = cut(one_line(self._texts.unended), columns - 1)
+        if begun:
+            frame = [Line(begun, width(begun)), *frame][: lines - 1]
         if is_last:
             frame = frame[:-1]  # the summary says what the last line does
         self._screen.draw(frame, self._above)
@@ -274,6 +278,7 @@ class LiveFollower(_Listening):
 
     def _break(self, *args: Any, **kwargs: Any) -> Any:
         """Step aside for a debugger: from here on lines are plain, and prompts and answers have the terminal."""
+        release()
         with self._lock:
             self._take_lines(list(self._texts.flush()))
             self._draw()

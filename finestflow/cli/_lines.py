@@ -44,6 +44,11 @@ class NodeLines:
             self._rest[node] = rest
         return lines
 
+    @property
+    def unended(self) -> str:
+        """The begin of the line that was begun last, such as a question."""
+        return next(reversed(self._rest.values()), "")
+
     def flush(self, node: str | None = None) -> Iterator[tuple[str, str]]:
         """Yield (node, line) of what has no line end: of one node that has ended, or of all."""
         for each in [node] if node is not None else list(self._rest):

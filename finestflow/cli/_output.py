@@ -6,6 +6,7 @@ Called by every command through its ``Session``.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -244,6 +245,27 @@ class Output:
 
     # -- stdout
 
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[bool]:
+        """Write to the same places by descriptors of its own meanwhile, so that a run may take 1 and 2; False where the streams are not those."""
+        before = self.out, self.err
+        if [_number_of(stream) for stream in before] != [1, 2]:
+            yield False
+            return
+        own = []
+        for stream in before:
+            stream.flush()
+            buffering = 1 if stream.isatty() else -1
+            own.append(open(os.dup(stream.fileno()), "w", buffering, stream.encoding, stream.errors))  # noqa: SIM115
+        self.out, self.err = own
+        try:
+            yield True
+        finally:
+            self.out, self.err = before
+            for stream in own:
+                with contextlib.suppress(OSError):  # nobody reads any more
+                    stream.close()
+
     def line(self, text: str = "") -> None:
         """Write one line of data."""
         self.out.write(text + "\n")
@@ -350,6 +372,14 @@ class Output:
             pass
         except KeyboardInterrupt:
             pager.wait()
+
+
+def _number_of(stream: TextIO) -> int:
+    """Return the descriptor of a stream; one in memory has none."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return -1
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -156,7 +158,7 @@ def command(
             raise UsageError("a search makes its own runs", "leave out --sweep, --samples, --repeat and --queue")
         return search(session, run_once, target, settings, given, wanted, as_json=as_json)
     plan = plan_runs(session, settings, table, samples=samples, repeat=repeat, seed=given["seed"])
-    with polite_end(Presses()), taken_from_queue(session, queued):
+    with polite_end(Presses(session.out)), taken_from_queue(session, queued):
         return sweep(session, plan, run_once, target, given, is_queued=is_queued, as_json=as_json)
 
 
@@ -183,8 +185,11 @@ def _run_once(
     if given["code"]:
         options = _options(given, turn)
         return _show_ended(session, workspace.run_code_of(given["code"], pipeline, inputs, options), as_json=as_json)
-    with session.follower or make_follower(out, as_json=as_json) as follower:
-        options = _options(given, turn)
+    captures = workspace.config.run.capture == "auto" and session.follower is None
+    with contextlib.ExitStack() as stack:
+        is_apart = captures and stack.enter_context(out.apart())
+        follower = stack.enter_context(session.follower or make_follower(out, as_json=as_json))
+        options = replace(_options(given, turn), descriptors=is_apart)
         argv = blank_secrets(sys.argv, pipeline, values)
         finished = workspace.run(pipeline, (), inputs, options=options, argv=argv, listener=follower)
     if not as_json:

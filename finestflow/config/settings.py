@@ -92,6 +92,12 @@ class RunConfig(_Table):
     resources: bool = _setting(
         BOOL, True, "Whether CPU, memory and GPU are sampled while a run goes, from its second second on."
     )
+    capture: str = _setting(
+        one_of("auto", "python"),
+        "auto",
+        "What of a task that runs in the process of `finestflow run` is its log: with `auto` also what C code and child processes print; "
+        "with `python` these have the terminal to themselves.",
+    )
     display: str = _setting(
         one_of("auto", "off"),
         "auto",

@@ -1,8 +1,9 @@
 """What tasks print: stdout, stderr, logging and warnings of this process, told apart by call.
 
 While a capture is open ``sys.stdout`` and ``sys.stderr`` are tees: the text goes to where it went before and to the call that is being run,
-or to the run when none is. Of captures within each other the innermost takes it. Invariant: closing puts back exactly the streams that were
-there. One a run, opened by the runner, or by a run that was started without a pipeline.
+or to the run when none is. Of captures within each other the innermost takes it. Where who shows the run asks for it, what C code and child
+processes print belongs to the call as well, see ``descriptors``. Invariant: closing puts back exactly the streams that were there. One a run, opened
+by the runner, or by a run that was started without a pipeline.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import io
 import logging
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self, TextIO
 
-from finestflow.pipeline.call import SCOPE
+from finestflow.executor.descriptors import Descriptors, drain, is_captured
+from finestflow.pipeline.call import ACTIVE_SCOPES, SCOPE
 
 __all__ = ["LOG_FORMAT", "Capture"]
 
@@ -78,7 +81,8 @@ class _LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         handlers = logging.root.handlers
-        if any(isinstance(getattr(handler, "stream", None), _Tee) for handler in handlers):
+        streams = [getattr(handler, "stream", None) for handler in handlers]
+        if any(isinstance(stream, _Tee) or is_captured(stream) for stream in streams):
             return
         if next((each for each in reversed(handlers) if isinstance(each, _LogHandler)), self) is not self:
             return
@@ -91,14 +95,22 @@ class Capture:
     Args:
         sink: Takes (path of the node, text); the path is empty for what the pipeline's body prints.
         echo: Whether the text also goes where it went before.
+        folder: Where what C code and child processes print is put down; empty: it goes where it went before, and to no call.
     """
 
-    def __init__(self, sink: Callable[[str, str], None], *, echo: bool = True) -> None:
+    def __init__(self, sink: Callable[[str, str], None], *, echo: bool = True, folder: str = "") -> None:
         self._sink = sink
         self._echo = echo
         self._handler = _LogHandler(self._tell)
+        self._descriptors = Descriptors(folder, self._find_printing) if folder else None
+
+    def _find_printing(self) -> Callable[[str], None]:
+        """Return what takes the text of whoever runs now, whichever thread asks."""
+        scope: Any = ACTIVE_SCOPES[-1] if ACTIVE_SCOPES else None
+        return scope.write if scope is not None else partial(self._sink, "")
 
     def _tell(self, text: str) -> None:
+        drain()  # what a child printed before stands before
         scope = SCOPE.get()
         if scope is not None:
             scope.write(text)  # type: ignore[attr-defined]
@@ -107,6 +119,8 @@ class Capture:
 
     def __enter__(self) -> Self:
         self._before = (sys.stdout, sys.stderr)
+        if self._descriptors is not None:
+            self._descriptors.open()
         if sys.stdout is not None:  # pythonw and some services have none
             sys.stdout = _Tee(sys.stdout, self._tell, echo=self._echo)
         if sys.stderr is not None:
@@ -116,6 +130,8 @@ class Capture:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._descriptors is not None:
+            self._descriptors.close()
         logging.root.removeHandler(self._handler)
         if sys.stdout is self._ours[0]:  # somebody else's redirection stays theirs
             sys.stdout = self._before[0]

@@ -25,6 +25,7 @@ from finestflow.errors import (
     ValueNotStorableError,
     describe_error,
 )
+from finestflow.executor.descriptors import drain
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
 from finestflow.executor.watch import Watch, watching
@@ -213,6 +214,7 @@ class Performer:
         outcome = Outcome(self._clock.time(), effects=scope.effects)
         begin = self._clock.monotonic()
         frame, call = FRAME.set(None), SCOPE.set(scope)
+        drain()
         ACTIVE_SCOPES.append(scope)
         self._meter.begin()
         try:
@@ -223,6 +225,7 @@ class Performer:
                 f"it took longer than {job.timeout:g} s (Meta.timeout)", "its traceback says what it was doing"
             ).with_traceback(expired.__traceback__)
         finally:
+            drain()
             ACTIVE_SCOPES.remove(scope)
             SCOPE.reset(call)
             FRAME.reset(frame)

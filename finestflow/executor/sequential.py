@@ -1,7 +1,7 @@
 """The sequential executor: a task runs at the moment of its call, in this process and thread, so that a debugger just works.
 
 What a task prints is seen where Python prints it: ``sys.stdout``, ``sys.stderr``, logging and warnings. What C code and child processes write to
-the descriptors goes to the terminal and to no log; the process executor takes that too.
+the descriptors is taken where the run may have them, see ``descriptors``; else it goes to the terminal and to no log.
 """
 
 from __future__ import annotations

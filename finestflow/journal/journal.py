@@ -23,6 +23,7 @@ from finestflow.journal.live import (
     EventReader,
     LiveEntry,
     LiveFolder,
+    adopt_output,
     iter_live,
     read_logs,
     remove_folder,
@@ -34,7 +35,7 @@ from finestflow.journal.logs import load_log, load_logs, path_of_log
 from finestflow.journal.message import format_message, run_id_of
 from finestflow.journal.record import FIXED_FILES, FOLDER, dump_record, listed_files, load_record
 from finestflow.journal.state import RunState
-from finestflow.model import Run, RunId, RunSummary
+from finestflow.model import NodeStatus, Run, RunId, RunSummary
 
 __all__ = ["Journal", "fold"]
 
@@ -299,6 +300,10 @@ class Journal:
             if damaged:
                 note = f"{damaged} damaged events were skipped when this run was recovered"
                 run = replace(run, notes=(*run.notes, note))
+            killed = [
+                path for path, node in run.nodes.items() if node.status is NodeStatus.KILLED and node.kind == "task"
+            ]
+            adopt_output(entry.path, killed[-1] if killed else "")
             self._append_recovered(run, read_logs(entry.path, run.nodes))
             self._fault("ref")
         delete_ref(self._repo, LIVE_PREFIX + entry.run_id)

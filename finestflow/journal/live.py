@@ -27,9 +27,12 @@ from finestflow.model import RunId
 from finestflow.processes import Process, load_process
 
 __all__ = [
+    "OUTPUT",
+    "OUTPUT_AT",
     "EventReader",
     "LiveEntry",
     "LiveFolder",
+    "adopt_output",
     "dump_event",
     "find_live",
     "iter_live",
@@ -39,6 +42,9 @@ __all__ = [
     "take_over",
 ]
 
+OUTPUT, OUTPUT_AT = "output", "output.at"
+"""Files of a live folder: what C code and child processes print, and up to where that is in the logs, as eight bytes."""
+_LAST_WORDS = 1 << 20
 _LAZY_BYTES = 1 << 16
 _LAZY_SECONDS = 0.05
 _OPEN_LOGS = 64
@@ -355,6 +361,15 @@ def read_logs(folder: Path, nodes: Iterable[str]) -> dict[str, bytes]:
         if data:
             logs[names.get(path.stem) or unquote_name(path.stem)] = data
     return logs
+
+
+def adopt_output(folder: Path, node: str) -> None:
+    """Add to a node's log what was printed last by a process that is dead, and that it had no time to put there."""
+    data = _read(folder / OUTPUT) or b""
+    rest = data[int.from_bytes((_read(folder / OUTPUT_AT) or b"")[:8], "little") :][-_LAST_WORDS:]
+    if rest:
+        with _log_file(folder, node).open("ab") as log:
+            log.write(rest)
 
 
 def _log_file(folder: Path, node: str) -> Path:
