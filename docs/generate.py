@@ -199,8 +199,9 @@ def _code(keys: str) -> str:
 _TUI = """
 # The terminal UI
 
-`finestflow tui` shows the runs of the repository; `finestflow tui RUN` opens one, `finestflow tui 'f1>0.9 since:2d'` begins with a query.
-`--read-only` changes nothing, `--plain` prints what the screen would show and ends, for screen readers and pipes.
+`finestflow tui` shows the runs of the repository; `finestflow tui RUN` opens one (`finestflow tui RUN :logs` on that tab), two names their
+difference, more a comparison, `:cache` and `:trash` what they say, and `finestflow tui 'f1>0.9 since:2d'` begins with a query. `--read-only`
+changes nothing; `--plain` prints what the screen would show and ends, for screen readers and pipes, with the same words: every screen has such a twin.
 
 ![The list of runs](../images/tui-runs.svg)
 
@@ -211,11 +212,35 @@ going on are on top, with their progress; a new run never moves the line under t
 |---|---|
 | runs | the list: filter (`/`), sort (`s`), group (`b`) by the column under the cursor; beside it the run under the cursor and what differs from the run before |
 | run | tasks with lanes and times, graph, logs, metrics, params, configuration, code, environment, outputs |
-| diff | two runs: code side by side, params, metrics, environment, outputs, both graphs in one, the first line in which logs differ, and why tasks ran again |
-| compare | the marked runs side by side: what differs, the best value of each metric, how metrics went |
-| reproduce | what would happen, then the verdict, output by output; it goes on when the UI is left |
-| cache | what the store holds, what it cost, what a clean-up would free |
+| diff | two runs, or a run and the files as they are now (`D`): code side by side with the words that differ, params, metrics, environment, outputs and what differs inside them, both graphs in one, logs node by node, and why tasks ran again |
+| compare | the marked runs side by side: what differs, the best value of each metric, how metrics went, all of it as parallel coordinates (`v`) |
+| reproduce | what would happen, with options (`,`): the recorded environment, a tolerance, from a task on; then the verdict, output by output; it goes on when the UI is left |
+| cache | what the store holds, what it cost; `x` marks values to be evicted, `u` spares them, `,x` does it; what a clean-up would free, and what is damaged |
 | trash | deleted runs, which come back with one key |
+
+![The tasks of a run, with lanes, times and why each ran](../images/tui-run.svg)
+
+**Logs** are those of all nodes, each line under the name of its node: in the order of writing while the run goes, afterwards node after node. `n` goes
+to the next line that tells of an error, `/` searches, `f` chooses a node, `e` opens the file of the last traceback frame that is seen, as it was in that run.
+
+**Outputs** are shown from inside: pictures, the first rows and statistics of tables and arrays, text, the first bytes of the rest. A process of its own loads
+the value, and only values of this clone are loaded without being asked for. Enter shows a picture in full where the terminal can (kitty, iTerm, WezTerm).
+
+![The picture that a run made](../images/tui-outputs.svg)
+
+**Plots** show a metric over those of the marked runs. With the keys (`tab`), `h` and `l` move a crosshair that reads all lines, `+` and `-` look closer
+and from further away; `,` smooths, and makes axes logarithmic.
+
+![Runs as lines over the params and metrics in which they differ](../images/tui-compare.svg)
+
+**Graphs** light up what a node depends on and what depends on it; shift and the arrows, or dragging, move a large one. Items of a fan-out are one node until
+enter opens them.
+
+![The graph of a run](../images/tui-graph.svg)
+
+The **mouse** chooses, opens (twice), sorts (a heading), marks (the gutter), drags borders, and has the actions under its right button; nothing needs it.
+
+![Two runs side by side](../images/tui-diff.svg)
 
 Marks (`space`) are letters that stay with runs on every screen. With two marks `d` compares them; with one, it and the run under the cursor;
 without, the run under the cursor and the one before it. Stars, tags, notes and deletions are commits on `refs/finestflow/annotations`: `u` takes
