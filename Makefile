@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test stress coverage lint format contracts types docs bench wheel clean
+.PHONY: help setup demo test slow stress coverage lint format contracts types docs bench wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -47,16 +47,19 @@ setup: $(DEV)  ## make the environment
 demo: $(DEMO)  ## run the digits example and show what to look at next
 	@$(BIN)/finestflow demo
 
-test: $(DEV)  ## run the quick tier of tests
+test: $(DEV)  ## run the quick tier of tests, under a minute on two cores
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) $(ARGS)
 
-stress: $(DEV)  ## run the slow tier of tests
+slow: $(DEV)  ## run the slow tier of tests, some minutes
+	$(BIN)/python -m pytest -p xdist -n $(WORKERS) -m "slow and not stress" $(ARGS)
+
+stress: $(DEV)  ## run the longest tier of tests: before a release, not before each change
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) -m stress --timeout 1800 $(ARGS)
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) --hypothesis-profile deep --timeout 1800 tests/properties $(ARGS)
 
-coverage: $(DEV)  ## run the quick tier and show what it does not reach
+coverage: $(DEV)  ## run the quick and the slow tier and show what they do not reach
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -p xdist -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m coverage run -m pytest -p xdist -n $(WORKERS) -m "not stress" $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

@@ -1,4 +1,4 @@
-"""Long lists of cases of which the quick tier runs a sample, spread over the whole list, and ``make stress`` the rest."""
+"""Long lists of cases of which the quick tier runs a sample, spread over the whole list, and ``make slow`` the rest."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def sampled(cases: Sequence[Any], count: int, *, always: Iterable[Any] = ()) -> 
     every = max(1, len(cases) // count)
     quick = list(always)
     return [
-        case if at % every == 0 or case in quick else pytest.param(case, marks=pytest.mark.stress)
+        case if at % every == 0 or case in quick else pytest.param(case, marks=pytest.mark.slow)
         for at, case in enumerate(cases)
     ]
