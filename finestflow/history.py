@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["History", "RunList", "runs"]
 
 _SHOWN = 30
+_ALWAYS = ("id", "name", "pipeline", "status", "started", "seconds", "tags", "note", "branch", "base", "commit")
 
 
 class RunList(Sequence[RunView]):
@@ -55,7 +56,8 @@ class RunList(Sequence[RunView]):
             import pandas as pd
         except ImportError:
             raise UsageError("pandas is not installed", "pip install 'finestflow[pandas]'") from None
-        return pd.DataFrame.from_records(self.to_dicts(), columns=_columns(self.to_dicts()))
+        rows = self.to_dicts()
+        return pd.DataFrame.from_records(rows, columns=_columns(rows))
 
     def to_polars(self) -> Any:
         """Return a ``polars.DataFrame``, a row a run and a column for each key of ``to_dicts``.
@@ -167,4 +169,5 @@ def _flat(run: RunView) -> dict[str, Any]:
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
+    """Return the names of all columns: what every run has is there without any run too."""
+    return list(dict.fromkeys([*_ALWAYS, *(name for row in rows for name in row)]))

@@ -111,7 +111,7 @@ class Metric:
     last: float
     best: float | None = None
     count: int = 1
-    values: tuple[tuple[float | None, float, float], ...] = ()
+    values: tuple[tuple[float | None, float, float], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

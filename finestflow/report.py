@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Section", "build_report"]
 
-_WIDTH, _HEIGHT, _MARGIN = 460, 200, 58
+_WIDTH, _HEIGHT, _MARGIN = 460, 200, 72
 _MOST_POINTS = 400
 _MOST_CURVES = 12
 _PATCH_LINES = 400
@@ -208,6 +208,7 @@ def _section(section: Section) -> str:
             for node in diff.outputs
         )
         parts.append(f"<h4>outputs</h4><ul>{items}</ul>")
+    parts += [_changes("nodes", diff.nodes), _changes("edges", diff.edges)]
     if section.patch:
         parts.append(f"<h4>code</h4><pre>{_patch(section.patch)}</pre>")
     body = "".join(parts) or "<p class=dim>nothing differs</p>"

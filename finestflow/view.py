@@ -179,4 +179,6 @@ class RunView:
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+    from finestflow.markup import shown
+
+    return ", ".join(f"{name}={shown(value)}" for name, value in values.items())

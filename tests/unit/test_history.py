@@ -76,6 +76,13 @@ def test_tables_have_a_row_a_run_and_a_column_a_param_and_metric(lab):
     assert list(pandas.columns) == polars.columns
 
 
+def test_tables_without_runs_have_the_columns_that_every_run_has(lab):
+    none = finestflow.runs("no-such-run")
+
+    assert list(none.to_pandas().columns) == none.to_polars().columns == list(finestflow.runs().to_dicts()[0])[:11]
+    assert "0 runs" in none._repr_html_()
+
+
 def test_a_notebook_shows_runs_with_what_they_say_escaped(lab, repository):
     space = Workspace.find(repository, {})
     space.annotate(["@"], note="<script>alert(1)</script>")
@@ -86,6 +93,7 @@ def test_a_notebook_shows_runs_with_what_they_say_escaped(lab, repository):
         assert "&lt;script&gt;" in shown
         assert "<script>" not in shown
     assert run.name in run._repr_html_()
+    assert "values" not in repr(run.metrics["fit/score"])  # there may be a million
 
 
 def test_a_query_that_is_not_understood_is_an_error_that_says_why(lab):
