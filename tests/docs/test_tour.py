@@ -42,7 +42,7 @@ def tour() -> list[tuple[list[str], list[str]]]:
     return found
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_each_line_that_the_tour_shows_is_printed(repository: Path):
     pytest.importorskip("sklearn")
