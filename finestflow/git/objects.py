@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dulwich.object_store import DiskObjectStore
     from dulwich.objects import ObjectID, ShaFile, Tree
 
-__all__ = ["FileChange", "Objects"]
+__all__ = ["FileChange", "Objects", "load_writer"]
 
 _FILE = stat.S_IFREG | 0o644
 _TRIES = 100
@@ -41,6 +41,15 @@ class FileChange:
     kind: str
     old_oid: str | None
     new_oid: str | None
+
+
+def load_writer() -> None:
+    """Load what writing a commit needs and is else loaded when it is first used: an interpreter that goes away should not import any more."""
+    import dulwich.errors
+    import dulwich.file
+    import dulwich.object_format
+    import dulwich.object_store
+    import dulwich.objects  # noqa: F401
 
 
 class Objects:
