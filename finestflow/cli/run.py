@@ -174,7 +174,7 @@ def _run_once(
     """Make one run; return whether it went well."""
     out, workspace = session.out, session.workspace
     if not given["code"]:
-        workspace.prepare(target, _options(given, turn))
+        workspace.prepare(target, _options(given, turn), sys.argv[1:])
     over = workspace.read_config(given["config"]) if given["config"] else None
     pipeline, inputs = workspace.load_pipeline(target, values, over=over)
     if given["seed"] is None:

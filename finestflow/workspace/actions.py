@@ -113,7 +113,7 @@ class Workspace(Repeating):
             root=self.root,
             warn=self.warn,
             sample=self.sample,
-            hidden=hidden_values(self.environ),
+            hidden=lambda: hidden_values(self.environ),
         )
 
     def open_executor(self, name: str, jobs: int) -> Executor:
@@ -159,14 +159,26 @@ class Workspace(Repeating):
             self._pool = Pool(equipment, jobs=jobs, start_method=self.config.run.start_method)
         return self._pool
 
-    def prepare(self, target: str | None, options: RunOptions) -> None:
-        """Get workers ready while a pipeline is imported that will be run with these options, where they ask for more than one job."""
-        settled = self.settle(options)
-        if settled.executor == "process" and settled.jobs != 1:
-            from finestflow.configured import locate
+    def prepare(self, target: str | None, options: RunOptions, words: Sequence[str]) -> None:
+        """Get workers ready while a pipeline is imported, where it will be run with more than one job and not all of it is a hit.
 
-            place = locate(target, self.config, [self.folder, self.root])
-            self._open_pool(int(settled.jobs or 1)).prepare(place, [str(self.root)])
+        Args:
+            target: The pipeline.
+            options: How it will be run.
+            words: The command line, which tells one run from another.
+        """
+        settled = self.settle(options)
+        if settled.executor != "process" or settled.jobs == 1:
+            return
+        from finestflow.configured import locate
+        from finestflow.executor.process.preload import Imports, find_imports
+        from finestflow.workspace.foresight import Foresight
+
+        place = locate(target, self.config, [self.folder, self.root])
+        imports = find_imports(place, [str(self.root), *sys.path], self.root) if place is not None else Imports()
+        self._foresight = Foresight(self.state_dir / "foresight", words, imports.files)
+        if not self._foresight.is_known or not options.cache or options.forced:
+            self._open_pool(int(settled.jobs or 1)).prepare(imports)
 
     def _close_pool(self) -> None:
         if self._pool is not None:
@@ -239,7 +251,10 @@ class Workspace(Repeating):
         request = self._request(pipeline, args, kwargs or {}, options or RunOptions(), argv)
         request.reproduces, request.judge = reproduces, judge
         with polite_end():
-            return self.runner.run(request, self.tracking, listener)
+            finished = self.runner.run(request, self.tracking, listener)
+        if self._foresight is not None and finished.error is None:
+            self._foresight.remember()
+        return finished
 
     def plan(self, pipeline: Pipeline, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Finished:
         """Find out what would be a hit, what would run, and why; nothing runs."""
@@ -302,7 +317,8 @@ class Workspace(Repeating):
             judge=self.judge_of(handed.reproduces) if handed.reproduces else None,
             streams=streams,
         )
-        return runner.run(request, self.tracking, listener)
+        with polite_end():
+            return runner.run(request, self.tracking, listener)
 
     def judge_of(self, run: str) -> Callable[[Run], dict[str, Any]]:
         """Return what is asked at the end of a run that runs another one again."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from finestflow.journal.index import Index
     from finestflow.journal.journal import Journal
     from finestflow.model import RunId
+    from finestflow.workspace.foresight import Foresight
 
 __all__ = ["Places", "SystemClock"]
 
@@ -62,6 +63,7 @@ class Places:
         self.config = config
         self.clock = SystemClock()
         self._pool: Pool | None = None
+        self._foresight: Foresight | None = None
         self._warned: set[str] = set()
         self._stores: dict[Path, Store] = {}
         self._live: dict[RunId, LiveRun] = {}

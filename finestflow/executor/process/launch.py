@@ -11,7 +11,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from multiprocess.context import reduction, set_spawning_popen
 
 from finestflow.errors import UsageError
 from finestflow.executor.process.guard import Guard
-from finestflow.executor.process.preload import Import
+from finestflow.executor.process.preload import Imports
 from finestflow.executor.process.server import Server
 
 __all__ = ["START_METHODS", "Launcher"]
@@ -70,16 +70,16 @@ class Launcher:
         """The process of the fork server, when there is one."""
         return self._servers[-1].pid if self._servers else None
 
-    def prepare(self, imports: Sequence[Import] = (), import_path: Sequence[str] = ()) -> None:
+    def prepare(self, imports: Imports) -> None:
         """Start a fork server, unless there is one, which loads those modules; workers need not wait for one then."""
         if self.method == "forkserver":
-            self._server(imports, import_path).ensure_running()
+            self._server(imports).ensure_running()
 
     def start_afresh(self) -> None:
         """Let the next processes come from a server that has loaded nothing in advance; those that live keep theirs."""
         with self._lock:
-            if self._servers and self._servers[-1].imports:
-                self._servers.append(self._make_server((), ()))
+            if self._servers and self._servers[-1].modules:
+                self._servers.append(self._make_server(Imports()))
 
     def start(self, target: Callable[..., None], args: tuple[Any, ...]) -> Any:
         """Start a process and return it, as ``multiprocess`` describes it."""
@@ -103,17 +103,17 @@ class Launcher:
                 return _SpawnPopen(made)
         return _ForkServerPopen(made, self._server())
 
-    def _server(self, imports: Sequence[Import] = (), import_path: Sequence[str] = ()) -> Server:
+    def _server(self, imports: Imports | None = None) -> Server:
         with self._lock:
             if self._is_closed:
                 raise OSError("the pool is closed")
             if not self._servers:
-                self._servers.append(self._make_server(imports, import_path))
+                self._servers.append(self._make_server(imports or Imports()))
             return self._servers[-1]
 
-    def _make_server(self, imports: Sequence[Import], import_path: Sequence[str]) -> Server:
+    def _make_server(self, imports: Imports) -> Server:
         environ = {**os.environ, **self._variables()}
-        return Server(self._folder, environ, imports, list(import_path), self._root, self._guard)
+        return Server(self._folder, environ, imports, self._root, self._guard)
 
     def close(self) -> None:
         """End the fork server; its children are on their own."""

@@ -23,7 +23,7 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
@@ -36,7 +36,7 @@ from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.handle import Item, Owner, Worker
 from finestflow.executor.process.imports import Sources
 from finestflow.executor.process.messages import Done, Equipment, Live, Refused
-from finestflow.executor.process.preload import Import, installed_imports
+from finestflow.executor.process.preload import Imports
 from finestflow.executor.process.waiting import QUICK, Waiting
 from finestflow.executor.threads import thread_variables
 
@@ -88,45 +88,38 @@ class Pool:
         self._is_asleep = False
         self._busy_until = 0.0
         self._preparing: threading.Thread | None = None
-        self._imports: list[Import] = []
+        self._imports = Imports()
 
     @property
     def variables(self) -> dict[str, str]:
         """What the environment of workers has besides the runner's own."""
         return {**thread_variables(self.jobs, os.environ), "PYTHONHASHSEED": "0"}
 
-    def prepare(self, place: str | None, folders: Sequence[str] = ()) -> None:
+    def prepare(self, imports: Imports) -> None:
         """Get ready for workers in the background, while the pipeline is imported.
 
         Args:
-            place: The file or module of the pipeline, whose installed imports are loaded for the workers in advance.
-            folders: Where modules are found besides the path of this process.
+            imports: What is loaded for the workers in advance.
         """
         with self._lock:
             if self._watcher is None and self._preparing is None:
                 self._is_closed = False
-                self._preparing = threading.Thread(
-                    target=self._prepare, args=(place, folders), name="finestflow-prepare", daemon=True
-                )
+                self._imports = imports
+                self._preparing = threading.Thread(target=self._prepare, name="finestflow-prepare", daemon=True)
                 self._preparing.start()
 
-    def _prepare(self, place: str | None, folders: Sequence[str]) -> None:
-        path = [*folders, *(os.path.abspath(folder) for folder in sys.path)]
-        if place is not None and place.endswith(".py"):
-            path.insert(0, os.path.dirname(place))
-        imports = installed_imports(place, path, self.equipment.root) if place is not None else []
+    def _prepare(self) -> None:
         with self._lock:
             if self._is_closed:
                 return
-            self._imports = imports
             self._open()
             launcher = self._launcher
         with contextlib.suppress(OSError):  # whoever starts a worker hears of it
-            launcher.prepare(imports, path)
+            launcher.prepare(self._imports)
 
     def origins(self) -> dict[str, str | None]:
         """Return the files of the modules that were to be loaded in advance, as far as the runner has loaded them."""
-        loaded = {name: sys.modules[name] for name, _ in self._imports if name in sys.modules}
+        loaded = {name: sys.modules[name] for name, _ in self._imports.modules if name in sys.modules}
         return {name: getattr(getattr(module, "__spec__", None), "origin", None) for name, module in loaded.items()}
 
     # -- what an executor asks ---------------------------------------------------------------------------------------------------------

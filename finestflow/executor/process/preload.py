@@ -1,7 +1,7 @@
 """What the code of a pipeline imports that is installed: a fork server may load it before the runner has, and workers then have it from birth.
 
 Invariant: nothing is imported to find out, and nothing of the project is named: that may change between two runs. Nor is a library that must not
-be forked once it is loaded, as far as it is known by name; what comes with another one the server finds out itself. Called by ``pool``.
+be forked once it is loaded, as far as it is known by name; what comes with another one the server finds out itself. Called by ``workspace``.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from finestflow.cache.code.origin import Origin, Origins
 
-__all__ = ["BARRED", "Import", "installed_imports"]
+__all__ = ["BARRED", "Import", "Imports", "find_imports"]
 
 Import = tuple[str, tuple[str, ...]]
 """A module, and the names that are taken from it: some of them may be modules too."""
@@ -30,20 +31,38 @@ _FILES = 64
 """Files of the project that are read at most: it is about time."""
 
 
-def installed_imports(place: str, path: Sequence[str], root: Path) -> list[Import]:
-    """Return what a file, and the project's modules that it imports, import at their top level from what is installed.
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What code imports.
+
+    Attributes:
+        modules: The modules that are installed.
+        path: Where they were found.
+        files: The files of the project that were read.
+    """
+
+    modules: Sequence[Import] = ()
+    path: Sequence[str] = ()
+    files: Sequence[str] = ()
+
+
+def find_imports(place: str, path: Iterable[str], root: Path) -> Imports:
+    """Find out what a file, and the project's modules that it imports, import at their top level from what is installed.
 
     Args:
         place: The path of a Python file, or the name of a module.
         path: Where modules are found; the folder of a file comes before.
         root: Top of the project.
     """
-    scan = _Scan([os.path.dirname(place), *path] if place.endswith(".py") else path, root)
+    folders = [os.path.abspath(folder) for folder in path]
+    if place.endswith(".py"):
+        folders.insert(0, os.path.dirname(place))
+    scan = _Scan(folders, root)
     if place.endswith(".py"):
         scan.read(place, "")
     else:
         scan.follow(place, ())
-    return [(name, tuple(sorted(names))) for name, names in scan.found.items()]
+    return Imports([(name, tuple(sorted(names))) for name, names in scan.found.items()], folders, list(scan.files))
 
 
 class _Scan:
@@ -54,17 +73,17 @@ class _Scan:
         root: Top of the project.
     """
 
-    def __init__(self, path: Sequence[str], root: Path) -> None:
-        self._path = list(path)
+    def __init__(self, path: list[str], root: Path) -> None:
+        self._path = path
         self._origins = Origins([root])
-        self._read: set[str] = set()
+        self.files: dict[str, None] = {}
         self.found: dict[str, set[str]] = {}
 
     def read(self, file: str, package: str) -> None:
         """Take the imports of a file of the project."""
-        if file in self._read or len(self._read) >= _FILES:
+        if file in self.files or len(self.files) >= _FILES:
             return
-        self._read.add(file)
+        self.files[file] = None
         try:
             with open(file, "rb") as source:
                 tree = ast.parse(source.read())

@@ -13,14 +13,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from multiprocess import forkserver, resource_tracker, spawn, util
 
 from finestflow.executor.process.guard import Guard
-from finestflow.executor.process.preload import Import
+from finestflow.executor.process.preload import Imports
 
 __all__ = ["Server"]
 
@@ -39,7 +39,6 @@ class Server(forkserver.ForkServer):  # type: ignore[misc]
         folder: The folder of the pool, where its socket is.
         environ: Its environment.
         imports: What it loads, where a process can tell how many threads it has.
-        import_path: Where that is found.
         root: Top of the project.
         guard: Ends it, when it outlives the runner.
     """
@@ -48,19 +47,18 @@ class Server(forkserver.ForkServer):  # type: ignore[misc]
         self,
         folder: str,
         environ: Mapping[str, str],
-        imports: Sequence[Import],
-        import_path: list[str],
+        imports: Imports,
         root: Path,
         guard: Guard,
     ) -> None:
         super().__init__()
         self._forkserver_alive_fd: int | None = None
-        self.imports = imports if os.path.isdir("/proc/self/task") else ()
+        self.modules = imports.modules if os.path.isdir("/proc/self/task") else ()
         self._environ = dict(environ)
         self._given = {
             "path": [place for place in sys.path if place],
-            "imports": self.imports,
-            "import_path": import_path,
+            "imports": self.modules,
+            "import_path": imports.path,
             "root": str(root),
         }
         self._folder = folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finestflow.executor.process.preload import installed_imports
+from finestflow.executor.process.preload import find_imports
 from finestflow.executor.threads import count_cores
 from tests.unit.executor.process import tasks
 from tests.unit.executor.process.conftest import ROOT
@@ -40,13 +40,13 @@ class Place:
     def imports(self, text: str) -> list[str]:
         """Return the installed modules that a pipeline's file imports."""
         file = self.file("pipeline.py", text)
-        return [name for name, _ in installed_imports(file, [str(self.site)], self.project)]
+        return [name for name, _ in find_imports(file, [str(self.site)], self.project).modules]
 
     def prepared(self, text: str) -> Lab:
         """Return a pool that gets ready for a pipeline's file."""
         lab = Lab(self.project, ROOT)
         self.labs.append(lab)
-        lab.pool.prepare(self.file("pipeline.py", text))
+        lab.pool.prepare(find_imports(self.file("pipeline.py", text), sys.path, ROOT))
         lab.pool._preparing.join()
         return lab
 
@@ -85,7 +85,7 @@ class TestWhatIsNamed:
         assert place.imports("import torch.nn\nimport polars as pl\nfrom cupy import x\nimport one\n") == ["one"]
 
     def test_nothing_of_a_file_that_is_not_there_or_no_python(self, place):
-        assert installed_imports(str(place.project / "none.py"), [], place.project) == []
+        assert find_imports(str(place.project / "none.py"), [], place.project).modules == []
         assert place.imports("import one import") == []
         assert place.imports("import nowhere\nfrom ..... import x\n") == []
 
