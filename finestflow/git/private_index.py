@@ -29,6 +29,8 @@ _SETTINGS = (
 )
 _STATUS = ("status", "--porcelain=v2", "-z", "--branch", "--no-renames", "--no-ahead-behind")
 _WRITE_TREE = ("write-tree", "--missing-ok")
+_HASH = 32
+"""Bytes at the end of an index that may be a hash of it, or zeros in place of one; what else they are is no entry."""
 _GITLINK_MODE = b"\x00\x00\xe0\x00"
 _FAILED_FILTER = re.compile(rb"clean filter '([^'\n]+)' failed")
 _FAILED_SUBMODULE = re.compile(rb"failed in submodule|submodule .*(?:failed|not)|not a git repository: .*modules")
@@ -66,6 +68,10 @@ class PrivateIndex:
         self.is_empty = not content
         self.made = _moment_of(path) if content else None
         """A moment before any file is looked at."""
+        self._inode = os.stat(path).st_ino if content else 0
+        self._content = content
+        self.is_as_copied = False
+        """Whether the first status has told all unchanged files by their times; where it had to read some, it has kept their new times."""
         self.listing = b""
         """What git calls its paths, one letter and a blank before each, with NUL before and after."""
         # A status of a submodule would refresh the user's index there; without one, refreshing ours saves time.
@@ -89,7 +95,16 @@ class PrivateIndex:
         """
         running = self._start_status(untracked=untracked)
         flagged = [] if self.is_empty else self._read_flags()
-        return self._finish_status(running, untracked=untracked), flagged
+        status = self._finish_status(running, untracked=untracked)
+        self.is_as_copied = not self.is_empty and not self._has_submodules and self._has_same_entries()
+        self._content = b""
+        return status, flagged
+
+    def _has_same_entries(self) -> bool:
+        """Return whether the index is as it was copied; git writes the same again where it is as young as a file."""
+        if os.stat(self.path).st_ino == self._inode:
+            return True
+        return self.path.read_bytes()[:-_HASH] == self._content[:-_HASH]
 
     def clear_flags(self, paths: Sequence[bytes], flag: str) -> None:
         """Take a flag (``assume-unchanged``, ``skip-worktree``) from paths."""
@@ -132,18 +147,11 @@ class PrivateIndex:
         """Write the index as a tree; objects that a partial clone has not fetched may be missing."""
         return _load_tree(self._run(*_WRITE_TREE))
 
-    def write_tree_and_compare(self, meanwhile: Callable[[], bool]) -> tuple[str, bool]:
-        """Write the tree, and say whether all tracked files are on disk as they are in it, by two processes at the same time.
-
-        Args:
-            meanwhile: Looks at something else; must say yes too.
-        """
-        self._variables["GIT_OPTIONAL_LOCKS"] = "0"  # nobody may take the lock that the tree needs
+    def write_tree_while(self, check: Callable[[], bool]) -> tuple[str, bool]:
+        """Write the tree, and return what a check says meanwhile."""
         writing = self._start(*_WRITE_TREE)
-        comparing = None if self._has_submodules else self._start("diff-files", "-z")  # their insides take a status
-        is_still = meanwhile()
-        done = None if comparing is None else comparing.finish()
-        return _load_tree(writing.finish()), is_still and done is not None and not done.code and not done.out
+        is_still = check()
+        return _load_tree(writing.finish()), is_still
 
     def _start_status(self, *, untracked: bool) -> Started:
         extent = ("-uall", "--ignored=matching") if untracked else ("-uno",)

@@ -4,10 +4,10 @@ Invariant: HEAD, index, work tree, stash and ``git status`` stay byte for byte w
 taken. Tracked files are always in; a stray file never fails a run, it is left out and named.
 Called by the runner and by comparisons with "now".
 
-In order: copy the index; ask git what differs from it; look at each such path; record or remove it; ask again, until
-nothing moves any more; write the tree. The second question is cheaper than the first: whether the tracked files are as they were just
-recorded, and whether any name has come or gone (60,000 files: 0.09 s instead of 0.14 s). Only when it cannot be answered by yes, git tells again
-what differs.
+In order: copy the index; ask git what differs from it; look at each such path; record or remove it; write the tree; ask again, until
+nothing moves any more. Nobody has to be asked again where the times show that all this was already so at the moment of the copy: what git took
+to be unchanged by the times in the index is; what was recorded has not changed since then (``ctime``, which programs cannot set); and no name has
+come or gone (the times of the folders). So 60,000 files are looked at once, not twice (0.21 s of CPU instead of 0.31 s).
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from finestflow.errors import RepositoryError
 from finestflow.git.command import read_git
-from finestflow.git.names import are_names_still
+from finestflow.git.names import Moment, are_names_still
 from finestflow.git.private_index import PrivateIndex
 from finestflow.git.repository import Repository
 from finestflow.git.selection import SnapshotRules, digest_file, find_pattern, leave_out_crowds, omit, text_of
@@ -33,7 +35,6 @@ _ROUNDS = 3
 _OURS = b".finestflow/"
 _DIGEST_BUDGET = 64_000_000
 _MAX_OMITTED = 1_000
-_Signature = tuple[int, int, int, int, int]
 
 
 def take_snapshot(repo: Repository, rules: SnapshotRules, *, index: Path) -> Snapshot:
@@ -56,6 +57,16 @@ def take_snapshot(repo: Repository, rules: SnapshotRules, *, index: Path) -> Sna
         return _Recording(repo, repo.work_tree, rules, private).take()
     finally:
         private.remove()
+
+
+class _Signature(NamedTuple):
+    """What the disk says of a path."""
+
+    mode: int
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
 
 
 @dataclass(slots=True)
@@ -111,7 +122,7 @@ class _Recording:
             return self._private.write_tree(), True
         for _ in range(_ROUNDS):
             self._record(asked)
-            tree, is_still = self._private.write_tree_and_compare(lambda: self._are_names_still(status))
+            tree, is_still = self._private.write_tree_while(partial(self._was_so_before, asked, status))
             if is_still:
                 return tree, True
             again = self._private.read_status(untracked=self._rules.untracked)
@@ -125,19 +136,29 @@ class _Recording:
                 return self._private.write_tree(), True
         return tree, False
 
-    def _are_names_still(self, first: Status) -> bool:
-        """Return whether no name has come or gone since the first status."""
-        if not self._rules.untracked:
-            return True
-        if self._private.made is None:
-            return False
+    def _was_so_before(self, asked: _Round, first: Status) -> bool:
+        """Return whether the times show that all files were as they are recorded before the first status, all at once."""
+        made = self._private.made
+        return (
+            made is not None
+            and self._private.is_as_copied
+            and self._rules.untracked  # else git has not told of all folders
+            and all(
+                now is None or (now == _sign(self._root + path) and max(now.mtime, now.ctime) < made.time)
+                for path, now in asked.paths.items()
+            )
+            and self._are_names_still(first, made)
+        )
+
+    def _are_names_still(self, first: Status, made: Moment) -> bool:
+        """Return whether no name has come or gone since that moment."""
         told = (*first.untracked, *first.ignored)
         closed = [path[:-1] for path in told if path.endswith(b"/")]
         seen = {path.rstrip(b"/").rpartition(b"/")[0] for path in told}
         seen.update(
             folder[2:] for folder in {entry.rpartition(b"/")[0] for entry in self._private.listing.split(b"\0")}
         )
-        return are_names_still(self._root, seen, [*closed, b".git"], self._private.made)
+        return are_names_still(self._root, seen, [*closed, b".git"], made)
 
     def _read_first(self) -> Status:
         """Read the status, after what hides files from it is out of the way."""
@@ -211,7 +232,7 @@ class _Recording:
         if found is None:
             asked.paths[path] = None
             return None
-        asked.paths[path] = (found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        asked.paths[path] = _signature(found)
         return found.st_mode
 
     def _is_wanted(self, path: bytes) -> bool:
@@ -307,6 +328,18 @@ class _Recording:
     def _note(self, text: str) -> None:
         if text not in self._notes:
             self._notes.append(text)
+
+
+def _signature(found: os.stat_result) -> _Signature:
+    return _Signature(found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def _sign(place: bytes) -> _Signature | None:
+    """Return what the disk says of a path; None where nothing lies."""
+    try:
+        return _signature(os.lstat(place))
+    except OSError:
+        return None
 
 
 def _kind(mode: int) -> str:

@@ -224,15 +224,14 @@ def test_a_file_that_changes_meanwhile_is_recorded_as_it_is_in_the_end(tmp_path,
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda tree: write(tree / "other.txt", "edited\n"), id="a tracked file that was clean"),
         pytest.param(lambda tree: (tree / "other.txt").unlink(), id="a tracked file that goes"),
         pytest.param(lambda tree: write(tree / "empty" / "deep" / "new.txt"), id="a file in an empty folder"),
         pytest.param(lambda tree: (tree / "loose" / "x.txt").rename(tree / "empty" / "x.txt"), id="an untracked file"),
         pytest.param(lambda tree: (tree / "loose").rename(tree / "moved"), id="a folder that moves"),
     ],
 )
-def test_whatever_changes_meanwhile_is_in_the_snapshot(tmp_path, monkeypatch, change):
-    """What nobody asked to be recorded may change as well."""
+def test_names_that_change_meanwhile_are_in_the_snapshot(tmp_path, monkeypatch, change):
+    """What nobody asked to be recorded may come and go as well."""
     write(tmp_path / "other.txt")
     work_tree = edited(committed(tmp_path))
     write(work_tree / "loose" / "x.txt")
@@ -254,8 +253,53 @@ def test_whatever_changes_meanwhile_is_in_the_snapshot(tmp_path, monkeypatch, ch
     assert snapshot.tree == git(work_tree, "write-tree")
 
 
-def test_files_at_rest_are_looked_at_by_one_status(tmp_path, monkeypatch):
-    """The second look asks less: that is what keeps a snapshot of many files at twice the time of a status."""
+def test_a_snapshot_is_how_all_files_were_at_one_moment(tmp_path, monkeypatch):
+    """A file that changes after all have been looked at is recorded as it was beside the others."""
+    write(tmp_path / "other.txt")
+    work_tree = edited(committed(tmp_path))
+    before = taken(work_tree)
+    time.sleep(0.05)
+    record = private_index.PrivateIndex.add_paths
+
+    def add_and_change(self, asked):
+        refused = record(self, asked)
+        write(work_tree / "other.txt", "edited\n")
+        return refused
+
+    monkeypatch.setattr(private_index.PrivateIndex, "add_paths", add_and_change)
+    assert taken(work_tree) == before
+    assert taken(work_tree).tree != before.tree
+
+
+def test_a_file_that_changes_while_git_looks_is_looked_for_again(tmp_path, monkeypatch):
+    """What was changed after the first files were looked at says nothing about one moment."""
+    write(tmp_path / "other.txt")
+    work_tree = edited(committed(tmp_path))
+    time.sleep(0.05)
+    looks = private_index.PrivateIndex.read_status_and_flags
+    asked = []
+
+    def change_and_look(self, **how):
+        write(work_tree / "other.txt", "edited\n")
+        return looks(self, **how)
+
+    def look_again(self, **how):
+        asked.append(how)
+        return again(self, **how)
+
+    again = private_index.PrivateIndex.read_status
+    monkeypatch.setattr(private_index.PrivateIndex, "read_status_and_flags", change_and_look)
+    monkeypatch.setattr(private_index.PrivateIndex, "read_status", look_again)
+    snapshot = taken(work_tree)
+    git(work_tree, "add", "--all")
+
+    assert asked
+    assert snapshot.stable
+    assert snapshot.tree == git(work_tree, "write-tree")
+
+
+def test_files_at_rest_are_looked_at_once(tmp_path, monkeypatch):
+    """Where all times are older than the snapshot, git is asked once: that keeps it below twice the time of a status."""
     work_tree = edited(committed(tmp_path))
     (work_tree / "empty").mkdir()
     time.sleep(0.05)  # a folder may not be as young as the snapshot
