@@ -38,6 +38,7 @@ from finestflow_tui.theme import THEMES, Palette, PlainFilter, choose_theme, mak
 
 if TYPE_CHECKING:
     from finestflow.workspace import Workspace
+    from finestflow_tui.screens.run import RunScreen
 
 __all__ = ["FinestflowApp", "run_app"]
 
@@ -91,6 +92,8 @@ class FinestflowApp(App[int]):
         self.keys = keymap(dict(workspace.config.tui.keys)) if hasattr(workspace.config.tui, "keys") else {}
         self.processes: list[tuple[subprocess.Popen[bytes], str, Path]] = []
         self._open_first = place
+        self._run_screen: RunScreen | None = None
+        """The screen of a run that was open once; it is kept, since making one takes as long as all the rest of opening a run."""
         self._opening: Screen[Any] | None = None
         self._held: list[events.Key] = []
         self._typed_at: WeakKeyDictionary[events.Key, Screen[Any]] = WeakKeyDictionary()
@@ -132,6 +135,8 @@ class FinestflowApp(App[int]):
         """Open a screen; each knows whether it may draw with more than ASCII."""
         if isinstance(screen, Screen):
             screen.set_class(self.is_ascii, "-ascii")
+            for _, width in self.HORIZONTAL_BREAKPOINTS or ():  # as wide as the one before, or it is laid out twice
+                screen.set_class(self.screen.has_class(width), width)
             self._opening = screen
             self.set_timer(_OPENING, self._release_keys)
         return super().push_screen(screen, *args, **options)
@@ -162,6 +167,11 @@ class FinestflowApp(App[int]):
     def on_unmount(self) -> None:
         """Keep the arrangement."""
         self.state.write(self.state_path)
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """Screens that are seen behind a question; behind one of ours is none, but Textual would paint it for each change of the list."""
+        return [] if isinstance(self.screen, Frame) else super()._background_screens
 
     def open_first(self) -> None:
         """Open what was named at the start, once the list is there."""
@@ -318,10 +328,18 @@ class FinestflowApp(App[int]):
         from finestflow_tui.screens.run import RunScreen
 
         self.log_command(f"finestflow show {one_line(run.name)}")
+        kept = self._run_screen
         if isinstance(self.screen, RunScreen):
             self.screen.show_run(run, tab=tab, node=node)
+        elif kept is not None and kept not in self.screen_stack:
+            kept.reopen(run, tab=tab or "tasks", node=node)
+            self.push_screen(kept)
         else:
-            self.push_screen(RunScreen(run, tab=tab or "tasks", node=node))
+            screen = RunScreen(run, tab=tab or "tasks", node=node)
+            if kept is None:
+                self._run_screen = screen
+                self.install_screen(screen, "run")
+            self.push_screen(screen)
 
     def open_diff(self, before: RunSummary, after: RunSummary) -> None:
         """Open the difference of two runs."""

@@ -81,7 +81,7 @@ class CompareScreen(RunScreenActions):
     def _show(self, *, keep: bool = False) -> None:
         if self._table is None:
             return
-        rows = compare_rows(self._table, self.ff.state.marks, self.list.size.width, everything=self._everything)
+        rows = compare_rows(self._table, self.ff.state.marks, self.list.room, everything=self._everything)
         self.list.show(rows, keep=keep)
         self.head.update()
         self._show_plot()

@@ -229,7 +229,7 @@ class DiffScreen(RunScreenActions):
             show(self._printed)
 
     def _show_printed(self) -> None:
-        workspace, columns, path = self.ff.history.workspace, self.pane.size.width, self.list.key
+        workspace, columns, path = self.ff.history.workspace, self.pane.room, self.list.key
         if path in (self._printed or {}):
             hunks = view.parse_patch((self._printed or {})[path])
             name = path or self.after.pipeline
@@ -249,7 +249,7 @@ class DiffScreen(RunScreenActions):
     @property
     def is_split(self) -> bool:
         """Whether both sides stand beside each other: where they fit, unless v was pressed."""
-        return self.pane.size.width >= view.SPLIT_AT if self._split is None else self._split
+        return self.pane.room >= view.SPLIT_AT if self._split is None else self._split
 
     def _show_file(self) -> None:
         path = self.list.key
@@ -258,7 +258,7 @@ class DiffScreen(RunScreenActions):
             return
         known = self._hunks.get(path)
         if known is not None:
-            columns = self.pane.size.width
+            columns = self.pane.room
             self.pane.show(view.diff_rows(path, known, columns, split=self.is_split, words=self._has_words))
             self.head.update()
             return

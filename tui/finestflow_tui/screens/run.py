@@ -119,6 +119,15 @@ class RunScreen(RunScreenActions):
         history = self.ff.history
         self.slow(lambda: history.load(run), self._loaded, group="load", failed=self._broken)
 
+    def reopen(self, run: RunSummary, *, tab: str, node: str = "") -> None:
+        """Show a run as a new screen would."""
+        self._place = self._pattern = ""
+        self._unfolded.clear()
+        self.logs.node = None
+        self.list.show([])
+        self.detail.show([])
+        self.show_run(run, tab=tab, node=node)
+
     def _loaded(self, whole: Run) -> None:
         if whole.summary.id != self.summary.id:
             return
@@ -268,7 +277,7 @@ class RunScreen(RunScreenActions):
     @property
     def columns(self) -> int:
         """The room of a line of the list."""
-        return max(30, (self.list if self.tab != "graph" else self.graph).size.width or self.size.width - 66)
+        return max(30, (self.list if self.tab != "graph" else self.graph).room or self.size.width - 66)
 
     def _show_tasks(self, keep: bool) -> None:
         assert self._shape is not None

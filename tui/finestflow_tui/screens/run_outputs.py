@@ -95,7 +95,7 @@ class OutputTab:
         """Show what is inside, and below it what the record says."""
         ff, detail = self._screen.ff, self._screen.detail
         colored = not (ff.is_plain or ff.is_ascii)
-        rows = excerpt_rows(value, max(10, detail.size.width - 1), detail.size.height - 2, colored=colored)
+        rows = excerpt_rows(value, max(10, detail.room), detail.size.height - 2, colored=colored)
         hint = (
             [row(("⏎", "key"), " the whole picture")]
             if value["kind"] == "picture" and find_protocol(ff.environ)

@@ -69,7 +69,7 @@ class RunsScreen(RunOrder):
 
     def _when_fresh(self) -> None:
         self.ff.history.has_changed()
-        self.list_runs()
+        self.list_runs(has_changed=True)
         for message in self.ff.history.workspace.index.messages[-1:]:
             self.say(message, "warning")
 
@@ -119,7 +119,7 @@ class RunsScreen(RunOrder):
         self._total = self.ff.history.total()
         if self._total > before and self.table.cursor > 0:
             self._new += self._total - before
-        self.list_runs()
+        self.list_runs(has_changed=True)
 
     def on_live_changed(self) -> None:
         """Take in what live runs tell."""
@@ -128,11 +128,11 @@ class RunsScreen(RunOrder):
             self.ff.history.parse(self.ff.state.query) if self.ff.state.query else None
         )
         shown = [number for number in self.table.order[:64] if GROUPS < number < 0]
+        if shown:
+            self.table.forget(shown)
         if sorted(numbers) != sorted(shown):
             self.head.update()
             self.list_runs()
-        elif shown:
-            self.table.forget(shown)
 
     def on_beat(self) -> None:
         """Turn the sign of the live runs."""
@@ -192,7 +192,6 @@ class RunsScreen(RunOrder):
 
     def _marks_changed(self) -> None:
         self.show_gutters(self.table.order)
-        self.table.refresh()
         self.status.update()
 
     def action_pin(self) -> None:

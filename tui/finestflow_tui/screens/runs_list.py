@@ -51,6 +51,8 @@ class RunList(RunScreenActions):
         self.aside = RowsView(id="preview", has_cursor=False, classes="aside")
         self.table.add_class("main")
         self._best: dict[str, Range] = {}
+        self._ranges_of: tuple[str, tuple[str, ...]] | None = None
+        """The query and the metrics that ``_best`` is about."""
         self.folded: set[str] = set()
         self._total = 0
         self._found: int | None = None
@@ -69,13 +71,16 @@ class RunList(RunScreenActions):
     def _sorts(self) -> tuple[str, ...]:
         return tuple(self.ff.state.sorts) or ("-started",)
 
-    def list_runs(self, *, reset: bool = False, is_typing: bool = False, keeps_columns: bool = False) -> None:
+    def list_runs(
+        self, *, reset: bool = False, is_typing: bool = False, keeps_columns: bool = False, has_changed: bool = False
+    ) -> None:
         """Show the runs that the query finds: the first ones now, all of them soon.
 
         Args:
             reset: Begin at the top, with columns chosen anew.
             is_typing: Another letter is likely to follow: what takes longer waits for a pause.
             keeps_columns: The columns stay.
+            has_changed: What is told of runs may be other than before.
         """
         state, history = self.ff.state, self.ff.history
         kept = "" if reset or self._lost else self.current_id()
@@ -85,7 +90,9 @@ class RunList(RunScreenActions):
             self.choose_columns(first)
         self.table.sorted_by = self._sorts
         self.show_gutters(first)
-        self.table.forget()
+        if has_changed:
+            self._ranges_of = None
+            self.table.forget()
         if not state.group and (reset or had_groups):
             self.table.show(self._with_pins(first), cursor=0 if reset else self._position(first, kept) or 0)
         if self._soon is not None:
@@ -101,24 +108,23 @@ class RunList(RunScreenActions):
         query, sorts, by = state.query, self._sorts, state.group
         folded = frozenset(self.folded)
         means = tuple(column.key for column in self.table.columns if column.is_metric)
-        is_typing = self.has_class("-filtering")  # which values are the best can wait until the query stands
-        keys = [column.key for column in self.table.columns if column.is_metric and not is_typing]
+        ranges_of, is_typing = (query, means), self.has_class("-filtering")
+        best = self._best if is_typing or ranges_of == self._ranges_of else None  # while typing, it can wait
 
         def work() -> tuple[array[int], dict[str, Range], int]:
             order = history.order(query, sorts, by, folded, means[:3])
-            parsed = history.parse(query) if query else None
-            ranges = {key: history.searching.range_of(key[2:], parsed) for key in keys}
-            return (
-                order,
-                {key: found for key, found in ranges.items() if found is not None},
-                history.searching.index.count(),
-            )
+            ranges = history.ranges(means, query) if best is None else best
+            return order, ranges, history.searching.index.count()
 
         def show(found: tuple[array[int], dict[str, Range], int]) -> None:
-            order, best, self._total = found
-            if best != self._best or by:
-                self._best = best
+            order, ranges, self._total = found
+            if best is None:
+                self._ranges_of = ranges_of
+            if ranges != self._best:
+                self._best = ranges
                 self.table.forget()
+            elif by:
+                self.table.forget(number for number in order if number <= GROUPS)
             self._found = sum(number > GROUPS for number in order)
             order = self._with_pins(order)
             self.show_gutters(order)
@@ -185,7 +191,7 @@ class RunList(RunScreenActions):
         for run_id, letter in state.marks.items():
             if run_id in numbers:
                 gutters[numbers[run_id]] = (letter, f"mark{LETTERS.index(letter) % 6}")
-        self.table.gutters = gutters
+        self.table.set_gutters(gutters)
 
     def _empty_state(self) -> None:
         is_empty = not self._total and not len(self.table.order) and self.ff.history.is_fresh

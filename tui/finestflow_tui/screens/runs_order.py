@@ -98,7 +98,7 @@ class RunOrder(RunList):
     def _sort(self, sorts: list[str]) -> None:
         self.ff.state.sorts = sorts
         self.ff.log_command(f"finestflow log {self.ff.state.query} --sort {sorts[0]}".replace("  ", " "))
-        self.list_runs(reset=True)
+        self.list_runs(reset=True, keeps_columns=True)
         self.status.update()
 
     def on_run_table_header_clicked(self) -> None:
@@ -129,7 +129,7 @@ class RunOrder(RunList):
         column = self.table.current_column
         if column is not None and column.key not in {"status", "name"}:
             self.ff.state.hidden.append(column.key)
-            self.choose_columns(self.table.order)
+            self.table.set_columns([each for each in self.table.columns if each is not column])
             self.say(f"hid {column.title!r}: + brings it back")
 
     def action_shift_column(self, step: int) -> None:

@@ -72,10 +72,11 @@ class Lines(Painted):
 
     def update(self) -> None:
         """Make the lines again; the screen is laid out anew only when there are more or fewer."""
-        before = len(self._rows)
+        before = self._rows
         self._made_for = -1
         self._ready(self.size.width)
-        self.refresh(layout=len(self._rows) != before)
+        if self._rows != before:
+            self.refresh(layout=len(self._rows) != len(before))
 
     def _ready(self, columns: int) -> None:
         if self._made_for != columns:

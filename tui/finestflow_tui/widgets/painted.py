@@ -58,6 +58,11 @@ class Painted(Widget):
             self._base = self.rich_style
         return self._base
 
+    @property
+    def room(self) -> int:
+        """How many columns are seen: a scroll bar covers the last one."""
+        return self.size.width - self.scrollbar_size_vertical
+
     def notify_style_update(self) -> None:
         """Forget what was painted in other colours."""
         self._base = None

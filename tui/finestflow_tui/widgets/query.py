@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from textual.geometry import Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.widgets import Input
 
 __all__ = ["QueryInput"]
@@ -24,6 +26,9 @@ class QueryInput(Input):
         ("tab", "complete(1)", "Complete"),
         ("shift+tab", "complete(-1)", "Complete"),
     ]
+
+    virtual_size = Reactive(Size(0, 0))
+    """As Textual has it, but that the screen is not laid out anew for each letter: one line stays one line."""
 
     class Left(Message):
         """It was left without applying."""

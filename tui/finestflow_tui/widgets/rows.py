@@ -108,8 +108,8 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
     def on_resize(self) -> None:
         """Measure anew, and say so when the width is another one."""
         self._set_extent()
-        if self.size.width != self._width:
-            self._width = self.size.width
+        if self.room != self._width:
+            self._width = self.room
             self.post_message(self.Widened(self))
 
     @property
@@ -136,10 +136,10 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
-        app, base, size = cast("FinestflowApp", self.app), self.base, self.size
+        app, base, room = cast("FinestflowApp", self.app), self.base, self.room
         at = y + self.scroll_offset.y
         if at >= len(self.rows):
-            return Strip.blank(size.width, base)
+            return Strip.blank(room, base)
         line = self.rows[at]
         is_cursor = self.has_cursor and at == self.cursor and line.key is not None
         over = (
@@ -147,7 +147,7 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
         )
         strip = make_strip(app, self._marked(line), base, over=over)
         left = self.scroll_offset.x
-        return strip.crop_extend(left, left + size.width, base + app.palette["cursor"] if over == "cursor" else base)
+        return strip.crop_extend(left, left + room, base + app.palette["cursor"] if over == "cursor" else base)
 
     def _marked(self, line: Row) -> Iterable[Span]:
         """Give the matches of the search their role."""
@@ -182,7 +182,7 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
         """Scroll to the side."""
         seen = self.rows[self.scroll_offset.y : self.scroll_offset.y + self.size.height]
         longest = max((sum(map(_length, line.spans)) for line in seen), default=0)
-        x = min(self.scroll_offset.x + 8 * step, longest - self.size.width + 8)
+        x = min(self.scroll_offset.x + 8 * step, longest - self.room + 8)
         self.scroll_to(x=max(0, x), animate=False, immediate=True, force=True)
 
     def action_half(self, step: int) -> None:

@@ -29,6 +29,8 @@ _GUTTER = 4
 _GAP = 2
 _FIXED = frozenset({"status", "name"})
 _KEPT = 4000
+_AHEAD = 8
+"""Rows above and below the screen that are fetched with it, for a cursor that scrolls by lines."""
 
 
 class _Place(NamedTuple):
@@ -83,7 +85,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
             order: Numbers of runs.
             cursor: The position to go to; where the cursor is, keeping its line on the screen, when not given.
         """
-        line = self.cursor - self.scroll_offset.y
+        line, before = self.cursor - self.scroll_offset.y, self._seen
         self.order = order
         set_extent(self, LONGEST, len(order) + 1)
         if cursor is not None:
@@ -91,7 +93,20 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
             self.scroll_to(y=max(0, cursor - line), animate=False, immediate=True, force=True)
         self.cursor = min(max(0, self.cursor), max(0, len(order) - 1))
         self._reveal()
-        self.refresh()
+        if self._seen != before:
+            self.refresh()
+
+    @property
+    def _seen(self) -> tuple[array[int], int]:
+        """What is on the screen: the numbers of its rows, and where the cursor is among them."""
+        top, height = self.scroll_offset.y, max(2, self.size.height)
+        return self.order[top : top + height], self.cursor - top
+
+    def set_gutters(self, gutters: Mapping[int, Span]) -> None:
+        """Show other marks and pins."""
+        if gutters != self.gutters:
+            self.gutters = gutters
+            self.refresh()
 
     def set_columns(self, columns: list[Column]) -> None:
         """Show other columns; the cursor stays on the one it is on."""
@@ -129,19 +144,19 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Paint the header, or one row."""
-        size = self.size
+        room = self.room
         if y == 0:
-            return self._header(size.width)
+            return self._header(room)
         at = self.scroll_offset.y + y - 1
         base = self.base
         if at >= len(self.order):
-            return Strip.blank(size.width, base)
+            return Strip.blank(room, base)
         number = self.order[at]
         is_cursor = at == self.cursor
-        key = (number, is_cursor, self.gutters.get(number), size.width, self.has_focus and is_cursor)
+        key = (number, is_cursor, self.gutters.get(number), room, self.has_focus and is_cursor)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._paint(number, is_cursor, size.width)
+            strip = self._paint(number, is_cursor, room)
             if len(self._strips) > _KEPT:
                 self._strips.clear()
             self._strips[key] = strip
@@ -189,10 +204,10 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         found = self._cells.get(number)
         if found is None:
             top, height = self.scroll_offset.y, max(2, self.size.height)
-            seen = self.order[max(0, top - height) : top + 2 * height]
+            near = self.order[max(0, top - _AHEAD) : top + height + _AHEAD]
             if len(self._cells) > _KEPT:
                 self._cells.clear()
-            self._cells.update(self._fetch(each for each in seen if each not in self._cells))
+            self._cells.update(self._fetch(each for each in near if each not in self._cells))
             found = self._cells.get(number)
             if found is None:
                 self._cells.update(self._fetch([number]))
@@ -242,9 +257,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         if self.column in others:
             position = others.index(self.column)
             self._offset = min(self._offset, position)
-            while self._offset < position and self.column not in {
-                place.column for place in self._places(self.size.width)
-            }:
+            while self._offset < position and self.column not in {place.column for place in self._places(self.room)}:
                 self._offset += 1
         else:
             self._offset = 0
@@ -282,7 +295,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
     def on_click(self, event: events.Click) -> None:
         """Choose a row or a column."""
         x, column = _GUTTER, None
-        for place in self._places(self.size.width):
+        for place in self._places(self.room):
             if x <= event.x < x + place.width + _GAP:
                 column = place.column
             x += place.width + _GAP
