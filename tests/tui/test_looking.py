@@ -29,7 +29,11 @@ def test_an_output_is_shown_from_inside(lab, monkeypatch):
             assert ui.app.focused is ui.app.screen.detail
             await ui.press("z")
             assert ui.app.screen.maximized is ui.app.screen.detail
-            await ui.press("z")
+            await ui.press("escape")
+            assert ui.app.screen.maximized is None
+            await ui.press("tab", "E")
+            assert ui.app.screen.query_one("Input").value.endswith(".csv")
+            await ui.press("escape")
 
     run(body)
 

@@ -114,8 +114,10 @@ class Frame(Pointing):
     # -- actions of every screen -------------------------------------------------------------------------------------------------------
 
     def action_back(self) -> None:
-        """Leave the screen."""
-        if len(self.app.screen_stack) > 1:
+        """Leave the screen; a pane that has the whole screen gives it back first."""
+        if self.maximized is not None:
+            self.minimize()
+        elif len(self.app.screen_stack) > 1:
             self.app.pop_screen()
 
     def action_quit(self) -> None:

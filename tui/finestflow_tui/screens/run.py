@@ -529,7 +529,12 @@ class RunScreen(RunScreenActions):
                 if name:
                     self.outputs.save(name)
 
-            self.ask(f"save {self.key}", "the suffix decides the form: .json .csv .npy .txt .png .pkl", "", take)
+            self.ask(
+                f"save {self.key}",
+                "the suffix decides the form: .json .csv .npy .txt .png .pkl",
+                self.outputs.file_name,
+                take,
+            )
             return
 
         def write(name: str | None) -> None:

@@ -104,28 +104,30 @@ class OutputTab:
         detail.show([about[0], row(""), *rows, *hint, row(""), *about[2:]])
 
     def open(self) -> bool:
-        """Show a picture whole where the terminal can; else load what was not yet. Returns whether there is no more to do."""
-        ff, known = self._screen.ff, self._screen.ff.history.peeker.known(self._address)
+        """Show a picture whole: in full where the terminal can, else as large as the screen. What was not loaded yet is; returns whether that is all."""
+        screen, known = self._screen, self._screen.ff.history.peeker.known(self._address)
+        ff = screen.ff
         if known is None:
             self.show_detail(asked=True)
-        elif known["kind"] == "picture" and known["data"] and find_protocol(ff.environ):
+        elif known["kind"] != "picture":
+            return False
+        elif known["data"] and find_protocol(ff.environ):
             with ff.suspend():
                 show_picture(b64decode(known["data"]), ff.environ)
             ff.refresh(layout=True)
-            return True
-        return False
+        else:
+            screen.detail.focus()
+            screen.maximize(screen.detail)
+        return known is not None
 
     def open_outside(self) -> None:
         """Open it with the system's program for it."""
-        screen, path = self._screen, self._screen.list.key
+        screen = self._screen
         opener = shutil.which("xdg-open") or shutil.which("open")
         if opener is None:
             screen.say('no program is there to open files: "xdg-open" is missing; E saves a copy', "warning")
             return
-        known = screen.ff.history.peeker.known(self._address)
-        facts = known["facts"] if known is not None else {}
-        name = one_line(facts.get("file") or f"{str(path).replace('/', '-')}{_suffix_of(known)}")
-        target = Path(tempfile.mkdtemp(prefix="finestflow-")) / Path(name).name
+        target = Path(tempfile.mkdtemp(prefix="finestflow-")) / self.file_name
         screen.ff.log_command(f"finestflow get {self._address} -o {target}")
         peeker, address = screen.ff.history.peeker, self._address
 
@@ -134,6 +136,14 @@ class OutputTab:
             screen.say(f"opened {target.name}", "good")
 
         screen.slow(lambda: peeker.copy(address, target), opened, group="outside")
+
+    @property
+    def file_name(self) -> str:
+        """What a copy of the output under the cursor may be called."""
+        known = self._screen.ff.history.peeker.known(self._address)
+        facts = known["facts"] if known is not None else {}
+        plain = str(self._screen.list.key).replace("/", "-")
+        return Path(one_line(facts.get("file") or f"{plain}{_suffix_of(known)}")).name
 
     def save(self, name: str) -> None:
         """Write it to a file; its suffix says in which form."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from finestflow.model import NodeStatus, Run
@@ -12,6 +13,7 @@ from finestflow_tui.text import Row, columns_of, cut, duration, one_line, plural
 
 __all__ = ["Options", "plan_rows", "verdict_rows"]
 
+_ROOM = 76
 _GOOD = frozenset({"identical", "within tolerance"})
 
 
@@ -65,23 +67,21 @@ def plan_rows(run: Run, preflight: Preflight, options: Options, notes: Sequence[
     seconds = sum(node.seconds for node in tasks if node.status is not NodeStatus.HIT)
     hits = sum(node.status is NodeStatus.HIT for node in tasks)
     took = f"they took {duration(seconds)}" + (f", and {plural(hits, 'hit')} will be computed" if hits else "")
-    rows = [title("what will happen")]
     if options.node:
-        rows += [
-            row(
-                f"  the pipeline is run from {one_line(options.node)!r} on, with the files as they are now and the params of the run"
-            ),
-            row("  what lies before comes from the run; it is a run of its own, and nothing is compared"),
+        told = [
+            f"the pipeline is run from {one_line(options.node)!r} on, with the files as they are now and the params of the run",
+            "what lies before comes from the run; it is a run of its own, and nothing is compared",
         ]
     else:
-        commit = run.summary.commit[:10]
         place = one_line(options.into) if options.into else "a temporary folder"
-        rows += [
-            row(f"  a work tree of its commit {commit} is made in {place}; your files stay as they are"),
-            row(f"  {plural(len(tasks), 'task')} run without the cache, in a process of their own; {took}"),
-            row("  every output is compared with the recorded one, by digest, and the new run is recorded"),
+        told = [
+            f"a work tree of its commit {run.summary.commit[:10]} is made in {place}; your files stay as they are",
+            f"{plural(len(tasks), 'task')} run without the cache, in a process of their own; {took}",
+            "every output is compared with the recorded one, by digest, and the new run is recorded",
         ]
-    rows += [row("  leaving this screen or the whole UI does not stop it"), row("")]
+    told.append("leaving this screen or the whole UI does not stop it")
+    lines = [line for text in told for line in wrap(text, _ROOM, initial_indent="  ", subsequent_indent="    ")]
+    rows = [title("what will happen"), *map(row, lines), row("")]
     rows += [*_option_rows(options), row("")]
     changes = [] if options.node else notes if options.env else preflight.changes
     if preflight.missing and not options.node:
