@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import enum
+import functools
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +42,7 @@ _SECRET_KEYS = frozenset({"api", "access", "private", "account", "encryption", "
 _SHORTEST_SECRET = 6
 """Shorter values of secrets are not looked for in other texts: they would be found in words that have nothing to do with them."""
 _WORD_BORDER = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
+_PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/@]+)@")
 _NUMBER = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z_][\w.-]*)(?:=(?P<value>.*))?", re.DOTALL)
 _SETTING = re.compile(r"\+{0,2}(?P<name>[A-Za-z_][\w./-]*)=(?P<value>.*)", re.DOTALL)
@@ -165,8 +167,10 @@ def parse_words(words: Sequence[str]) -> Words:
 
 
 def hidden_values(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values of the environment variables that are named like secrets: they are blanked wherever a program prints them."""
-    return _long_ones(value for name, value in environ.items() if is_secret(name))
+    """Return the values of the environment variables that are named like secrets, and the passwords of addresses in the others."""
+    named = (value for name, value in environ.items() if is_secret(name))
+    in_addresses = (match[1] for value in environ.values() if "://" in value for match in _PASSWORD.finditer(value))
+    return _long_ones((*named, *in_addresses))
 
 
 def _long_ones(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -174,6 +178,7 @@ def _long_ones(secrets: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({text for text in secrets if len(text) >= _SHORTEST_SECRET}, key=len, reverse=True))
 
 
+@functools.lru_cache(1024)
 def is_secret(name: str) -> bool:
     """Whether a param, option or variable by its name holds what no record may show."""
     parts = _WORD_BORDER.split(name)

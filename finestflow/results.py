@@ -32,16 +32,25 @@ class Results:
         run_id: Identity of the run.
         lookup: Knows the store and what calls depend on.
         blank: Takes the secrets out of a text that is kept.
+        holds_secret: Whether a text that would be kept as it is has one in it.
         warn: Says something to the person at the terminal.
     """
 
-    def __init__(self, run_id: RunId, lookup: Lookup, blank: Callable[[str], str], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        run_id: RunId,
+        lookup: Lookup,
+        blank: Callable[[str], str],
+        holds_secret: Callable[[str], bool],
+        warn: Callable[[str], None],
+    ) -> None:
         self.files: dict[str, str] = {}
         """Files of the project that calls opened, with the digest of each."""
         self._run_id = run_id
         self._lookup = lookup
         self._store = lookup.store
         self._blank = blank
+        self._holds_secret = holds_secret
         self._warn = warn
 
     def keep(self, node: Node, static: Static, outcome: Outcome, context: Context) -> None:
@@ -63,6 +72,9 @@ class Results:
             return
         try:
             observed = self._lookup.observed(node.key, context, outcome)  # type: ignore[arg-type]
+            if self._holds_secret(f"{static.params}{outcome.effects.metrics or ''}{outcome.effects.context or ''}"):
+                node.notes += ("not cached: a param, metric or context value holds a secret; see Param(secret=True)",)
+                return
             effects = self._effects(outcome.effects, context)
             about = self._about(node, static)
         except (FinestflowError, OSError) as error:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from finestflow.blanking import blank_source
 from finestflow.body import BodyFrame, running
 from finestflow.ending import INTERRUPTS, deferring
 from finestflow.errors import FinestflowError, UsageError
@@ -45,7 +46,7 @@ from finestflow.pipeline.task import signature_of
 from finestflow.session import Session
 from finestflow.structure import Structure
 from finestflow.target import place_of, sources_of, target_of
-from finestflow.telling import Telling, format_traceback, named_outputs, one_line, shown_result
+from finestflow.telling import Telling, format_traceback, named_outputs, one_line, shown_result, tell_record
 
 if TYPE_CHECKING:
     from finestflow.cache.fingerprint import Fingerprinter
@@ -148,7 +149,7 @@ class Runner:
         root: The repository's root, or the folder of the process.
         warn: Says something to the person at the terminal, once a text.
         sample: Opens what tells, while a run goes, what it uses of the machine.
-        hidden: Texts that are blanked in what tasks print, and in errors: secrets of the environment.
+        hidden: Gives the secrets of the environment as it is when a run begins; see ``Blanking``.
     """
 
     def __init__(
@@ -163,7 +164,7 @@ class Runner:
         root: Path,
         warn: Callable[[str], None],
         sample: Callable[[Callable[[dict[str, Any]], None]], AbstractContextManager[object]] = contextlib.nullcontext,
-        hidden: tuple[str, ...] = (),
+        hidden: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._sample = sample
         self._store = store
@@ -185,7 +186,7 @@ class Runner:
         raised again.
         """
         live = tracking.open_live(request.run_id)
-        telling = Telling(live, listener, secret_values(request.pipeline), self._hidden)
+        telling = Telling(live, listener, secret_values(request.pipeline), self._hidden())
         finished = Finished(run=None, nodes={})  # type: ignore[arg-type]
         try:
             telling.emit(self._begin(request))
@@ -211,7 +212,7 @@ class Runner:
         with _without_gc():
             is_recorded = self._publish(finished.run, tracking, live)
         if is_recorded and finished.is_interrupted:
-            _tell_record(finished.error, finished.run)  # type: ignore[arg-type]
+            tell_record(finished.error, finished.run)  # type: ignore[arg-type]
 
     def _cut(
         self, error: BaseException, telling: Telling, tracking: Tracking, live: LiveFolder, *, at_once: bool
@@ -227,11 +228,9 @@ class Runner:
         """
         try:
             if isinstance(error, INTERRUPTS) and telling.state.has_begun:
-                if not telling.state.has_ended:
-                    telling.emit(_cancelled(error, self._clock.time()))
-                run = telling.state.killed()
+                run = telling.cut(error, self._clock.time())
                 if at_once or self._publish(run, tracking, live):
-                    _tell_record(error, run, later=at_once)
+                    tell_record(error, run, later=at_once)
         finally:
             live.close()
 
@@ -264,7 +263,7 @@ class Runner:
             "target": target_of(pipeline, self._root),
             "started": self._clock.time(),
             "argv": list(request.argv),
-            "sources": sources_of(pipeline),
+            "sources": {name: blank_source(text) for name, text in sources_of(pipeline).items()},
             "params": flat_params(pipeline),
             "description": dump_task(pipeline, lambda thing: place_of(thing, self._root), self._put),
             "inputs": inputs,
@@ -352,6 +351,7 @@ class Runner:
             partial=request.partial,
             warn=telling.warn_of(self._warn),
             blank=telling.blank,
+            holds_secret=telling.holds_secret,
         )
         loaded = set(sys.modules)
         _look_at_code(pipeline, lookup)
@@ -463,19 +463,6 @@ class Runner:
             self._warn(f"run {run.summary.name} could not be recorded: {error}; {then}")
             return False
         return True
-
-
-def _cancelled(error: BaseException, now: float) -> dict[str, Any]:
-    """Return the event of the end of a run that is left as it stands."""
-    return {"e": "end", "status": RunStatus.CANCELLED.value, "ended": now, "error": one_line(error)}
-
-
-def _tell_record(error: BaseException, run: Run, *, later: bool = False) -> None:
-    """Add to an interrupt what became of the run, for whoever reports it."""
-    name, status = run.summary.name, run.summary.status
-    then = "is recorded by the next finestflow command" if later else f"is recorded as {status}"
-    error.add_note(f"run {name} {then}")
-    error.add_note(f"look at it with: finestflow show {name}")
 
 
 def _tell_text(telling: Telling, path: str, text: str) -> None:

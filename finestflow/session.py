@@ -79,6 +79,7 @@ class Session:
         timeout: float | None = None,
         partial: Partial | None = None,
         blank: Callable[[str], str] = str,
+        holds_secret: Callable[[str], bool] = lambda _: False,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         self.run_id = run_id
@@ -105,7 +106,7 @@ class Session:
         self.computing = (
             None if executor is None else Computing(self, executor, claims=claims, is_alone=is_alone, timeout=timeout)
         )
-        self.results = Results(run_id, lookup, blank, self.warn)
+        self.results = Results(run_id, lookup, blank, holds_secret, self.warn)
 
     @property
     def is_partial(self) -> bool:

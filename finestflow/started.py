@@ -327,7 +327,7 @@ class _Destination:
                 self._telling.emit(event, lazy=lazy)
             return
         if self._joined is None:
-            self._joined = JoinedFolder(self._live.path)
+            self._joined = JoinedFolder(self._live.path, hidden_values(os.environ))
         if event["e"] == "text":
             self._joined.write_log(self._node, event["text"])
         else:

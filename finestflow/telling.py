@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finestflow.blanking import Blanking
 from finestflow.cache.preview import preview
 from finestflow.errors import FinestflowError, describe_error
 from finestflow.journal.live import dump_event
@@ -28,9 +29,9 @@ from finestflow.structure import Structure
 if TYPE_CHECKING:
     from finestflow.cache.store import Store
     from finestflow.journal.live import LiveFolder
-    from finestflow.model import NodeRecord, Snapshot
+    from finestflow.model import NodeRecord, Run, Snapshot
 
-__all__ = ["Telling", "format_traceback", "named_outputs", "one_line", "shown_result"]
+__all__ = ["Telling", "format_traceback", "named_outputs", "one_line", "shown_result", "tell_record"]
 
 _SAID = frozenset({"text", "note", "end"})
 """Events with what a program says."""
@@ -47,7 +48,7 @@ class Telling:
         live: The live folder.
         listener: Who is shown them.
         secrets: Texts that are blanked everywhere.
-        hidden: Texts that are blanked where a program may say what it likes: in what it prints, in errors, in logs that are kept.
+        hidden: Texts that are blanked likewise, but for ordinary words: those only in what the program prints, and in errors.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class Telling:
     ) -> None:
         self.state = RunState()
         self._live = live
-        self._secrets = secrets
-        self._all = (*secrets, *hidden)
+        self._blanking = Blanking(secrets, hidden)
+        self._blanked: set[str] = set()
+        """Ids of events that hold what many nodes share, and held a secret."""
         self._listener = listener
         self._replayed: dict[str, str] = {}
         self._lock = threading.RLock()  # a listener may print, and that is an event too
@@ -71,8 +73,12 @@ class Telling:
         return None if self._live is None else self._live.path
 
     def blank(self, text: str) -> str:
-        """Return the text without secrets."""
-        return str(_blank(text, self._all))
+        """Return what a program said without secrets."""
+        return str(self._blanking.blank(text, is_said=True))
+
+    def holds_secret(self, text: str) -> bool:
+        """Return whether something that would be kept holds a secret."""
+        return self._blanking.is_in(text) and self._blanking.blank(text) != text
 
     def emit(self, event: dict[str, Any], *, lazy: bool = False, line: str = "") -> None:
         """Take an event, from any thread; secrets in it are blanked first.
@@ -82,9 +88,14 @@ class Telling:
             lazy: Whether it may be written later.
             line: The event as text, where the caller knows a quicker way than ``json``.
         """
-        secrets = self._all if event["e"] in _SAID or event.get("error") else self._secrets
-        if secrets:
-            event, line = _blank(event, secrets), ""
+        is_said = event["e"] in _SAID or bool(event.get("error"))
+        text = event["text"] if event["e"] == "text" else line or dump_event(event)
+        if self._blanking.is_in(text, is_said=is_said):
+            event, line = self._blanking.blank(event, is_said=is_said), ""
+            if event["e"] == "static":
+                self._blanked.add(event["id"])
+        elif event["e"] != "text":
+            line = text
         with self._lock:
             self._take(event, line, lazy=lazy)
 
@@ -111,7 +122,7 @@ class Telling:
     ) -> None:
         """Take in that a node has ended, from any thread: the event ``node``, without the way over a dict; see ``dump_node``."""
         line = dump_node(node, time, static=static, log=log)
-        if self._secrets or (node.error and self._all):
+        if static in self._blanked or self._blanking.is_in(line, is_said=bool(node.error)):
             self.emit(json.loads(line), lazy=lazy)
             return
         with self._lock:
@@ -149,6 +160,12 @@ class Telling:
         is_shown = self._listener is not None and getattr(self._listener, "shows_remarks", True)
         return (lambda _: None) if is_shown else lambda text: warn(self.blank(text))
 
+    def cut(self, error: BaseException, now: float) -> Run:
+        """Tell that the run ends as it stands, unless its end is told; return it."""
+        if not self.state.has_ended:
+            self.emit({"e": "end", "status": "cancelled", "ended": now, "error": one_line(error)})
+        return self.state.killed()
+
     def release(self) -> None:
         """Let go of what was told: the session knows who takes its events, and would keep it until the garbage collector comes."""
         self.state = RunState()
@@ -161,19 +178,6 @@ class Telling:
         for path, digest in self._replayed.items():
             with contextlib.suppress(FinestflowError, KeyError):
                 self._live.write_log(path, f"[replayed from run {nodes[path].hit_of}]\n{store.load(digest)}")
-
-
-def _blank(data: Any, secrets: tuple[str, ...]) -> Any:
-    """Return the data with every secret in its texts replaced by stars."""
-    if isinstance(data, str):
-        for secret in secrets:
-            data = data.replace(secret, "***")
-        return data
-    if isinstance(data, Mapping):
-        return {_blank(key, secrets): _blank(value, secrets) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_blank(item, secrets) for item in data]
-    return data
 
 
 def one_line(error: BaseException) -> str:
@@ -195,6 +199,14 @@ def format_traceback(error: BaseException) -> str:
     if len(text) > 2 * _LONGEST:
         text = f"{text[:_LONGEST]}\n... ({len(text) - 2 * _LONGEST:,} characters)\n{text[-_LONGEST:]}"
     return text
+
+
+def tell_record(error: BaseException, run: Run, *, later: bool = False) -> None:
+    """Add to an interrupt what became of the run, for whoever reports it."""
+    name, status = run.summary.name, run.summary.status
+    then = "is recorded by the next finestflow command" if later else f"is recorded as {status}"
+    error.add_note(f"run {name} {then}")
+    error.add_note(f"look at it with: finestflow show {name}")
 
 
 def shown_result(result: Any) -> str:

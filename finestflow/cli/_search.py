@@ -99,11 +99,13 @@ def _begin(
     over = workspace.read_config(given["config"]) if given["config"] else None
     pipeline, inputs = workspace.load_pipeline(target, first, over=over)
     refuse_open_secrets(pipeline, first)
-    if secrets := take_secrets(pipeline, [dict(first)]):
+    axes = axes_of(texts).items()
+    values = [{path: value} for path, axis in axes if isinstance(axis, list) for value in axis]
+    if secrets := [path for each in values for path in take_secrets(pipeline, [each], workspace.environ)]:
         raise UsageError(
             f"a search keeps no secrets: {', '.join(map(repr, secrets))}", "let the task read it from the environment"
         )
-    for path, axis in axes_of(texts).items():  # what is wrong is said before anything is kept
+    for path, axis in axes:  # what is wrong is said before anything is kept
         for value in axis if isinstance(axis, list) else (first[path],):
             workspace.configure(pipeline.copy(), [(path, value)], dict(inputs))
     plan = Plan(

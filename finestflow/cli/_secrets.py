@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from finestflow.blanking import Blanking
 from finestflow.errors import UsageError
-from finestflow.given import BLANK, is_secret
+from finestflow.given import BLANK, hidden_values, is_secret
 from finestflow.pipeline.settings import find_spec
 
 if TYPE_CHECKING:
@@ -40,16 +41,22 @@ def refuse_open_secrets(pipeline: Pipeline, paths: Iterable[str]) -> None:
             )
 
 
-def take_secrets(pipeline: Pipeline, runs: Sequence[dict[str, str]]) -> Mapping[str, str]:
-    """Take the secrets out of the settings of some runs and return them.
+def take_secrets(pipeline: Pipeline, runs: Sequence[dict[str, str]], environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Take the secrets out of the settings of some runs and return them: secret params, and values that hold a secret of the environment.
 
     Raises:
         UsageError: They differ from run to run.
     """
     found: dict[str, str] = {}
+    blank = Blanking(hidden=hidden_values(environ)).blank
     for values in runs:
-        for path in [path for path in values if (spec := find_spec(pipeline, path)) is not None and spec.secret]:
+        for path in [path for path, value in values.items() if blank(value) != value or _is_secret(pipeline, path)]:
             value = values.pop(path)
             if found.setdefault(path, value) != value:
                 raise UsageError(f"{path!r} is a secret, and has several values", "sweep over it without -j or --queue")
     return found
+
+
+def _is_secret(pipeline: Pipeline, path: str) -> bool:
+    spec = find_spec(pipeline, path)
+    return spec is not None and spec.secret

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from finestflow.blanking import Blanking
 from finestflow.journal.journal import fold
 from finestflow.journal.live import LiveEntry, LiveFolder, dump_event
 from finestflow.journal.names import quote_name
@@ -26,21 +27,28 @@ class JoinedFolder:
 
     Args:
         path: The folder.
+        hidden: Secrets of the environment, which are blanked.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, hidden: tuple[str, ...] = ()) -> None:
         self.path = path
+        self._blanking = Blanking(hidden=hidden)
         self.problem = ""
         """What went wrong with the last write that failed; the run may have ended."""
         self._opened: dict[str, int] = {}
 
     def emit(self, event: Mapping[str, Any], *, lazy: bool = False) -> None:
         """Append an event, at once: nobody would flush it when this process ends."""
-        self._append("events.jsonl", dump_event(event).encode())
+        line = dump_event(event)
+        if self._blanking.is_in(line):
+            line = dump_event(self._blanking.blank(event))
+        self._append("events.jsonl", line.encode())
 
     def write_log(self, node: str, text: str) -> None:
         """Append to what a node has printed."""
-        self._append(f"logs/{quote_name(node)}.txt", text.encode("utf-8", "backslashreplace"))
+        self._append(
+            f"logs/{quote_name(node)}.txt", self._blanking.blank(text, is_said=True).encode("utf-8", "backslashreplace")
+        )
 
     def _append(self, name: str, data: bytes) -> None:
         try:

@@ -34,8 +34,14 @@ class Keeping(Reading):
             among_removed: Whether removed runs are found too.
             change: Fields of ``annotations.Change``: ``add_tags``, ``remove_tags``, ``note``, ``star``, ``removed``, ``name``.
         """
+        from finestflow.blanking import Blanking
+        from finestflow.given import hidden_values
         from finestflow.journal.annotations import Change
 
+        blank = Blanking(hidden=hidden_values(self.environ)).blank
+        change = {
+            name: tuple(blank(value)) if isinstance(value, tuple) else blank(value) for name, value in change.items()
+        }
         chosen = [self.index.resolve(name, removed=True) if among_removed else self.resolve(name) for name in runs]
         alive = [run.name for run in chosen if not run.commit]
         if alive:

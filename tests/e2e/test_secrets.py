@@ -175,3 +175,81 @@ def test_an_ignored_file_is_left_out(project: Project):
     project.do("run", "numbers_pipeline.py:Numbers")
 
     assert places_with(project.folder, HIDDEN) == []
+
+
+ATTACK = """
+import os
+from finestflow import Param, Pipeline, Task
+
+TOKEN = os.environ["API_TOKEN"]
+
+class Tell(Task):
+    label: str = Param("x")
+    def run(self, n: int) -> int:
+        print("index is", os.environ["PIP_INDEX_URL"])
+        self.log(**{"score-" + os.environ["API_TOKEN"]: 1.0})
+        self.context["seen-" + os.environ["API_TOKEN"]] = os.environ["API_TOKEN"]
+        if n > 3:
+            raise ValueError("cannot reach " + os.environ["DATABASE_URL"].split("@")[0])
+        return n
+
+class Flow(Pipeline):
+    tell: Tell
+    def __call__(self, n: int = 1) -> int:
+        return self.tell(n)
+"""
+BEGIN = """
+import finestflow, os
+token = os.environ["API_TOKEN"]
+with finestflow.start("begin", url=os.environ["PIP_INDEX_URL"], header="Bearer " + token) as run:
+    run.log(**{"m/" + token: 1})
+    run.note("note " + token)
+    run.tag("tag-" + token)
+    run.add_params(other=token)
+    open("x.txt", "w").write("hello")
+    run.save("x.txt", name="saved-" + token)
+    if os.fork() == 0:
+        finestflow.log(**{"child-" + token: 1})
+        os._exit(0)
+    os.wait()
+"""
+LATER = """
+import finestflow, os
+finestflow.log(**{"joined-" + os.environ["API_TOKEN"]: 1.0})
+print(os.environ["DATABASE_URL"])
+"""
+
+
+def test_a_secret_of_the_environment_is_nowhere_whatever_a_program_does_with_it(project: Project):
+    """As a name of a metric, tag or artifact, in a note, param or context; an address gives away no password; the remote of git is not recorded."""
+    environ = with_secrets(
+        API_TOKEN=HIDDEN.decode(),
+        PIP_INDEX_URL="https://carl:index-pass-22@host/simple",
+        DATABASE_URL="postgres://dora:db-pass-3333@db/x",
+    )
+    project.write("flow.py", ATTACK)
+    project.write("begin.py", BEGIN)
+    project.write("later.py", LATER)
+    project.write("show.py", "import sys; print(sys.argv)")
+    project.write(".finestflow.toml", '[run]\nrecord-env = ["PIP_INDEX_URL"]\n')
+    project.git("remote", "add", "origin", "https://ada:remote-pass-99@forge.example/x.git")
+    token = HIDDEN.decode()
+    words = ("-p", f"tell.label={token}", "--name", f"n-{token}", "--tag", f"t-{token}", "-m", f"note {token}")
+    project.do("run", "flow.py:Flow", env=environ)
+    project.do("run", "flow.py:Flow", "-j", "2", "-p", "n=2", env=environ)
+    project.do("run", "flow.py:Flow", "-p", "n=5", env=environ, code=1)
+    noted = project.do("run", "flow.py:Flow", *words, env=environ).err
+    project.do("run", "flow.py:Flow", "-p", f"tell.label={token}", "--queue", env=environ, code=2)
+    processes.python("begin.py", cwd=project.folder, env=environ)
+    project.do("run", "later.py", env=environ)
+    project.do("run", "show.py", "--header", f"Bearer {token}", "--url", "https://eve:arg-pass-555@host", env=environ)
+    project.do("tag", "@", f"x-{token}", env=environ)
+    project.do("note", "@", f"seen with {token}", env=environ)
+
+    assert "not cached: a param, metric or context value holds a secret" in noted
+    assert len(project.runs()) == 7
+    assert project.show("@")["params"] == {"header": "Bearer ***", "url": "https://eve:***@host"}
+    (project.folder / ".git" / "config").unlink()  # git itself keeps the password of its remote there
+    project.git("init", "--quiet")
+    for secret in (HIDDEN, b"index-pass-22", b"db-pass-3333", b"remote-pass-99", b"arg-pass-555"):
+        assert places_with(project.folder, secret) == [], secret
