@@ -83,12 +83,14 @@ class GcPlan:
         values: Digests of outputs that no kept run reaches.
         bytes: Size of those outputs; what was freed, once it is done.
         kept_bytes: Size of the outputs that stay.
+        kept_objects: Files that kept runs name, also such as this clone knows no values of yet: git-lfs or dvc may have brought them.
     """
 
     runs: tuple[RunSummary, ...]
     values: tuple[str, ...]
     bytes: int
     kept_bytes: int = 0
+    kept_objects: frozenset[str] = frozenset()
 
 
 class Share(NamedTuple):
@@ -219,7 +221,12 @@ def plan(
     gone = {run.id: run for run in choose_runs(runs, rules)}
     kept = [run for run in runs if run.id not in gone]
     reach = Reach(store)
-    reached = {run.summary.id: reach.of_run(run) for run in load(kept)}
+    reached, objects = {}, dict[RunId, set[str]]()
+    for run in load(kept):
+        reached[run.summary.id] = reach.of_run(run)
+        objects[run.summary.id] = {
+            node.output.object for node in run.nodes.values() if node.output and node.output.object
+        }
     if rules.most_bytes is not None:
         named = {run.id for position, run in enumerate(kept, 1) if rules.names(run, position)}
         droppable = [run.id for run in reversed(kept) if run.id not in named]
@@ -232,6 +239,7 @@ def plan(
         values=unreached,
         bytes=reach.size(unreached),
         kept_bytes=reach.size(needed),
+        kept_objects=frozenset[str]().union(*(names for run_id, names in objects.items() if run_id not in gone)),
     )
 
 
@@ -331,25 +339,27 @@ def drop_runs(repository: Repository, gone: Iterable[RunId]) -> None:
     if not ids:
         return
     with hold_lock(repository.state_dir):
-        rewrite_chain(
+        tip = rewrite_chain(
             repository,
             JOURNAL_REF,
             lambda commit: run_id_of(commit.message) in ids,
             message=f"gc: drop {len(ids)} runs",
         )
-        expire_reflog(repository, JOURNAL_REF)
+        if tip is not None:  # else the ref is gone with its reflog
+            expire_reflog(repository, JOURNAL_REF)
 
 
-def collect(store: Store, values: Iterable[str], *, now: float) -> int:
-    """Delete values, and the files that killed writers left; returns the bytes that were freed.
+def collect(store: Store, plan: GcPlan, *, now: float) -> int:
+    """Delete the values of a plan, and the files that killed writers left; returns the bytes that were freed.
 
     Args:
         store: Where the values are.
-        values: Their digests.
+        plan: What goes, and what stays.
         now: The time: a young file without a row may belong to a writer that is about to add it.
     """
-    freed = store.remove_values(values)
-    old = [file for file in store.iter_unused_objects() if file.modified < now - _LEFT_SECONDS]
+    freed = store.remove_values(plan.values)
+    unused = (file for file in store.iter_unused_objects() if file.name not in plan.kept_objects)
+    old = [file for file in unused if file.modified < now - _LEFT_SECONDS]
     store.remove_objects([file.name for file in old])
     store.objects.remove_abandoned(before=now - _LEFT_SECONDS)
     return freed + sum(file.size for file in old)

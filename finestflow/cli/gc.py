@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -53,8 +54,9 @@ def command(
     Nothing is deleted while a run is going on.
     """
     workspace, out = session.history, session.out
-    rules = _rules(session, keep_last, keep, older_than, fit)
-    plan = workspace.plan_gc(rules) if dry_run else workspace.gc(rules, _waiting(session, is_patient=not no_wait))
+    rules = partial(_rules, session, keep_last, keep, older_than, fit)
+    chosen = rules()  # what is wrong with them is said before anything is waited for
+    plan = workspace.plan_gc(chosen) if dry_run else workspace.gc(rules, _waiting(session, is_patient=not no_wait))
     limit = workspace.config.store.max_size
     if as_json:
         runs = [{"id": run.id, "name": run.name} for run in plan.runs]
@@ -65,6 +67,8 @@ def command(
         out.line(f"{run.id}  {one_line(run.name)}  {one_line(run.pipeline)}  {ago(run.started, session.now)}")
     would = "would drop" if dry_run else "dropped"
     out.note(f"{would} {plural(len(plan.runs), 'run')} and {plural(len(plan.values), 'output')}, {size(plan.bytes)}")
+    if workspace.is_store_elsewhere:
+        out.note(f"the outputs in {str(workspace.objects_dir)!r} stay: others may use them too")
     if plan.kept_bytes > limit:
         out.note(_too_large(plan, limit, is_fitted=fit))
 

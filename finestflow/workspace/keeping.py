@@ -116,6 +116,8 @@ class Keeping(Reading):
         Raises:
             CorruptionError: A kept run cannot be read, so what it reaches is unknown.
         """
+        from dataclasses import replace
+
         from finestflow.gc import plan, rules_of
         from finestflow.journal.journal import fold
         from finestflow.journal.live import iter_live
@@ -124,13 +126,14 @@ class Keeping(Reading):
         runs = [*self.index.summaries(), *self.index.summaries(self.parse_query("is:removed"))]
         entries = iter_live(self.require_repository().state_dir)  # that go on, or were killed and cannot be recorded
         going = [state.run for state, _ in map(fold, entries) if state.has_begun]
-        return plan(runs, lambda kept: chain(self.journal.load_many(kept, with_series=False), going), self.store, rules)
+        found = plan(runs, lambda kept: chain(self.journal.load_many(kept, with_series=False), going), self.store, rules)
+        return replace(found, values=(), bytes=0) if self.is_store_elsewhere else found
 
-    def gc(self, rules: GcRules | None, busy: Callable[[RunId], None]) -> GcPlan:
+    def gc(self, rules: Callable[[], GcRules] | None, busy: Callable[[RunId], None]) -> GcPlan:
         """Drop what the rules do not keep, when no run is going on.
 
         Args:
-            rules: As for ``plan_gc``.
+            rules: Gives what is kept, and is asked when the last run has ended: its query may choose that one; those of the settings when None.
             busy: Called with a run that is going on, until none is; it waits a little, or raises.
 
         Returns:
@@ -143,10 +146,16 @@ class Keeping(Reading):
         repository = self.require_repository()
         with hold_still(repository.state_dir, busy):
             self.refresh()
-            plan = self.plan_gc(rules)
+            plan = self.plan_gc(None if rules is None else rules())
             drop_runs(repository, [run.id for run in plan.runs])
             self.index.refresh(repository)
-            return replace(plan, bytes=collect(self.store, plan.values, now=self.clock.time()))
+            freed = 0 if self.is_store_elsewhere else collect(self.store, plan, now=self.clock.time())
+            return replace(plan, bytes=freed)
+
+    @property
+    def is_store_elsewhere(self) -> bool:
+        """Whether outputs lie outside of the repository, where others may use the same files: gc leaves all of them."""
+        return not any(map(self.objects_dir.is_relative_to, (self.root, self.state_dir)))
 
     def held_values(self, sort: str = "size") -> list[Held]:
         """Return the values of the store, the greatest by ``size``, ``cost`` (to compute) or ``uses`` (entries) first."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from finestflow.cache.store import Store
 from finestflow.errors import LockedError
-from finestflow.gc import choose_oldest, collect, hold_still
+from finestflow.gc import GcPlan, choose_oldest, collect, hold_still
 from finestflow.journal.live import LiveFolder
 from finestflow.model import RunId
 
@@ -41,7 +41,7 @@ def test_files_that_killed_writers_left_go_and_those_of_living_ones_stay(tmp_pat
     store = Store(tmp_path / "store.sqlite", tmp_path / "objects")
     old, young = _left(store, 7200), _left(store, 60)
 
-    freed = collect(store, (), now=NOW)
+    freed = collect(store, GcPlan(runs=(), values=(), bytes=0), now=NOW)
     store.close()
 
     assert freed > 100_000
