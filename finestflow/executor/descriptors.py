@@ -118,6 +118,10 @@ class Descriptors:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         _libc().fflush(None)
+        for number in (
+            (1, 2) if self._saved else ()
+        ):  # a task may have closed them: the next file would get their numbers
+            os.dup2(self._file, number)
 
     def close(self) -> None:
         """Give the descriptors back."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import operator
 import pickle
+import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -173,16 +174,22 @@ class Watched:
         self._seed = seed
         self._watch = Watch(root)
         self.drew_random = False
+        self.has_moved = False
+        """Whether it changed the working directory, which is put back."""
         self.read = self._watch.read
 
     def __enter__(self) -> Self:
         self._generators = SeededGenerators(self._seed)
         self._token = watching.set(self._watch)
+        self._streams = sys.stdout, sys.stderr
         return self
 
     def __exit__(self, *error: object) -> None:
         watching.reset(self._token)
         self.drew_random = self._generators.finish()
+        if sys.stdout is not self._streams[0] or sys.stderr is not self._streams[1]:
+            sys.stdout, sys.stderr = self._streams  # or nothing more would be heard of the tasks that follow
+        self.has_moved = self._watch.go_back()
 
 
 class Performer:
@@ -250,6 +257,8 @@ class Performer:
                 value = task.run(*args, **kwargs)
             outcome.drew_random = watched.drew_random
             outcome.files, outcome.folders = watched.read()
+            if watched.has_moved:
+                outcome.notes.append("run() changed the working directory, which all calls share: it was put back")
             if warm is not None:
                 outcome.drew_random = outcome.drew_random or warm.drew_random
                 outcome.files += warm.files
@@ -276,9 +285,13 @@ class Performer:
         except ValueNotStorableError as error:
             outcome.shared = value
             outcome.problem = str(error)
-        except Exception as error:  # noqa: BLE001 - a full disk, no more memory: as if the task had raised it
-            error.add_note("finestflow: this happened while its output was stored")
-            outcome.error = error
+        except Terminated:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a full disk, no more memory, an exit in __reduce__
+            outcome.error = (
+                error if isinstance(error, Exception) else TaskFailedError(f"it called exit({error.code!r})")
+            )
+            outcome.error.add_note("finestflow: this happened while its output was stored")
             return
         _call_hook(task, "on_success", value, outcome)
 

@@ -6,11 +6,15 @@ the descriptors is taken where the run may have them, see ``descriptors``; else 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from finestflow.executor.perform import Expired, Performer
 from finestflow.executor.protocol import Job, Outcome
@@ -20,6 +24,16 @@ __all__ = ["SequentialExecutor"]
 
 def _expire(*_: Any) -> None:
     raise Expired
+
+
+def _leave(error: BaseException | None) -> NoReturn:
+    """End a child that a task has forked and that comes back from it."""
+    if error is not None:
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(error is not None)
 
 
 class SequentialExecutor:
@@ -35,11 +49,16 @@ class SequentialExecutor:
 
     def __init__(self, performer: Performer) -> None:
         self._performer = performer
+        self._process = os.getpid()
 
     def submit(self, job: Job, done: Callable[[Outcome], None]) -> None:
         """Run the job now."""
-        if job.start():
-            done(self._performer.perform(job) if job.timeout is None else self._perform_in_time(job, job.timeout))
+        if not job.start():
+            return
+        outcome = self._performer.perform(job) if job.timeout is None else self._perform_in_time(job, job.timeout)
+        if os.getpid() != self._process:  # the task forked, and this is the child: the run is not its business
+            _leave(outcome.error)
+        done(outcome)
 
     def _perform_in_time(self, job: Job, seconds: float) -> Outcome:
         """Run a job and interrupt it when its time is over; code in C notices that when it returns."""

@@ -8,6 +8,7 @@ SQLite), other processes, and files outside the project.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from contextvars import ContextVar
@@ -16,6 +17,7 @@ from typing import Any
 __all__ = ["Watch", "watching"]
 
 _LISTINGS = frozenset({"os.listdir", "os.scandir"})
+_MOVE = "os.chdir"
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pyd")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -30,9 +32,10 @@ class Watch:
         root: Top of the project, an absolute path.
     """
 
-    __slots__ = ("_prefix", "_written", "files", "folders")
+    __slots__ = ("_home", "_prefix", "_written", "files", "folders")
 
     def __init__(self, root: str) -> None:
+        self._home: str | None = None
         self._prefix = root.rstrip("/") + "/"
         self._written: set[str] = set()
         self.files: dict[str, None] = {}
@@ -41,6 +44,10 @@ class Watch:
 
     def see(self, event: str, args: tuple[Any, ...]) -> None:
         """Take an audit event."""
+        if event == _MOVE:
+            if self._home is None:
+                self._home = os.getcwd()
+            return
         path = args[0] if args and args[0] is not None else "."
         if isinstance(path, int):
             return
@@ -60,6 +67,18 @@ class Watch:
             sys.prefix + "/"
         )
 
+    def go_back(self) -> bool:
+        """Work again where the call began, which may have gone elsewhere; return whether it had."""
+        home, self._home = self._home, None
+        if home is None:
+            return False
+        with contextlib.suppress(OSError):  # a folder that it has removed
+            if home == os.getcwd():
+                return False
+        with contextlib.suppress(OSError):
+            os.chdir(home)
+        return True
+
     def read(self) -> tuple[list[str], list[str]]:
         """Return files and folders that were read and not written, by absolute path."""
         if not self.files and not self.folders:
@@ -70,7 +89,7 @@ class Watch:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if event == "open" or event in _LISTINGS:
+    if event == "open" or event in _LISTINGS or event == _MOVE:
         watch = watching.get()
         if watch is not None:
             try:

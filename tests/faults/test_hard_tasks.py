@@ -139,3 +139,68 @@ def test_a_library_that_must_not_be_forked_is_used_afresh_in_workers(hard):
 
 def test_what_a_task_left_running_ends_with_the_workers(hard):
     wait_until(lambda: is_gone(hard[1][2]))
+
+
+class Moves(Task):
+    def run(self, folder):
+        os.chdir(folder)
+
+
+class Mutes(Task):
+    def run(self):
+        sys.stdout = sys.stderr = None
+
+
+class ExitsInReduce(Task):
+    def run(self):
+        return Exits()
+
+
+class Exits:
+    def __reduce__(self):
+        sys.exit(7)
+
+
+class ForksAndExits(Task):
+    def run(self):
+        child = os.fork()
+        if not child:
+            sys.exit("the child has its own end")
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Speaks(Task):
+    def run(self):
+        print("heard")
+        return os.getcwd()
+
+
+class Rude(Pipeline):
+    moves: Moves
+    mutes: Mutes
+    exits: ExitsInReduce
+    forks: ForksAndExits
+    speaks: Speaks
+
+    def __call__(self, folder: str):
+        self.moves(folder)
+        self.mutes()
+        self.exits()
+        return self.forks(), self.speaks()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_a_task_does_to_its_process_is_not_the_business_of_others(
+    repository, environ, tmp_path, monkeypatch, jobs
+):
+    monkeypatch.chdir(repository)
+    workspace = Workspace.find(repository, environ)
+    finished = workspace.run(Rude(), (str(tmp_path),), options=RunOptions(jobs=jobs, keep_going=True, echo=False))
+    nodes = finished.run.nodes
+
+    assert [output.value for output in finished.result] == [int(jobs == 1), str(repository)]
+    assert workspace.read_log("@", "speaks") == b"heard\n"
+    assert [path for path, node in nodes.items() if node.status is NodeStatus.FAILED] == ["exits"]
+    assert nodes["exits"].error == "TaskFailedError: it called exit(7)"
+    assert nodes["moves"].notes == ("run() changed the working directory, which all calls share: it was put back",)
+    workspace.close()

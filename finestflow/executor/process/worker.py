@@ -23,7 +23,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from finestflow.cache.fingerprint import Fingerprinter, FolderDefinitionCache
 from finestflow.cache.store import Encoded, Store
@@ -82,10 +82,10 @@ def main(end: Any, folder: str, log: str, equipment: Equipment) -> None:
         equipment: What to work with.
     """
     os.setpgid(0, 0)
-    _redirect(log)
+    output = _redirect(log)
     set_launcher(None)
     channel = Channel(end, folder)
-    worker = _Worker(channel, folder, log, equipment)
+    worker = _Worker(channel, folder, log, equipment, output)
     channel.send(pickle.dumps(None))
     try:
         while True:
@@ -94,32 +94,45 @@ def main(end: Any, folder: str, log: str, equipment: Equipment) -> None:
         os._exit(0)
 
 
-def _redirect(log: str) -> None:
-    """Send what is printed, by Python, by C or by a child, to a file, and let nobody read from the terminal."""
+def _redirect(log: str) -> int:
+    """Send what is printed, by Python, by C or by a child, to a file, and let nobody read from the terminal; return the file's descriptor."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for source, target in ((nothing, 0), (file, 1), (file, 2)):
-        os.dup2(source, target)
+    os.dup2(nothing, 0)
     os.close(nothing)
-    os.close(file)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the life of the process
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        stream = open(number, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
+    _mend_streams(file)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(LOG_FORMAT))
     logging.root.addHandler(handler)
     faulthandler.enable(2)
     if hasattr(faulthandler, "register"):
         faulthandler.register(DUMP_SIGNAL, file=2, all_threads=True)
+    return file
+
+
+def _mend_streams(file: int) -> None:
+    """Let stdout and stderr lead to a file, also after a task has closed or redirected them: the next file would get their numbers."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        os.dup2(file, number)
+        stream = _streams.get(name)
+        if stream is None or stream.closed:
+            stream = open(number, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+            _streams[name] = stream
+        if getattr(sys, name) is not stream:
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+
+_streams: dict[str, TextIO] = {}
 
 
 class _Worker:
     """The state of a worker between jobs."""
 
-    def __init__(self, channel: Channel, folder: str, log: str, equipment: Equipment) -> None:
+    def __init__(self, channel: Channel, folder: str, log: str, equipment: Equipment, output: int) -> None:
         self._channel = channel
+        self._output = output
         self._log = log
         self._written: frozenset[str] = frozenset()
         self._remarks: list[str] = []
@@ -185,6 +198,7 @@ class _Worker:
         if os.getpid() != self._pid:  # the task forked, and this is the child
             os._exit(0)
         _flush()
+        _mend_streams(self._output)
         outcome.notes += self._imports.notes
         self._imports.notes.clear()
         outcome.remarks += dict.fromkeys(self._remarks)
