@@ -61,6 +61,23 @@ def test_a_command_that_has_been_through_does_not_start_processes_until_a_file_o
     assert is_getting_ready(workspace)
 
 
+def test_workers_of_the_run_that_follows_were_forked_with_what_the_pipeline_imports(workspace, monkeypatch, tmp_path):
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    (site / "foreseen_library.py").write_text("import os\nLOADED_BY = os.getpid()\n")
+    text = "import os, foreseen_library\nfrom finestflow import Pipeline, Task\n" + (
+        "class Look(Task):\n    def run(self):\n        return foreseen_library.LOADED_BY == os.getppid()\n"
+        "class Whole(Pipeline):\n    look: Look\n    def __call__(self):\n        return self.look()\n"
+    )
+    (workspace.root / "foreseen_whole.py").write_text(text)
+    monkeypatch.syspath_prepend(site)
+    options = RunOptions(jobs=2)
+    workspace.prepare("foreseen_whole.py:Whole", options, ("run",))
+    pipeline, inputs = workspace.load_pipeline("foreseen_whole.py:Whole")
+
+    assert workspace.run(pipeline, (), inputs, options=options).value is True
+
+
 def test_the_last_commands_are_remembered_and_a_damaged_file_is_no_command(tmp_path):
     file = tmp_path / "foresight"
     file.write_bytes(b"\xff\xfe\n")
