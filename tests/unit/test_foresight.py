@@ -65,7 +65,8 @@ def test_workers_of_the_run_that_follows_were_forked_with_what_the_pipeline_impo
     site = tmp_path / "site-packages"
     site.mkdir()
     (site / "foreseen_library.py").write_text("import os\nLOADED_BY = os.getpid()\n")
-    text = "import os, foreseen_library\nfrom finestflow import Pipeline, Task\n" + (
+    text = (
+        "import os, foreseen_library\nfrom finestflow import Pipeline, Task\n"
         "class Look(Task):\n    def run(self):\n        return foreseen_library.LOADED_BY == os.getppid()\n"
         "class Whole(Pipeline):\n    look: Look\n    def __call__(self):\n        return self.look()\n"
     )
