@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from finestflow.ending import INTERRUPTS, deferring
 from finestflow.errors import FinestflowError
 from finestflow.given import Command, hidden_values, is_python, parse_words
 from finestflow.handed import Handed, has_made_runs
@@ -30,7 +31,7 @@ from finestflow.journal.joined import read_joined
 from finestflow.model import Run, RunId, RunStatus
 from finestflow.processes import make_follower_of_parent
 from finestflow.reporter import artifact_event, store_value
-from finestflow.telling import Telling
+from finestflow.telling import Telling, tell_record
 
 if TYPE_CHECKING:
     from finestflow.cache.store import Store
@@ -186,18 +187,29 @@ class ScriptRunner:
             with self._sample(telling.emit):
                 end = self._run_program(request, handed, telling)
             self._save(request, telling)
-        except BaseException:
+        except BaseException as error:
             if live is not None:
-                live.close()
+                self._cut(error, telling, live, tracking)
             raise
         if live is not None and has_made_runs(live.path) and read_joined(live) is None:
             tracking.discard(live)
             return FinishedScript(code=_shell_code(end.code), run=None)
-        self._tell_end(request, telling, end)
-        run = (read_joined(live) if live is not None else None) or telling.state.run
-        if live is not None:
-            self._publish(run, live, tracking)
+        with deferring():
+            self._tell_end(request, telling, end)
+            run = (read_joined(live) if live is not None else None) or telling.state.run
+            if live is not None:
+                self._publish(run, live, tracking)
         return FinishedScript(code=_shell_code(end.code), run=run)
+
+    def _cut(self, error: BaseException, telling: Telling, live: LiveFolder, tracking: RepositoryTracking) -> None:
+        """Record a run that was interrupted before its program began, or after it had ended."""
+        try:
+            if isinstance(error, INTERRUPTS):
+                run = telling.cut(error, self._clock.time())
+                if self._publish(run, live, tracking):
+                    tell_record(error, run)
+        finally:
+            live.close()
 
     def _begin(self, request: ScriptRequest) -> dict[str, Any]:
         words = request.command.words
@@ -268,7 +280,8 @@ class ScriptRunner:
         end_event = {"status": status, "ended": now, "error": message, "traceback": end.traceback()}
         telling.emit({"e": "end", **end_event, "reproduction": reproduction})
 
-    def _publish(self, run: Run, live: LiveFolder, tracking: RepositoryTracking) -> None:
+    def _publish(self, run: Run, live: LiveFolder, tracking: RepositoryTracking) -> bool:
+        """Append the run to the journal; return whether it is there now."""
         try:
             tracking.publish(run, live)
         except (FinestflowError, OSError) as error:
@@ -276,6 +289,8 @@ class ScriptRunner:
             self._warn(
                 f"run {run.summary.name} could not be recorded: {error}; the next finestflow command tries again"
             )
+            return False
+        return True
 
 
 def _arguments(words: Sequence[str]) -> Sequence[str]:

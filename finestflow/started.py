@@ -25,6 +25,7 @@ from finestflow.ending import Terminated, error_of_process, polite_end, watch_ex
 from finestflow.errors import FinestflowError, RepositoryError
 from finestflow.executor.capture import Capture
 from finestflow.executor.watch import Watch, watching
+from finestflow.git.objects import load_writer
 from finestflow.given import command_of_process, flat_values, hidden_values, parse_words
 from finestflow.handed import Handed, read_handed
 from finestflow.journal.joined import JoinedFolder, read_joined
@@ -166,6 +167,7 @@ class StartedRun:
         # What the end needs is loaded now: an interpreter that goes away cannot import, nor does it remember then how it was interrupted.
         for module in _NEEDED_AT_THE_END:
             importlib.import_module(module)
+        load_writer()
         telling.emit({"e": "start", "path": node, "task": node, "t": workspace.clock.time()})
 
     # -- what the program says -------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from finestflow.cli._follow import JsonFollower, PlainFollower, summary_line
 from finestflow.cli._output import SCHEMA, dump_json
 from finestflow.cli._session import Session
 from finestflow.errors import UsageError
+from finestflow.model import RunStatus
 
 if TYPE_CHECKING:
     from finestflow.script import FinishedScript
@@ -134,6 +135,8 @@ def _show_end(session: Session, finished: FinishedScript, *, as_json: bool) -> N
     summary = finished.run.summary
     if not as_json:
         out.note(summary_line(summary, color=out.color_err))
+        if summary.status is not RunStatus.OK and workspace.repository is not None:
+            out.note(f"hint: look at it with: finestflow show {summary.name}")
         return
     if workspace.repository is not None:
         workspace.refresh()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -167,3 +168,15 @@ def wait_for(path, started):
     while not path.exists() or not path.read_text():
         assert time.monotonic() < end, started.read_err()
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("moment", "status"), [("snapshot", "cancelled"), ("end", "ok")])
+def test_a_program_that_is_run_is_recorded_when_it_is_interrupted_before_and_after_it(workspace, moment, status):
+    with pytest.raises(KeyboardInterrupt) as caught:
+        workspace.run_script([sys.executable, "-c", "pass"], listener=pressing_at(moment))
+
+    workspace.refresh()
+    summary = workspace.load_run("@").summary
+    assert summary.status.value == status
+    if status == "cancelled":
+        assert f"run {summary.name} is recorded as cancelled" in caught.value.__notes__
