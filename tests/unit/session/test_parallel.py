@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from finestflow import Pipeline, Task
-from tests.unit.session.threads import Lab
+from tests.unit.session.threads import Lab, join_threads
 
 MEETINGS: dict[str, threading.Barrier] = {}
 COUNTS: dict[str, int] = {}
@@ -141,7 +141,7 @@ def test_waiting_can_be_interrupted(free_lab: Lab) -> None:
     class Wait(Task):
         def run(self):
             os.kill(os.getpid(), signal.SIGINT)
-            threading.Event().wait(30)
+            MEETINGS["nobody"].wait(30)
 
     class Waits(Pipeline):
         wait: Wait
@@ -150,8 +150,11 @@ def test_waiting_can_be_interrupted(free_lab: Lab) -> None:
         def __call__(self):
             return self.add(self.wait(), 1) + 1
 
+    MEETINGS["nobody"] = threading.Barrier(2)
     with pytest.raises(KeyboardInterrupt):
         free_lab.make(Waits(), jobs=2)
+    MEETINGS["nobody"].abort()
+    join_threads()  # a call that still goes on would take what threads of later tests report
     (run,) = free_lab.select("")
     assert run.status.value == "cancelled"
     nodes = free_lab.load_run(run).nodes

@@ -15,7 +15,9 @@ from finestflow.pipeline.pipeline import Pipeline
 from finestflow.runner import Finished
 from finestflow.workspace import Workspace
 
-__all__ = ["Lab", "ThreadExecutor"]
+__all__ = ["Lab", "ThreadExecutor", "join_threads"]
+
+_NAME = "executor-of-a-test"
 
 
 class ThreadExecutor:
@@ -35,7 +37,7 @@ class ThreadExecutor:
         self._workspace = workspace
         self._turn: Any = threading.Lock() if one_at_a_time else threading.Semaphore(jobs)
         self._queue: queue.SimpleQueue[tuple[Job, Callable[[Outcome], None]] | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
+        self._threads = [threading.Thread(target=self._work, name=_NAME, daemon=True) for _ in range(jobs)]
         for thread in self._threads:
             thread.start()
 
@@ -65,6 +67,13 @@ class ThreadExecutor:
         if not cancel:
             for thread in self._threads:
                 thread.join()
+
+
+def join_threads() -> None:
+    """Wait until what runs that were cancelled had begun is over."""
+    for thread in threading.enumerate():
+        if thread.name == _NAME:
+            thread.join(30)
 
 
 class Lab(Workspace):
