@@ -1,7 +1,7 @@
 """Computes the code fingerprints of many small projects, each in a process of its own.
 
-Run as a program: reads jobs as JSON from its standard input, forks once for each (so that Python and finestflow
-are loaded once), and writes the results as JSON.
+Run as a program: for each line of its standard input, a job as JSON, it forks (so that Python and finestflow are loaded once)
+and writes the answer as a line of JSON.
 """
 
 from __future__ import annotations
@@ -11,25 +11,41 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 _JOB = tuple[str, str, str, tuple[str, ...]]
 
 
-def fingerprint_projects(jobs: Sequence[_JOB], **environ: str) -> list[dict[str, Any]]:
-    """Return hash, components and notes for each job: folder of a project, entry, argument, further paths."""
-    done = subprocess.run(
-        [sys.executable, "-P", __file__],
-        input=json.dumps(jobs),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environ},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+class Fingerprints:
+    """A process that answers jobs (folder of a project, entry, argument, further paths) with hash, components and notes.
+
+    Args:
+        environ: Further variables of its environment.
+    """
+
+    def __init__(self, **environ: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environ},
+        )
+
+    def of(self, job: _JOB) -> dict[str, Any]:
+        """Return the answer to one job."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
 
 
 def fingerprint_call(root: Path, entry: str, argument: str) -> dict[str, Any]:
@@ -97,4 +113,5 @@ def _load_once() -> None:
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     _load_once()
-    json.dump([_answer(job) for job in json.load(sys.stdin)], sys.stdout)
+    for line in sys.stdin:
+        print(json.dumps(_answer(json.loads(line))), flush=True)

@@ -18,7 +18,7 @@ import pytest
 
 from finestflow.cache.digest import digest_value
 from finestflow.cache.fingerprint import Fingerprinter, FolderDefinitionCache, explain, task_identity
-from tests.cache_edits.fingerprints import fingerprint_projects
+from tests.cache_edits.fingerprints import Fingerprints
 from tests.cache_edits.scenarios import SCENARIOS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -346,7 +346,10 @@ def test_every_hash_seed_gives_the_same_fingerprints(tmp_path):
     text = "S = {'a', 'b', 'c', len, max}\nF = {1, 'x'}\ndef f(x):\n    return x in {'p', 'q', 'r'} or S\n"
     (tmp_path / "sets.py").write_text(f"{text}class Fit:\n    def run(self, x):\n        return f(x), S, F\n")
     jobs.append((str(tmp_path), "sets:Fit", "1", ()))
-    seeds = [fingerprint_projects(jobs, PYTHONHASHSEED=seed) for seed in ("0", "1", "42", "4294967295")]
+    seeds = []
+    for seed in ("0", "1", "42", "4294967295"):
+        with Fingerprints(PYTHONHASHSEED=seed) as process:
+            seeds.append([process.of(job) for job in jobs])
     assert all(one == seeds[0] for one in seeds)
     assert not [one["error"] for one in seeds[0] if "error" in one]
 
