@@ -1,7 +1,7 @@
 """What questions to many runs cost as whole processes: a lab of 10,000 runs that were made by running, and one of 100,000 that were generated.
 
-Goals: each question well under 300 ms at 10,000 runs, and growing no more than its answer. Wall and CPU of the process and its children, the median of
-several. Run it: python -m tests.bench.lab [RUNS [GENERATED]]; FOLDER in the environment keeps the labs for the next time.
+Goals: each question well under 300 ms at 10,000 runs, and growing no more than its answer. Wall and CPU of the process and its children. What a
+run costs is measured in the same lab: it must not grow with the number of runs. Run it: python -m tests.bench.lab [RUNS [GENERATED]]; FOLDER in the environment keeps the labs for the next time.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _commit(run: Run, files: dict[str, bytes]) -> bytes:
 
 
 def measure(folder: Path, words: Iterable[str], *, program: str = "") -> tuple[float, float, int]:
-    """Return wall and CPU of a command in ms, and how many lines it prints."""
+    """Return wall and CPU of a command in ms, the median and the least of several times, and how many lines it prints."""
     command = [program or str(Path(sys.executable).with_name("finestflow")), *words]
     walls, cpus, lines = [], [], 0
     for _ in range(ROUNDS + 1):
@@ -186,7 +186,20 @@ def measure(folder: Path, words: Iterable[str], *, program: str = "") -> tuple[f
         cpus.append((after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime) * 1000)
         assert done.returncode == 0, done.stderr.decode()
         lines = done.stdout.count(b"\n")
-    return statistics.median(walls[1:]), statistics.median(cpus[1:]), lines
+    return statistics.median(walls[1:]), min(cpus[1:]), lines
+
+
+def cost_of_run(folder: Path) -> float:
+    """Return the CPU of one more run in ms, that of git included and that of the start of a process not."""
+    environ = {**ENVIRON, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    used = []
+    for runs in (5, 55):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        words = [sys.executable, "-c", WORKER, "cost", str(runs)]
+        subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000)
+    return (used[1] - used[0]) / 50
 
 
 QUESTIONS = (
@@ -236,6 +249,7 @@ def main(words: list[str]) -> None:
         begin = time.perf_counter()
         build_real(real, runs)
         print(f"made by running in {time.perf_counter() - begin:.0f} s")
+        print(f"a run in a loop: {cost_of_run(real):.0f} ms CPU")
         show(real, "made by running")
         if generated and not made.exists():
             build_generated(made, generated, real)
