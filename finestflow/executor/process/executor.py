@@ -14,12 +14,14 @@ import queue
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.codec import Encoded
+from finestflow.errors import TaskFailedError, describe_error
 from finestflow.executor.perform import Clock, Performer
 from finestflow.executor.process.failure import revive
 from finestflow.executor.process.handle import Item
@@ -185,8 +187,8 @@ class ProcessExecutor:
             special = pickle.loads(done.special) if done.special is not None else {}
             if outcome.problem:
                 outcome.shared = pickle.loads(special["shared"])
-        except Exception as error:  # noqa: BLE001 - whatever making a value of the user raises
-            reason = outcome.problem or f"{type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever making a value of the user raises
+            reason = outcome.problem or describe_error(error)
             self._at_home[job.warm_key] = f"its output cannot come back from another process: {reason}"
             self._home.take(job, item.done, self._at_home[job.warm_key], is_started=True)
             return
@@ -230,20 +232,29 @@ class _Home:
             self._thread.start()
 
     def _run(self) -> None:
-        try:
-            while (found := self._jobs.get()) is not None:
-                job, done, reason, is_started = found
-                if self._is_interrupted or not (is_started or job.start()):
-                    continue
-                outcome = self._performer.perform(job)
-                if self._is_interrupted:
-                    return
-                outcome.notes.append(f"ran in the process of the run, one at a time: {reason}")
-                if job.timeout is not None:
-                    outcome.notes.append("Meta.timeout was not kept there")
+        while (found := self._jobs.get()) is not None:
+            job, done, reason, is_started = found
+            if self._is_interrupted or not (is_started or job.start()):
+                continue
+            outcome = self._perform(job)
+            if self._is_interrupted:
+                return
+            outcome.notes.append(f"ran in the process of the run, one at a time: {reason}")
+            if job.timeout is not None:
+                outcome.notes.append("Meta.timeout was not kept there")
+            try:
                 done(outcome)
-        except KeyboardInterrupt:  # see interrupt
-            return
+            except Exception:  # noqa: BLE001 - the next jobs do not depend on it
+                traceback.print_exc()
+
+    def _perform(self, job: Job) -> Outcome:
+        """Perform a job, whatever it raises."""
+        outcome = Outcome(0.0)
+        try:
+            return self._performer.perform(job)
+        except BaseException as error:  # noqa: BLE001 - an interrupt of the run, or one that the task has raised
+            outcome.error = TaskFailedError(f"it was interrupted: {describe_error(error)}")
+        return outcome
 
     def interrupt(self) -> None:
         """Raise ``KeyboardInterrupt`` in the job that is running; code in C notices it when it returns."""

@@ -121,7 +121,7 @@ def revive(failure: Failure, load: Callable[[bytes], Any]) -> BaseException:
         else:
             error = made
         _text_of(error)
-    except Exception:  # noqa: BLE001 - its class may be gone, or do anything
+    except (Exception, SystemExit):  # noqa: BLE001 - its class may be gone, or do anything
         error = TaskFailedError(failure.text)
     for note in failure.notes:
         if note not in getattr(error, "__notes__", ()):

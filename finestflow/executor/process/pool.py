@@ -30,7 +30,7 @@ from blake3 import blake3
 
 from finestflow.cache.code.definitions import Definitions, FolderDefinitionCache
 from finestflow.cache.objects import ObjectFolder
-from finestflow.errors import WorkerDiedError
+from finestflow.errors import WorkerDiedError, describe_error
 from finestflow.executor.process.channel import ChannelClosedError
 from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.handle import Item, Owner, Worker
@@ -207,12 +207,16 @@ class Pool:
 
     def _send(self, worker: Worker, item: Item) -> bool:
         """Send a job to the worker that is reserved for it; return whether there is any use in sending more."""
-        is_wanted, is_sent = True, False
-        if not item.is_started:
-            is_wanted = item.is_started = item.job.start()
-        if is_wanted:
-            with contextlib.suppress(ChannelClosedError, OSError):
+        is_wanted, is_sent, problem = True, False, ""
+        try:
+            if not item.is_started:
+                is_wanted = item.is_started = item.job.start()
+            if is_wanted:
                 is_sent = worker.send(item, wait=len(worker.items) == 1)
+        except (ChannelClosedError, OSError):
+            pass
+        except Exception as error:  # noqa: BLE001 - no more memory; nobody may wait for this job, or this worker, in vain
+            is_wanted, problem = False, f"it cannot be sent to a worker: {describe_error(error)}"
         with self._lock:
             worker.is_sending = False
             self._busy_until = time.monotonic() + _LINGER
@@ -226,6 +230,8 @@ class Pool:
             is_asleep, is_full = self._is_asleep, is_wanted and not is_sent and bool(worker.items)
         if is_asleep or item.job.timeout is not None:
             self._wake()
+        if problem:
+            _call(item.owner.died, item, WorkerDiedError(problem, "run it without workers: --executor sequential"))
         return not is_full
 
     # -- processes ---------------------------------------------------------------------------------------------------------------------
@@ -384,7 +390,11 @@ class Pool:
                 return
             if data is None:
                 return
-            message = pickle.loads(data)
+            try:
+                message = pickle.loads(data)
+            except Exception:  # noqa: BLE001 - somebody else has written into its channel: nothing that it says counts
+                worker.kill()
+                return
             if type(message) is Live:
                 item = worker.item_of(message.serial)
                 if item is not None:
@@ -468,7 +478,7 @@ def _call(function: Callable[..., None], *args: Any) -> None:
     """Call back; nothing that goes wrong there may stop the thread of the pool."""
     try:
         function(*args)
-    except Exception:  # noqa: BLE001 - see above
+    except BaseException:  # noqa: BLE001 - see above; an exit in a value of the user is no end of the pool either
         traceback.print_exc()
 
 

@@ -37,6 +37,17 @@ class Fill(Task):
         return len(data) >> 20
 
 
+class Rude(Exception):
+    """Ends the process that makes it again."""
+
+    def __reduce__(self):
+        return sys.exit, (8,)
+
+
+def be_rude(message):
+    raise Rude(message)
+
+
 class Where(Task):
     """The process that it runs in."""
 

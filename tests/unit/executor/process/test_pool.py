@@ -15,6 +15,7 @@ import pytest
 
 from finestflow import Task
 from finestflow.errors import TaskFailedError, TaskTimeoutError, WorkerDiedError
+from finestflow.executor.process.handle import Worker
 from finestflow.executor.threads import share_threads
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.output import Output
@@ -388,3 +389,22 @@ def test_workers_may_start_in_other_ways(tmp_path, method):
         assert lab.value(lab.run(tasks.Environment()))["threads"] == str(share_threads(lab.pool.jobs))
     finally:
         lab.close()
+
+
+def test_a_job_that_cannot_be_sent_has_failed_and_the_others_go_on(own_lab, monkeypatch):
+    send = Worker.send
+
+    def broken(self, item, *, wait):
+        if item.job.args == (13,):
+            raise MemoryError
+        return send(self, item, wait=wait)
+
+    monkeypatch.setattr(Worker, "send", broken)
+    pending = [own_lab.submit(tasks.Add(), number) for number in (1, 13, 2)]
+    outcomes = [each.wait() for each in pending]
+    assert str(outcomes[1].error).startswith("it cannot be sent to a worker: MemoryError")
+    assert [own_lab.value(outcomes[at]) for at in (0, 2)] == [2, 3]
+
+
+def test_an_error_that_exits_when_it_is_made_again_keeps_its_text(own_lab):
+    assert str(own_lab.run(tasks.Call(), tasks.be_rude, "go away").error) == "Rude: go away"
