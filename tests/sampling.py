@@ -1,4 +1,4 @@
-"""Long lists of cases of which the quick tier runs a sample, spread over the whole list, and ``make slow`` the rest."""
+"""Cases of a test of which the quick tier runs some, and ``make slow`` the rest."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-__all__ = ["sampled"]
+__all__ = ["sampled", "slow"]
+
+
+def slow(cases: Iterable[Any]) -> list[Any]:
+    """Return the cases as params of a test that the slow tier runs."""
+    return [pytest.param(case, marks=pytest.mark.slow) for case in cases]
 
 
 def sampled(cases: Sequence[Any], count: int, *, always: Iterable[Any] = ()) -> list[Any]:
-    """Return the cases as params of a test; all but about ``count`` of them are marked for the slow tier.
+    """Return a long list of cases as params of a test; all but about ``count``, spread over it, are for the slow tier.
 
     Args:
         cases: Whatever a test is parametrized by.

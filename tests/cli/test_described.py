@@ -86,6 +86,7 @@ def test_a_run_of_a_class_is_made_again_from_its_configuration(project, finestfl
     assert digests(finestflow) != before
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_script_in_a_folder_is_recorded_and_reproduced(described, finestflow):
     finestflow("run", "parts/tasks.py:chain")
     assert set(digests(finestflow)) == {"Load", "small", "large"}

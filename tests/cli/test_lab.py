@@ -126,6 +126,7 @@ def test_compare_takes_names_or_a_query_and_with_all_shows_what_is_the_same(ask)
     assert len(ask("compare", "p.fit.rate=1", "--json")["runs"]) == 2
 
 
+@pytest.mark.slow
 def test_compare_writes_tables_for_people_spreadsheets_and_pull_requests(ask):
     text, markdown = ask("compare"), ask("compare", "--format", "md")
     lines = list(csv.DictReader(io.StringIO(ask("compare", "--format", "csv"))))

@@ -29,6 +29,7 @@ def test_trials_are_runs_and_the_best_is_first(project, finestflow):
     assert len(finestflow("log", f"#{tag} #mine", "--json").json["runs"]) == 4
 
 
+@pytest.mark.slow
 def test_trials_at_a_time_have_processes_of_their_own(project, finestflow):
     """A failed trial is a failed run, and the last one; with --keep-going the others are made. One that gave up is pruned."""
     path = project / "numbers_pipeline.py"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 
 def factors(finestflow, query=""):
     return [run["params"]["scale.factor"] for run in finestflow("log", query, "--json").json["runs"]]
@@ -41,6 +43,7 @@ def test_what_is_wrong_with_a_sweep_is_said_before_anything_runs(project, finest
     assert factors(finestflow) == []
 
 
+@pytest.mark.slow
 def test_a_sweep_with_jobs_makes_its_runs_in_processes_of_their_own(project, finestflow):
     answer = finestflow("run", "-p", "scale.factor=4,5", "-j", "2")
 

@@ -18,9 +18,9 @@ from tests.compat.odd_files import MAX_FILE_SIZE, MAX_FILES
 from tests.compat.repositories import ENVIRON, REPOSITORIES
 from tests.compat.test_snapshot_repositories import look_at
 from tests.e2e import processes
-from tests.sampling import sampled
+from tests.sampling import sampled, slow
 
-QUICK_KILLS = ("mid_merge_with_conflicts", "linked_worktree", "with_stash")
+SOME_KILLS = ["mid_merge_with_conflicts", *slow(["linked_worktree", "with_stash"])]
 KILLS_EACH = 12
 RUN_FORMAT = "%(trailers:key=Status,valueonly,separator=) %(trailers:key=Code,valueonly,separator=)"
 
@@ -94,7 +94,7 @@ def pipeline(tmp_path: Path) -> str:
     return f"{tmp_path / 'sums.py'}:Sums"
 
 
-@pytest.mark.parametrize("built", sampled(sorted(REPOSITORIES), 28), indirect=True)
+@pytest.mark.parametrize("built", sampled(sorted(REPOSITORIES), 8), indirect=True)
 def test_a_run_changes_nothing_and_its_tree_is_what_git_add_gives(built, pipeline: str):
     """Files, modes, index, HEAD, stash, refs and status are as before; the commit's tree is that of ``git add --all``."""
     odd, folder, work_tree = built
@@ -165,7 +165,7 @@ def common_dir(work_tree: Path) -> Path:
     return work_tree / git(work_tree, "rev-parse", "--git-common-dir")
 
 
-@pytest.mark.parametrize("built", QUICK_KILLS, indirect=True)
+@pytest.mark.parametrize("built", SOME_KILLS, indirect=True)
 def test_a_killed_run_changes_nothing_and_the_next_command_records_it(built, pipeline: str):
     """SIGKILL at any moment leaves the work as it was; the next command publishes the run, once, and cleans up."""
     kill_many(built, pipeline, 3)

@@ -15,6 +15,7 @@ from finestflow.model import Snapshot
 from tests.compat.building import try_git
 from tests.compat.odd_files import MAX_FILE_SIZE, MAX_FILES
 from tests.compat.repositories import ENVIRON, REPOSITORIES
+from tests.sampling import sampled
 
 RULES = SnapshotRules(max_file_size=MAX_FILE_SIZE, max_files=MAX_FILES)
 
@@ -66,7 +67,7 @@ def taken(repo: Repository, rules: SnapshotRules = RULES) -> Snapshot:
     return take_snapshot(repo, rules, index=repo.state_dir / "live" / "test" / "index")
 
 
-@pytest.mark.parametrize("name", sorted(REPOSITORIES))
+@pytest.mark.parametrize("name", sampled(sorted(REPOSITORIES), 20))
 def test_snapshot_equals_git_add_and_changes_nothing(name: str, tmp_path: Path):
     """The tree is git's own, omissions are named, and files, index, refs, stash and status stay as they were."""
     odd = REPOSITORIES[name]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.stress
+pytestmark = pytest.mark.slow
 
 PIPELINE = """\
 import numpy

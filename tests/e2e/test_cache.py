@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e import processes
 from tests.e2e.conftest import Project
 
@@ -95,6 +97,7 @@ class Draws(Pipeline):
 """
 
 
+@pytest.mark.slow
 def test_random_draws_depend_on_the_seed_of_the_run(project: Project):
     """With an equal seed it is a hit, with another one it runs, and going back is a hit; what draws nothing does not care."""
     project.write("draws.py", RANDOM)
@@ -151,6 +154,7 @@ def test_random_draws_of_initialize_depend_on_the_seed_of_the_run(project: Proje
     project.do("reproduce", "@")
 
 
+@pytest.mark.slow
 def test_context_values_that_are_read_are_dependencies(project: Project):
     """A changed value makes its reader run; who does not read it is a hit; what a task wrote makes its reader uncached."""
     project.write(
@@ -267,6 +271,7 @@ def test_a_hit_replays_metrics_and_log(project: Project):
     assert first["name"] in why(project, "load")
 
 
+@pytest.mark.slow
 def test_ways_to_start_a_pipeline_share_the_cache(project: Project):
     """``python x.py``, ``finestflow run x.py:P``, ``run module:P`` and an import from another script agree on every key."""
     path = project.folder / "numbers_pipeline.py"

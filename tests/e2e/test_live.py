@@ -198,6 +198,7 @@ def test_the_background_says_what_keeps_a_run_from_beginning(steps: Project, tmp
     assert steps.runs() == []
 
 
+@pytest.mark.slow
 def test_a_run_in_the_background_that_does_not_answer_is_killed_with_what_it_started(steps: Project) -> None:
     told = steps.do("run", "steps.py:Stubborn", "--detach", "--json").json["run"]
     child = int(wait_for(lambda: live_log(steps, "deaf").split())[1])

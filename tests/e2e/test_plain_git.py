@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import run_git
 from tests.e2e import processes
 from tests.e2e.conftest import Project
@@ -55,6 +57,7 @@ def test_git_log_p_shows_what_changed_between_runs(project: Project):
     assert "numbers_pipeline.py" in project.git("diff", "--stat", "refs/finestflow~1", "refs/finestflow")
 
 
+@pytest.mark.slow
 def test_a_worktree_of_a_run_gives_the_same_digests_by_hand(project: Project, tmp_path: Path):
     """``git worktree add`` brings back the files as they were, uncommitted ones too, and running them gives the same outputs."""
     project.edit("numbers_pipeline.py", "return sum(numbers)", "return sum(numbers) * 7")
@@ -97,6 +100,7 @@ def test_the_journal_can_be_pushed_and_fetched(project: Project, tmp_path: Path)
     project.do("verify", "--deep")
 
 
+@pytest.mark.slow
 def test_the_files_of_runs_outlive_gc_and_a_fetch(project: Project, tmp_path: Path):
     """The tree of uncommitted files has no ref of its own: it is had from the run's commit."""
     project.edit("numbers_pipeline.py", "return sum(numbers)", "return sum(numbers) + 1  # more")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from tests.e2e import processes
 from tests.e2e.conftest import Project
 
@@ -47,6 +49,7 @@ def test_python_c_and_stdin_run_and_are_recorded(project: Project):
     assert "prompt" in project.do("reproduce", "@", code=2).err
 
 
+@pytest.mark.slow
 def test_cells_of_a_notebook_run_and_their_source_is_kept(project: Project, tmp_path):
     """An edited cell is a miss, an unchanged one a hit, and the record holds the source of the cells."""
     cell = SOURCE.replace("class Count(Task)", "# cell\nclass Count(Task)")

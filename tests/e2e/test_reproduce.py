@@ -78,7 +78,7 @@ def test_what_is_not_deterministic_is_exit_3_and_named(project: Project):
     assert project.do("reproduce", "@~1", "--json", code=3).json["first"] == "scale"
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_a_tolerance_lets_close_numbers_pass(project: Project):
     """Numbers that differ by less than the tolerance are within it, more are not."""
     project.edit("numbers_pipeline.py", "import finestflow", "import os")
@@ -89,7 +89,7 @@ def test_a_tolerance_lets_close_numbers_pass(project: Project):
     project.do("reproduce", "@~1", "--tolerance", "1e-15", code=3)
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_random_numbers_are_drawn_again(project: Project):
     """Seeds come from the record, so random draws are identical, also with a seed of one's own."""
     project.edit("numbers_pipeline.py", "import finestflow", "import random")
@@ -99,6 +99,7 @@ def test_random_numbers_are_drawn_again(project: Project):
     project.do("reproduce", "@")
 
 
+@pytest.mark.slow
 def test_a_failed_run_fails_again_and_that_is_identical(project: Project, tmp_path: Path):
     """The same error at the same task is a run that is reproduced."""
     project.edit("numbers_pipeline.py", "return sum(numbers)", "raise ValueError(f'no sum of {len(numbers)}')")
@@ -112,7 +113,7 @@ def test_a_failed_run_fails_again_and_that_is_identical(project: Project, tmp_pa
     assert clone.show()["status"] == "failed"
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_a_run_that_fails_only_now_differs(project: Project):
     """An output where an error was, or an error where an output was, is a difference."""
     project.write("data.txt", "1")
@@ -127,6 +128,7 @@ def test_a_run_that_fails_only_now_differs(project: Project):
     assert "FileNotFoundError" in answer.out
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard(project: Project):
     """A script that calls its pipeline at the top is run again once, not twice."""
     project.edit("numbers_pipeline.py", "    def __call__(self, n: int = 4)", "    def __call__(self, n: int)")
@@ -169,7 +171,7 @@ def test_a_pipeline_in_a_folder_run_from_there(project: Project):
     assert "identical: all 1" in project.do("reproduce", "@~1", cwd="deep").out
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_a_package_imported_by_module_name(project: Project):
     """A target ``module:Class`` of a package is imported from the worktree, relative imports and all."""
     project.write("pack/__init__.py", "")
@@ -194,6 +196,7 @@ def test_a_package_imported_by_module_name(project: Project):
     assert "identical: all 1" in project.do("reproduce", "@").out
 
 
+@pytest.mark.slow
 def test_a_large_input_that_a_clone_lacks_is_named_before_it_starts(project: Project, tmp_path: Path):
     """An input that is kept by digest alone is missing in a clone: it says which, and where it may come from."""
     project.write(
@@ -242,7 +245,7 @@ def test_a_secret_has_to_be_given_again(project: Project):
     assert "abracadabra" not in project.do("show", "@", "--json").out
 
 
-@pytest.mark.parametrize("change", [pytest.param("missing", marks=pytest.mark.stress), "changed", "same"])
+@pytest.mark.parametrize("change", [pytest.param("missing", marks=pytest.mark.slow), "changed", "same"])
 def test_a_file_left_out_of_the_snapshot_is_checked_before_it_starts(project: Project, change: str):
     """A large file is copied when it is as it was, and named when it is gone or changed."""
     project.write(".finestflow.toml", '[snapshot]\nmax-file-size = "1 KB"\n')
@@ -261,6 +264,7 @@ def test_a_file_left_out_of_the_snapshot_is_checked_before_it_starts(project: Pr
     assert change == "same" or change in answer.err.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_changed_package_and_interpreter_are_named_before_it_starts(project: Project, tmp_path: Path):
     """What is installed now is compared with the record."""
     package = tmp_path / "site"
@@ -306,6 +310,7 @@ def test_a_run_without_a_snapshot_says_that_there_is_nothing_to_run(project: Pro
     assert len(project.runs()) == 1
 
 
+@pytest.mark.slow
 def test_files_that_git_ignores_are_brought_along_or_named_before_it_starts(project: Project):
     """An input below an ignored folder, and a file that a task opens by itself, are copied while they are unchanged."""
     project.write(".gitignore", "data/\n")
@@ -342,6 +347,7 @@ def test_files_that_git_ignores_are_brought_along_or_named_before_it_starts(proj
     assert "'data/opened.txt', which it read, is not in the snapshot (ignored by git?) and is missing" in answer.err
 
 
+@pytest.mark.slow
 def test_code_on_the_path_of_python_is_that_of_the_run(project: Project):
     """A package of the project that is importable by PYTHONPATH, or because it is installed to be edited: the present one is not taken."""
     project.write("src/inner/__init__.py", "NUMBER = 1\n")

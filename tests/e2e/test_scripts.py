@@ -281,6 +281,7 @@ if how == "kill":
 """
 
 
+@pytest.mark.slow
 def test_a_run_is_recorded_as_its_process_ended(project: Project):
     """However the script ends, in a block or not, and when it is killed."""
     project.write("starts.py", STARTS)
@@ -304,6 +305,7 @@ def test_a_run_is_recorded_as_its_process_ended(project: Project):
     assert found == expected
 
 
+@pytest.mark.slow
 class TestReproduce:
     def test_a_script_gives_the_same_files(self, scripts: Project, tmp_path: Path):
         scripts.do("run", "--save", "out/*", "train.py", "--lr", "1")

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e import processes
 from tests.e2e.conftest import Project
 
@@ -51,6 +53,7 @@ def with_secrets(**variables: str) -> dict[str, str]:
     return {**os.environ, **variables}
 
 
+@pytest.mark.slow
 def test_a_secret_of_the_environment_is_nowhere(project: Project):
     """Not when a task prints it or fails with it, not when it is to be recorded, not in a script, a started run, or a program's error."""
     environ = with_secrets(API_TOKEN=HIDDEN.decode())
@@ -82,6 +85,7 @@ def test_a_secret_of_the_environment_is_nowhere(project: Project):
     assert places_with(project.folder, HIDDEN) == []
 
 
+@pytest.mark.slow
 def test_a_secret_on_a_command_line_is_nowhere(project: Project):
     """By the name of its option or setting, in words, params and what the program prints; and in what a killed program left."""
     project.write("show.py", "import sys, time\nprint(sys.argv)\nif sys.argv[-1] == 'wait': time.sleep(60)")

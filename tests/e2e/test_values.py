@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e import processes
 from tests.e2e.conftest import Project
 
@@ -87,6 +89,7 @@ def test_one_line_is_said_while_it_runs(project: Project):
     assert any("not cached" in line and "['model'][1]['lock']" in line for line in lines), err
 
 
+@pytest.mark.slow
 def test_params_and_inputs_of_the_run_that_cannot_be_digested(project: Project):
     """A lock as a param, or as an input of the pipeline, makes its task uncached, and the run is recorded."""
     project.write(

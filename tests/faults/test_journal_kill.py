@@ -180,6 +180,7 @@ def append_at_once(repo, git, processes: int, each: int, *, disturb: bool) -> No
     assert git("fsck", "--strict", "--no-dangling") == ""
 
 
+@pytest.mark.slow
 def test_no_run_is_lost_when_eight_processes_append_at_once(repo, git) -> None:
     append_at_once(repo, git, 8, 3, disturb=False)
 

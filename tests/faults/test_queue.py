@@ -115,6 +115,7 @@ def kill(process: Process) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_after_a_run_and_the_worker_are_killed_the_next_worker_does_the_rest(lab, environ):
     """What the killed worker had started goes on by itself; what it had only taken is taken again."""
     made = lab(4, 0.2)

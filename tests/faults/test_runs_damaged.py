@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import run_git
 from tests.e2e import processes
 from tests.e2e.conftest import PIPELINE, Project
+from tests.sampling import slow
 
 TARGET = "numbers_pipeline.py:Numbers"
 
@@ -80,7 +81,7 @@ def test_a_record_that_is_no_json_is_named(project: Project):
     assert is_clean(project.do("verify", code=5))
 
 
-@pytest.mark.parametrize("damaged", ["garbage", "empty", "truncated", "folder"])
+@pytest.mark.parametrize("damaged", ["garbage", *slow(["empty", "truncated"]), "folder"])
 def test_a_damaged_index_is_rebuilt(project: Project, damaged: str):
     """The index is derived: whatever happens to it, the runs are listed."""
     project.do("run", TARGET)
@@ -102,7 +103,7 @@ def test_a_damaged_index_is_rebuilt(project: Project, damaged: str):
     project.do("run", TARGET)
 
 
-@pytest.mark.parametrize("damaged", ["garbage", "empty", "truncated", "missing"])
+@pytest.mark.parametrize("damaged", ["garbage", *slow(["empty", "truncated"]), "missing"])
 def test_a_damaged_database_is_an_empty_cache(project: Project, damaged: str):
     """The store's database is a cache: the run computes again, says so once, and the runs are all there."""
     project.do("run", TARGET)
@@ -137,7 +138,7 @@ class Large(Pipeline):
 """
 
 
-@pytest.mark.parametrize("damaged", ["flipped", "truncated", "deleted", "empty"])
+@pytest.mark.parametrize("damaged", ["flipped", "truncated", *slow(["deleted", "empty"])])
 def test_a_damaged_output_is_computed_again_not_served(project: Project, damaged: str):
     """A short or missing file of the store is a miss; a flipped bit is found by ``verify --deep``."""
     project.write("large.py", LARGE)
@@ -279,7 +280,7 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize("limit", [3_000, 40_000, 400_000])
+@pytest.mark.parametrize("limit", [*slow([3_000]), 40_000, *slow([400_000])])
 def test_a_disk_that_is_full(project: Project, limit: int):
     """When no file can grow any more the run ends, or says in one line why not; later all runs list and nothing is torn."""
     project.write("large.py", LARGE)
@@ -338,7 +339,7 @@ def test_a_real_full_disk(small_disk: Path):
     project.do("verify", "--deep")
 
 
-@pytest.mark.parametrize("name", ["index.sqlite", "store/store.sqlite"])
+@pytest.mark.parametrize("name", [*slow(["index.sqlite"]), "store/store.sqlite"])
 def test_a_database_that_somebody_holds_is_waited_for(project: Project, name: str):
     """A program that writes one of the databases for a moment delays a run, and no more."""
     project.do("run", TARGET)

@@ -345,6 +345,7 @@ def test_threads_that_write_the_same_keys_agree(tmp_path, open_store):
     assert check_whole(store) == 400
 
 
+@pytest.mark.slow
 def test_a_reader_of_another_process_is_never_given_half_a_value(tmp_path, open_store):
     """Objects are renamed into place, so what is found is whole while others write."""
     with start_writer(tmp_path, 0, 2000) as writer:

@@ -127,10 +127,12 @@ def storm_runners(folder, workspace, kills):
     assert list(workspace.verify(deep=True)) == []
 
 
+@pytest.mark.slow
 def test_runs_whose_workers_are_killed_end_and_the_next_ones_complete_them(workspace):
     storm_workers(workspace, 3)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_is_recorded_and_the_next_one_completes_it(repository, workspace):
     storm_runners(repository, workspace, 1)
 

@@ -14,6 +14,7 @@ import pytest
 
 from finestflow.model import RunStatus
 from finestflow.workspace import Workspace
+from tests.sampling import slow
 
 PATIENCE = 60
 
@@ -66,6 +67,7 @@ def test_a_killed_runner_takes_along_workers_in_c_code_and_their_children(progra
     wait_until(lambda: not list(tmp_path.glob("finestflow-*/pool-*")))
 
 
+@pytest.mark.slow
 def test_an_interpreter_that_ends_ends_what_is_running(program):
     process, pids = program("leave")
     process.communicate(timeout=PATIENCE)
@@ -73,7 +75,7 @@ def test_an_interpreter_that_ends_ends_what_is_running(program):
     wait_until(lambda: all(map(is_gone, pids)))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, *slow([signal.SIGTERM, signal.SIGHUP])])
 def test_an_interrupted_runner_ends_its_workers_and_records_the_run(program, number, repository):
     process, pids = program()
     os.kill(process.pid, number)

@@ -195,7 +195,7 @@ def test_a_locked_index_does_not_stop_the_screen(own_lab):
     run(body)
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_a_run_is_reproduced_from_inside(own_lab):
     """R shows the plan, enter starts it, the verdict follows."""
 
@@ -211,7 +211,7 @@ def test_a_run_is_reproduced_from_inside(own_lab):
     run(body)
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_the_editor_and_other_programs_get_the_terminal(own_lab):
     """R starts a run with other params in a process of its own, which then appears."""
 

@@ -50,9 +50,9 @@ def end(terminal: Terminal) -> tuple[int, bytes]:
     ("keys", "number", "code"),
     [
         (b"q", None, 0),
-        pytest.param(b"\x03", None, 0, marks=pytest.mark.stress),
-        pytest.param(b"", signal.SIGTERM, 143, marks=pytest.mark.stress),
-        pytest.param(b"", signal.SIGHUP, 129, marks=pytest.mark.stress),
+        pytest.param(b"\x03", None, 0, marks=pytest.mark.slow),
+        pytest.param(b"", signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(b"", signal.SIGHUP, 129, marks=pytest.mark.slow),
     ],
     ids=["q", "ctrl-c", "sigterm", "sighup"],
 )
@@ -67,7 +67,7 @@ def test_the_terminal_is_left_as_it_was(own_lab, keys, number, code):
     assert all(sequence in terminal.seen for sequence in LEFT)
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_a_crash_leaves_the_terminal_and_says_where_it_is_told(own_lab):
     terminal = start(own_lab, code=CRASH)
     terminal.wait_for(b"dusty-fox-6", limit=30)
@@ -78,7 +78,7 @@ def test_a_crash_leaves_the_terminal_and_says_where_it_is_told(own_lab):
     assert "broken on purpose" in (own_lab / ".git" / "finestflow" / "crash-tui.txt").read_text()
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_two_keys_may_be_typed_blind(own_lab):
     """A leader and its second key in one write do what they do one after the other."""
     terminal = start(own_lab)
@@ -92,7 +92,7 @@ def test_two_keys_may_be_typed_blind(own_lab):
     assert end(terminal)[0] == 0
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_nothing_is_written_in_colour_where_no_color_says_so(own_lab):
     terminal = start(own_lab, environ={"NO_COLOR": "1"})
     terminal.wait_for(b"dusty-fox-6", limit=30)

@@ -335,6 +335,7 @@ def test_keys_that_look_alike_are_kept_apart(project):
     assert project.of(module.f).hash != old.hash
 
 
+@pytest.mark.slow
 def test_every_hash_seed_gives_the_same_fingerprints(tmp_path):
     jobs = []
     for index, scenario in enumerate(SCENARIOS[::4]):

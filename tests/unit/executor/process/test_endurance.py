@@ -66,6 +66,7 @@ def endure(lab, rounds):
     assert [lab.value(each.wait()) for each in pending] == list(range(1, 51))
 
 
+@pytest.mark.slow
 def test_each_of_some_jobs_has_an_outcome_while_processes_are_killed(tmp_path):
     lab = Lab(tmp_path / "lab", ROOT)
     endure(lab, 2)

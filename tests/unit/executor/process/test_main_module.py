@@ -29,7 +29,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(
-    "way", ["script", "stdin", *[pytest.param(w, marks=pytest.mark.stress) for w in ("module", "command")]]
+    "way", ["script", "stdin", *[pytest.param(w, marks=pytest.mark.slow) for w in ("module", "command")]]
 )
 def test_a_main_module_needs_no_guard(repository, way):
     shutil.copy(PROGRAM, repository / "program.py")
@@ -51,7 +51,7 @@ def test_a_main_module_needs_no_guard(repository, way):
     }
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_cells_of_a_notebook_reach_the_workers_also_when_they_change(repository):
     pytest.importorskip("IPython")
     shutil.copy(PROGRAM.with_name("notebook.py"), repository.parent / "notebook.py")
