@@ -11,7 +11,7 @@ import pytest
 PLACE = Path(__file__).parents[2] / "docs" / "screenshots.py"
 
 
-@pytest.mark.stress
+@pytest.mark.slow
 def test_the_pictures_of_the_terminal_ui_are_those_that_the_program_makes(tmp_path):
     """Made anew from real runs of the digits example, each picture has the same words; fonts and colours are not compared."""
     for library in ("sklearn", "matplotlib"):

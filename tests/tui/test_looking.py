@@ -141,6 +141,7 @@ def test_values_are_evicted_when_that_is_confirmed(own_lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_the_mouse_does_what_keys_do(lab):
     """A heading sorts, the gutter marks, a border is dragged, the right button opens the actions, the wheel looks closely at a plot."""
 
@@ -188,6 +189,7 @@ def test_a_graph_is_panned(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_options_of_running_again(lab):
     """Each option of the plan changes the command that is shown; a secret value is not; a task can be run from, with the files as they are."""
 
@@ -215,6 +217,7 @@ def test_options_of_running_again(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_logs_of_two_runs_are_compared_node_by_node(lab):
     """The logs of a difference are listed by node; each is a patch, n goes to its hunks, and the first line shows all in one."""
 

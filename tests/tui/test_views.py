@@ -98,6 +98,7 @@ def test_no_view_lets_an_escape_through():
         assert not ESCAPES.search("".join(text for text, _ in pieces))
 
 
+@pytest.mark.slow
 def test_a_hostile_run_breaks_no_screen(own_lab):
     """Names, params, notes, logs, outputs, files and branches with escapes, markup, wide letters and 5,000 characters stay in their cells."""
     from dataclasses import replace

@@ -95,20 +95,25 @@ class RunsScreen(RunOrder):
         history, now = self.ff.history, self.ff.workspace.clock.time()
         rows = preview(run, history.reading.before(run), now)
         self.ff.state.cursor = run.id
-        late = self.soon(_LATE, lambda: show([]))
+        has_come = False
 
         def show(more: list[Row]) -> None:
-            late.cancel()
             current = self.current_run()
             if current is not None and current.id == run.id:
                 self.aside.show([*rows, *more], keep=self._previewed == run.id)
                 self._previewed = run.id
 
+        def show_whole(more: list[Row]) -> None:
+            nonlocal has_come
+            has_come = True
+            show(more)
+
+        self.soon(_LATE, lambda: None if has_come else show([]))
         self.slow(
             lambda: history.load(run),
-            lambda whole: show(preview_more(whole)),
+            lambda whole: show_whole(preview_more(whole)),
             group="preview",
-            failed=lambda text: show([row(""), row((text, "error"))]),
+            failed=lambda text: show_whole([row(""), row((text, "error"))]),
         )
 
     # -- news ------------------------------------------------------------------------------------------------------------------------------
