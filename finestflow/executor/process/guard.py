@@ -13,6 +13,9 @@ import sys
 
 __all__ = ["Guard"]
 
+_PATIENCE = 5.0
+"""Seconds for the guard to do its work."""
+
 
 class Guard:
     """The guard of one pool.
@@ -61,7 +64,12 @@ class Guard:
             self._pipe.close()
         except OSError:
             pass
-        self._process.wait()
+        import subprocess
+
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:  # somebody has stopped it, or the folder lies on a disk that does not answer
+            self._process.kill()
 
 
 def main(folder: str) -> None:

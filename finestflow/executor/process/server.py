@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiprocess import forkserver, resource_tracker, spawn, util
+from multiprocess import forkserver, spawn, util
+from multiprocess.context import reduction
 
 from finestflow.executor.process.guard import Guard
 from finestflow.executor.process.preload import Imports
@@ -63,6 +64,7 @@ class Server(forkserver.ForkServer):  # type: ignore[misc]
         }
         self._folder = folder
         self._directory = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        self._no_tracker = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self._process: Any = None  # a Popen
         self._guard = guard
         self._is_closed = False
@@ -77,10 +79,31 @@ class Server(forkserver.ForkServer):  # type: ignore[misc]
         with self._lock:
             if self._is_closed:
                 raise OSError("the pool is closed")
-            resource_tracker.ensure_running()
             if self._process is None or self._process.poll() is not None:
                 self._forget()
                 self._start()
+
+    def connect_to_new_process(self, fds: list[int]) -> tuple[int, int]:
+        """Have a process forked; return where its number and its end can be read, and where what it is to do can be written.
+
+        As in ``multiprocess``, but for its tracker of shared memory: that would be a process more, which outlives the pool.
+        """
+        self.ensure_running()
+        told, child_tells = os.pipe()
+        child_reads, writes = os.pipe()
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(self._forkserver_address)
+                alive = self._forkserver_alive_fd
+                reduction.sendfds(client, [child_reads, child_tells, alive, self._no_tracker, *fds])
+        except BaseException:
+            os.close(told)
+            os.close(writes)
+            raise
+        finally:
+            os.close(child_reads)
+            os.close(child_tells)
+        return told, writes
 
     def _start(self) -> None:
         alive, self._forkserver_alive_fd = os.pipe()
@@ -116,6 +139,7 @@ class Server(forkserver.ForkServer):  # type: ignore[misc]
                 self._process.wait()
             self._forget()
             os.close(self._directory)
+            os.close(self._no_tracker)
 
     def abandon(self) -> None:
         """Let go of it in a forked child of the runner."""
