@@ -7,7 +7,7 @@ their own order; nothing of a run is unpickled or executed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,9 @@ class Row:
     """One thing in all runs.
 
     Attributes:
-        kind: ``param``, ``input``, ``metric`` or ``code``; ``environment`` or ``output`` where these were asked for.
-        name: Its name; of code, the task, as ``Fit()``.
-        values: Its value in each run; None where a run does not have it. Of code, ``v1``, ``v2`` ... by age among these runs.
+        kind: ``param``, ``input``, ``metric`` or ``code``; ``part``, ``environment`` or ``output`` where these were asked for.
+        name: Its name; of code, the task, as ``Fit()``; of a part, the function, class or constant, as ``lab.clean``.
+        values: Its value in each run; None where a run does not have it. Of code and parts, ``v1``, ``v2`` ... by age among these runs.
         best: Places in ``values`` of the best ones; empty where no direction is known or all are equal.
         goal: ``max`` or ``min`` of a metric whose name says which is better.
     """
@@ -55,17 +55,20 @@ class SideBySide:
         return SideBySide(runs=self.runs, rows=tuple(row for row in self.rows if not row.is_uniform))
 
 
-def compare_runs(runs: Sequence[Run], *, is_whole: bool = False) -> SideBySide:
+def compare_runs(runs: Sequence[Run], *, is_whole: bool = False, with_parts: bool = False) -> SideBySide:
     """Put runs side by side.
 
     Args:
         runs: At least one; series of metrics are not needed.
+        with_parts: Compare each function, class and constant that the tasks use too.
         is_whole: Compare packages and the like, and the digests of outputs, too.
     """
     summaries = tuple(run.summary for run in runs)
     rows = _rows("param", [run.params for run in summaries])
     rows += _rows("input", [run.inputs for run in runs])
-    rows += _rows("code", _code_versions(runs))
+    rows += _rows("code", _versions_of_tasks(runs))
+    if with_parts:
+        rows += _rows("part", _versions_of_parts(runs))
     rows += [_with_best(row) for row in _rows("metric", [run.metrics for run in summaries])]
     if is_whole:
         rows += _rows("environment", [flat_environment(run.environment) for run in runs])
@@ -96,20 +99,35 @@ def _with_best(row: Row) -> Row:
     return Row(kind=row.kind, name=row.name, values=row.values, best=places, goal=goal)
 
 
-def _code_versions(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """Return for each run the version of each task's code: the first that was run among these runs is v1."""
-    labels = _short_names(node.task for run in runs for node in run.nodes.values())
-    known: dict[str, dict[frozenset[tuple[str, str]], int]] = {}
+def _versions(runs: Sequence[Run], code_of: Callable[[Run], Iterable[tuple[str, Hashable]]]) -> list[dict[str, str]]:
+    """Return for each run the version of each piece of code: the first that was run among these runs is v1."""
+    known: dict[str, dict[Hashable, int]] = {}
     versions: dict[str, dict[str, str]] = {}
     for run in sorted(runs, key=lambda run: run.summary.started):
-        versions[run.summary.id] = {}
+        found = versions[run.summary.id] = {}
+        for name, code in code_of(run):
+            of_name = known.setdefault(name, {})
+            found[name] = f"v{of_name.setdefault(code, len(of_name) + 1)}"
+    return [versions[run.summary.id] for run in runs]
+
+
+def _versions_of_tasks(runs: Sequence[Run]) -> list[dict[str, str]]:
+    labels = _short_names(node.task for run in runs for node in run.nodes.values())
+
+    def code_of(run: Run) -> Iterator[tuple[str, Hashable]]:
         for node in run.nodes.values():
             code = frozenset(own_code(node.code).items())
             if code:
-                of_task = known.setdefault(node.task, {})
-                number = of_task.setdefault(code, len(of_task) + 1)
-                versions[run.summary.id][labels[node.task]] = f"v{number}"
-    return [versions[run.summary.id] for run in runs]
+                yield labels[node.task], code
+
+    return _versions(runs, code_of)
+
+
+def _versions_of_parts(runs: Sequence[Run]) -> list[dict[str, str]]:
+    return _versions(
+        runs,
+        lambda run: (part for node in run.nodes.values() for part in own_code(node.code).items() if part[0][0] != "("),
+    )
 
 
 def _short_names(tasks: Iterable[str]) -> dict[str, str]:

@@ -36,12 +36,20 @@ _DEFAULT_COUNT = 20
     help="At most N runs.",
 )
 @click.option("--sort", metavar="KEY", help="started, a metric or p.NAME; -KEY for descending.")
+@click.option("--code", is_flag=True, help="Also the versions of each function, class and constant.")
 @click.option("--all", "is_whole", is_flag=True, help="Also what is the same in all runs.")
 @format_option()
 @json_option
 @pass_session
 def command(
-    session: Session, runs: Sequence[str], limit: int, sort: str | None, is_whole: bool, form: str, as_json: bool
+    session: Session,
+    runs: Sequence[str],
+    limit: int,
+    sort: str | None,
+    code: bool,
+    is_whole: bool,
+    form: str,
+    as_json: bool,
 ) -> None:
     """Put runs side by side: what differs between them, and the best.
 
@@ -52,7 +60,7 @@ def command(
 
     workspace = session.history
     chosen = _choose(workspace, runs, limit, sort, session)
-    table = compare_runs(list(workspace.load_runs(chosen, with_series=False)))
+    table = compare_runs(list(workspace.load_runs(chosen, with_series=False)), with_parts=code)
     shown = table if is_whole or len(chosen) == 1 else table.differing()
     if as_json or form == "json":
         session.out.json("compare", **_document(shown))
@@ -107,7 +115,7 @@ def _resolve_all(workspace: Workspace, words: Sequence[str]) -> list[RunSummary]
 def _text(row: Row, value: Any) -> str:
     if value is None:
         return ""
-    return number(value) if row.kind == "metric" else value if row.kind == "code" else value_text(value)
+    return number(value) if row.kind == "metric" else value if row.kind in {"code", "part"} else value_text(value)
 
 
 def _cell(row: Row, place: int, width: int = _CELL) -> str:

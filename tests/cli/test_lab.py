@@ -118,6 +118,15 @@ def test_compare_shows_what_differs_between_runs_with_code_versions_and_the_best
     assert "Load()" not in rows
 
 
+def test_compare_tells_on_request_which_function_of_a_task_changed(ask):
+    rows = {row["name"]: row for row in ask("compare", "--code", "--all", "--json")["rows"]}
+
+    assert (rows["lab.clean"]["kind"], rows["lab.clean"]["values"]) == ("part", ["v3", "v2", "v1", "v1"])
+    assert rows["lab.Fit.run"]["values"] == ["v1"] * 4
+    assert "lab.clean" in ask("compare", "--code")
+    assert "lab.clean" not in ask("compare")
+
+
 def test_compare_takes_names_or_a_query_and_with_all_shows_what_is_the_same(ask):
     names = ask("compare", "mended", "broken-one", "--all", "--json")
 
