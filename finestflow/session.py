@@ -476,10 +476,13 @@ class Session:
 
     def stop(self) -> None:
         """Let nothing go on: what has not ended is cancelled, and what still comes in is ignored."""
+        now = self.clock.time()
         with self._lock:
             self.is_stopped = True
             for node in self.nodes.values():
                 if node.status in {NodeStatus.PENDING, NodeStatus.RUNNING}:
+                    if node.status is NodeStatus.RUNNING and node.started is not None:
+                        node.seconds = max(0.0, now - node.started)
                     node.status = NodeStatus.CANCELLED
                     self.events.tell(node, None)
             self.schedule.wake()

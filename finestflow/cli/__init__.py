@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from finestflow.cli._errors import guard
+from finestflow.cli._errors import guard, leave
 
 if TYPE_CHECKING:
     from finestflow.cli._session import Session
@@ -194,4 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for session in _current:
                 session.close()
 
-    return guard(action, arguments, lambda: _current[0] if _current else None)
+    code = guard(action, arguments, lambda: _current[0] if _current else None)
+    if argv is None:  # the process ends next
+        leave(code)
+    return code

@@ -6,9 +6,11 @@ says which. Called by ``main`` alone.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ from finestflow.cli._output import Output, dump_json, paint
 if TYPE_CHECKING:
     from finestflow.cli._session import Session
 
-__all__ = ["ExitCode", "Presses", "guard"]
+__all__ = ["ExitCode", "Presses", "guard", "leave"]
 
 _TWICE_SECONDS = 2.0
 """Two presses of Ctrl-C within so long are meant as one wish: that it ends at once. A task may have taken the first as a wish of another kind."""
@@ -125,6 +127,36 @@ class Presses:
                 os.write(self._out.err.fileno(), told)
             os._exit(ExitCode.INTERRUPTED)
         self._last = now
+
+
+def leave(code: int) -> None:
+    """End the processes that tasks have left in this one; what outlives it is in a group of its own. Threads that go on are waited for.
+
+    Args:
+        code: The exit code. Who was interrupted waits for nothing.
+    """
+    import threading
+
+    from finestflow.processes import iter_descendants
+
+    group = os.getpgrp()
+    for pid in iter_descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            if os.getpgid(pid) == group:
+                os.kill(pid, signal.SIGTERM)
+    main = threading.main_thread()
+    left = [thread.name for thread in threading.enumerate() if thread is not main and not thread.daemon]
+    if left and code in {ExitCode.INTERRUPTED, 128 + signal.SIGTERM, 128 + signal.SIGHUP}:
+        atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter would do next, but for the waiting
+        os._exit(code)
+    if left:
+        _say(f"note: waiting for threads that tasks have left running: {', '.join(left[:5])}\n")
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 class _Report:

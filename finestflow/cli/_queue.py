@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -96,11 +97,17 @@ def work_off(
             if not _run_entry(session, entry, children, environ):
                 has_failed = True
 
-    with ThreadPoolExecutor(jobs) as pool:
+    presses = itertools.count()
+
+    def pressed() -> None:
+        if next(presses):  # the first one is handed on below, as is what else ends this process
+            for child in list(children):
+                child.send_signal(signal.SIGINT)
+
+    with polite_end(pressed), ThreadPoolExecutor(jobs) as pool:
         try:
-            with polite_end():
-                for done in [pool.submit(work) for _ in range(jobs)]:
-                    done.result()
+            for done in [pool.submit(work) for _ in range(jobs)]:
+                done.result()
         except BaseException:
             has_failed, keep_going = True, False
             for child in list(children):  # each ends its run properly, and records it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -14,6 +15,7 @@ from finestflow.ending import Terminated
 from finestflow.model import NodeStatus, RunStatus
 from finestflow.workspace import Workspace
 from tests.e2e.conftest import Project
+from tests.faults.test_workers import is_gone, wait_until
 
 
 def press(number=signal.SIGINT):
@@ -180,3 +182,44 @@ def test_a_program_that_is_run_is_recorded_when_it_is_interrupted_before_and_aft
     assert summary.status.value == status
     if status == "cancelled":
         assert f"run {summary.name} is recorded as cancelled" in caught.value.__notes__
+
+
+LEAVING = """
+import subprocess, sys, threading, time
+from finestflow import Pipeline, Task
+
+class Leaves(Task):
+    def run(self):
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        return subprocess.Popen(["sleep", "600"]).pid
+
+class Waits(Task):
+    def run(self, left):
+        print("left", left)
+        time.sleep(600)
+
+class Leaving(Pipeline):
+    leaves: Leaves
+    waits: Waits
+
+    def __call__(self):
+        return self.waits(self.leaves())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_threads_and_processes_that_tasks_have_left_end_with_the_command(repository, number):
+    """In one process too; the time of the task that was cut is how long it ran."""
+    project = Project(repository)
+    project.write("leaving.py", LEAVING)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "finestflow", "run", "leaving.py"], cwd=repository, stdout=subprocess.PIPE, text=True
+    )
+    left = int(process.stdout.readline().split()[1])
+    process.send_signal(number)
+    process.communicate(timeout=30)
+
+    wait_until(lambda: is_gone(left))
+    nodes = {node["path"]: node for node in project.show()["nodes"]}
+    assert nodes["waits"]["status"] == "cancelled"
+    assert nodes["waits"]["seconds"] > 0
