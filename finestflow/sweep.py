@@ -117,17 +117,33 @@ def count_settings(texts: Sequence[str], *, rows: Sequence[Mapping[str, str]] = 
 
 
 def load_rows(text: str, name: str) -> list[dict[str, str]]:
-    """Return the rows of a CSV text whose first line names paths; an empty cell sets nothing.
+    """Return the rows of a CSV text whose first line names paths; an empty cell sets nothing. Semicolons and tabs may stand for the commas.
 
     Raises:
-        UsageError: A line has more cells than there are names, or there is no line.
+        UsageError: It is no such text: names are missing or there twice, a line has more cells than there are names, or there is no line.
     """
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
+    if "\0" in text:
+        raise UsageError(f"{name!r} has a NUL byte in it", "--sweep takes a CSV file, a text")
+    text = text.removeprefix("\ufeff")
+    first = text.partition("\n")[0]
+    delimiter = next((sign for sign in ",;\t" if sign in first), ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, delimiter=delimiter)
+    names = [path.strip() for path in reader.fieldnames or ()]
+    if len(names) != len(set(names)) or "" in names:
+        wrong = next(path for path in names if not path or names.count(path) > 1)
+        raise UsageError(
+            f"the first line of {name!r} names {wrong!r} twice" if wrong else f"a column of {name!r} has no name"
+        )
     rows = []
-    for row in reader:
-        if None in row:
-            raise UsageError(f"{name!r} line {reader.line_num} has more cells than the first line has names")
-        rows.append({path.strip(): value for path, value in row.items() if value})
+    try:
+        for row in reader:
+            if None in row:
+                raise UsageError(f"{name!r} line {reader.line_num} has more cells than the first line has names")
+            rows.append({path.strip(): value for path, value in row.items() if value})
+    except csv.Error as error:
+        raise UsageError(
+            f"{name!r} line {reader.line_num} cannot be read: {error}", "--sweep takes a CSV file"
+        ) from None
     if not rows:
         raise UsageError(f"{name!r} has no settings", "its first line names params, each line below is a run")
     return rows

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finestflow.errors import UsageError
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 __all__ = [
+    "check_jobs",
     "dry_run_option",
     "format_option",
     "json_option",
@@ -104,3 +107,14 @@ def format_option() -> Callable[[Any], Any]:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
 dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+def check_jobs(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """Return what ``-j`` was given, when it is a number of jobs.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if text is not None and text != "auto" and not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise UsageError(f"-j is {text!r}", 'expected a whole number, 1 or more, or "auto"')
+    return text

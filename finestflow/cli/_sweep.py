@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "plan_runs", "sweep", "words_of"]
 
+_CHECKED = 10_000
 _FLAGS = ("no_cache", "keep_going")
 _VALUES = ("executor", "timeout", "name", "note", "config", "code", "from_run")
 _LISTS = (("force", "--force"), ("tags", "--tag"), ("start", "--from"), ("stop", "--to"))
@@ -66,9 +68,11 @@ def plan_runs(
     rows: list[dict[str, str]] = []
     if table is not None:
         try:
-            rows = load_rows((session.folder / table).read_text("utf-8"), table)
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{table!r} cannot be read: {error}", "--sweep takes a CSV file") from None
+            rows = load_rows((session.folder / table).read_bytes().decode(), table)
+        except OSError as error:
+            raise UsageError(f"{table!r} cannot be read: {error.strerror}", "--sweep takes a CSV file") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{table!r} is no text in UTF-8", "--sweep takes a CSV file") from None
     plan = Plan(texts=texts, rows=rows, samples=samples, repeat=repeat, seed=seed or 0)
     next(iter(plan), None)  # what is wrong is said before anything runs
     return plan
@@ -101,6 +105,8 @@ def sweep(
     is_parallel = (
         plan.count > 1 and jobs not in {None, "1"} and session.workspace.repository is not None and not as_json
     )
+    if plan.count > 1 or is_queued:
+        _check(session, target, plan, given)
     if is_queued or is_parallel:
         runs = [(dict(values), turn) for values, turn in plan]
         secrets = _secrets_of(session, target, runs, given)
@@ -116,21 +122,72 @@ def sweep(
         ]
         numbers = open_queue(session).add(words, folder=session.folder.absolute(), batch=tag)
         if is_queued:
+            if as_json:
+                session.out.json("queue.added", batch=tag, entries=numbers)
+                return ExitCode.DONE
             shown = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
             session.out.note(f'queued {plural(len(numbers), "run")} as {shown}; "finestflow queue run" works them off')
             return ExitCode.DONE
         at_once = (os.cpu_count() or 1) if jobs == "auto" else int(jobs)
-        code = work_off(session, jobs=at_once, keep_going=given["keep_going"], batch=tag, secrets=secrets)
+        try:
+            code = work_off(session, jobs=at_once, keep_going=given["keep_going"], batch=tag, secrets=secrets)
+        except KeyboardInterrupt:
+            _say_what_is_left(session, tag)
+            raise
     else:
-        code = ExitCode.DONE
-        for values, turn in plan:
-            if not run_once(values, turn, given):
-                code = ExitCode.FAILED
-                if not given["keep_going"]:
-                    break
+        code = _one_by_one(session, plan, run_once, given)
     if plan.count > 1 and not as_json and session.workspace.repository is not None:
         _show_table(session, tag, plan)
     return code
+
+
+def _one_by_one(
+    session: Session,
+    plan: Plan,
+    run_once: Callable[[Mapping[str, str], int, Mapping[str, Any]], bool],
+    given: Mapping[str, Any],
+) -> int:
+    code = ExitCode.DONE
+    for made, (values, turn) in enumerate(plan):
+        try:
+            is_good = run_once(values, turn, given)
+        except KeyboardInterrupt:
+            if made:
+                session.out.note(
+                    f"{made} of {plan.count} runs were made; the same command again finds them in the cache"
+                )
+            raise
+        if not is_good:
+            code = ExitCode.FAILED
+            if not given["keep_going"]:
+                break
+    return code
+
+
+def _say_what_is_left(session: Session, tag: str) -> None:
+    """Say after an interrupt which entries of a sweep have not run, and how they do."""
+    entries = open_queue(session).entries(batch=tag)
+    cancelled = [str(entry.number) for entry in entries if entry.state in {"cancelled", "killed"}]
+    if cancelled:
+        session.out.note(f'"finestflow queue retry {" ".join(cancelled)}" lets the cancelled ones wait again')
+    waiting = sum(entry.state == "waiting" for entry in entries)
+    if waiting or cancelled:
+        session.out.note(f'{plural(waiting, "run")} waiting; "finestflow queue run" works off what waits')
+
+
+def _check(session: Session, target: str | None, plan: Plan, given: Mapping[str, Any]) -> None:
+    """Say what is wrong with the settings of any of the first runs before one is made.
+
+    Raises:
+        ParamError: A path names nothing, or a value is not of its type.
+    """
+    workspace = session.workspace
+    over = workspace.read_config(given["config"]) if given["config"] else None
+    first = next(iter(plan))[0]
+    pipeline, inputs = workspace.load_pipeline(target, first, over=over)
+    for values, turn in itertools.islice(plan, _CHECKED):
+        if turn == 0:
+            workspace.configure(pipeline.copy(), values.items(), dict(inputs))
 
 
 def _secrets_of(

@@ -15,7 +15,7 @@ import click
 from finestflow.cli._documents import summary_document
 from finestflow.cli._errors import ExitCode, Presses
 from finestflow.cli._follow import make_follower, summary_line
-from finestflow.cli._options import target_argument
+from finestflow.cli._options import check_jobs, target_argument
 from finestflow.cli._output import SCHEMA, dump_json
 from finestflow.cli._queue import taken_from_queue
 from finestflow.cli._script import PROGRAM, ProgramCommand, run_program
@@ -62,7 +62,9 @@ _NOTES_SHOWN = 5
     metavar="FILE.csv",
     help="Settings from a table: its first line names params, each other one is a run.",
 )
-@click.option("-j", "--jobs", metavar="N", help='How many tasks run at a time, or "auto": one a core.')
+@click.option(
+    "-j", "--jobs", metavar="N", callback=check_jobs, help='How many tasks run at a time, or "auto": one a core.'
+)
 @click.option("--executor", type=click.Choice(["auto", "sequential", "process"]), help="How tasks run.")
 @click.option("--timeout", metavar="S", help='End a task after so long, such as 90 or "2m".')
 @click.option("--from", "start", multiple=True, metavar="NODE", help="Start here: what lies before is not computed.")
@@ -228,8 +230,6 @@ def _options(given: Mapping[str, Any], turn: int) -> RunOptions:
     from finestflow.options import RunOptions
 
     jobs = given["jobs"]
-    if jobs is not None and jobs != "auto" and not (jobs.isdigit() and int(jobs) > 0):
-        raise UsageError(f"-j is {jobs!r}", 'expected a whole number, 1 or more, or "auto"')
     seed = (given["seed"] or 0) + turn
     return RunOptions(
         executor=given["executor"] or "auto",

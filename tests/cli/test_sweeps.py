@@ -77,3 +77,54 @@ def test_a_value_that_looks_like_a_sweep_stays_one_value_in_the_queue(project, f
     assert json.dumps(words).count("sweep") == 0
     finestflow("queue", "run")
     assert finestflow("show", "@", "--json").json["run"]["inputs"]["n"] == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "has no settings"),
+        (b"n\n", "has no settings"),
+        (b"n,n\n1,2\n", "names 'n' twice"),
+        (b"n,\n1,2\n", "has no name"),
+        (b"n\n1,2\n", "line 2 has more cells"),
+        (b"n\n\xff\n", "no text in UTF-8"),
+        (b"n\n1\x002\n", "NUL byte"),
+        (b"n\n" + b"9" * 140_000, "field larger than field limit"),
+        (b"n\n1\nthree\n", "'three'"),
+        (b"m\n1\n2\n", "no param or input 'm'"),
+    ],
+)
+def test_a_table_that_is_wrong_is_refused_before_anything_runs(project, finestflow, data, said):
+    (project / "settings.csv").write_bytes(data)
+    for more in ([], ["-j", "2"], ["--queue"]):
+        assert said in finestflow("run", "--sweep", "settings.csv", *more, code=2).err
+    assert factors(finestflow) == []
+    assert finestflow("queue", "list", "--json").json["entries"] == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"n;scale.factor\r\n1;2\r\n", b"\xef\xbb\xbfn\tscale.factor\n1\t2", b'n, scale.factor\n"1", "2"\n\n']
+)
+def test_a_table_may_come_from_a_spreadsheet(project, finestflow, data):
+    """With semicolons or tabs, a byte order mark, other line ends, quotes, empty lines."""
+    (project / "settings.csv").write_bytes(data)
+    finestflow("run", "--sweep", "settings.csv")
+    assert finestflow("show", "@", "--json").json["run"]["inputs"]["n"] == 1
+    assert factors(finestflow) == [2.0]
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5", "²"])
+def test_a_number_of_jobs_that_is_none_is_refused(project, finestflow, jobs):
+    assert "expected a whole number" in finestflow("run", "-p", "n=1,2", "-j", jobs, code=2).err
+    assert finestflow("queue", "list", "--json").json["entries"] == []
+
+
+def test_a_wrong_value_of_a_sweep_is_said_before_anything_runs(project, finestflow):
+    for more in ([], ["-j", "2"], ["--queue"]):
+        assert "'x'" in finestflow("run", "-p", "n=1,x", *more, code=2).err
+    assert factors(finestflow) == []
+
+
+def test_what_is_queued_is_told_as_json_too(project, finestflow):
+    document = finestflow("run", "-p", "n=1,2", "--queue", "--json").json
+    assert (document["kind"], document["entries"]) == ("queue.added", [1, 2])
