@@ -33,6 +33,7 @@ _FRAME_SECONDS = 0.1
 _TURN_SECONDS = 0.25
 _MOST_WAITING = 1000
 """Lines of tasks that wait for the next frame at most; a task that prints more waits for the terminal."""
+_CANCELLING = "cancelling: what runs is ended, and the run is recorded; Ctrl-C again ends at once"
 _ITEMS_TOLD = 10
 """Items of a fan-out that get a line each where the display is plain; the others are counted at the end."""
 
@@ -124,6 +125,8 @@ class PlainFollower(_Listening):
             self._show_node(event)
         elif kind == "note":
             self._out.note(f"note: {one_line(event['text'])}")
+        elif kind == "cancel":
+            self._out.note(_CANCELLING)
         elif kind == "text" and self._texts is not None:
             self._write([(event["node"], line) for line in self._texts.feed(event["node"], event["text"])])
         elif kind == "end":
@@ -213,6 +216,9 @@ class LiveFollower(_Listening):
             self._take_lines(list(self._texts.flush(event["path"])))
             if self._is_aside:
                 self._out.note(_node_line(event, color=self._out.color_err))
+        elif kind == "cancel":
+            self._above += self._paint([_CANCELLING], "dim")
+            self._draw()
         elif kind == "note":
             self._above += self._paint(f"note: {many_lines(str(event['text']))}".split("\n"), "dim")
         elif kind == "run":
