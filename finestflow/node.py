@@ -220,7 +220,9 @@ class Node:
         if self.shared is not _NOTHING:
             return take_part(self.shared, self._locate(part))
         assert self.info is not None  # only a node that has its result is asked
-        if self._loaded is not _NOTHING and (part or type(self._loaded) in _PLAIN):
+        if not part and type(self._loaded) in _PLAIN:
+            return self._loaded
+        if part and self._loaded is not _NOTHING:
             is_small, copy = self._copy_part(part)
             if is_small:
                 return copy

@@ -34,7 +34,7 @@ from finestflow.cache.refusal import Refusal, iter_inside
 from finestflow.cache.stream import SCALARS, new_hasher
 from finestflow.errors import CorruptionError, NewerFormatError
 
-__all__ = ["INLINE", "Encoded", "MissingValueError", "Packed", "check", "pack", "unpack"]
+__all__ = ["INLINE", "Encoded", "MissingValueError", "Packed", "check", "pack", "pack_plain", "unpack"]
 
 INLINE = 32 << 10
 """Containers up to this size lie in the database: a file costs more than its page up to about 100 KB."""
@@ -188,6 +188,12 @@ def pack(value: object, *, opaque: bool, in_main: bool, artifacts: dict[str, Art
         hint = "define it at the top level of a module" if culprit is not None else ""
         raise Refusal(value if culprit is None else culprit, f"{type(error).__name__}: {error}", hint) from error
     return _assemble(data, buffers, files, _HAS_PATHS if artifacts else 0)
+
+
+def pack_plain(value: object) -> bytes:
+    """Pack a number or a text, which is nothing but its pickle."""
+    data = pickle.dumps(value, 5)
+    return _seal(0, _HEADER.size + len(data), data, 0, 0, b"") + data
 
 
 def _assemble(data: bytes, buffers: list[Any], files: list[_SourceFile], flags: int) -> Packed:

@@ -28,7 +28,7 @@ from finestflow.cache import rows
 from finestflow.cache.ahead import dump_ahead, load_ahead
 from finestflow.cache.batch import BatchWriter
 from finestflow.cache.claims import Claims
-from finestflow.cache.codec import INLINE, Encoded, MissingValueError, Packed, check, pack, unpack
+from finestflow.cache.codec import INLINE, Encoded, MissingValueError, Packed, check, pack, pack_plain, unpack
 from finestflow.cache.database import Database
 from finestflow.cache.digest import Digested, Walk, digest_scalar
 from finestflow.cache.files import FileDigests, Signature
@@ -144,9 +144,9 @@ class Store:
         """
         alone = digest_scalar(value)
         if alone is not None:
-            packed = pack(value, opaque=False, in_main=False, artifacts=None)
-            data, name = self._write_object(packed)
-            size = packed.size
+            whole = pack_plain(value)
+            size = len(whole)
+            data, name = (whole, None) if size <= self._inline else self._write_object(Packed([whole], size, True))
             return Encoded(alone.digest, (), None, data, name, size, type_name(value), preview(value, size))
         walk = Walk(root=self.root, of_code=self.of_code, is_project=self.is_project, files=self._files, output=True)
         digest, classes, parts = walk.digest(value)
