@@ -625,8 +625,8 @@ def test_what_a_function_imports_counts_the_same_before_and_after_it_ran(project
     installed = "lib/site-packages/"
     for name in ("lazylib/__init__", "lazylib/deep/__init__", "lazylib/deep/er", "lazyspace/part"):
         project.write(f"{installed}{name}.py", "def size(x):\n    return x\n")
-    for name, top in (("lazylib-1.2", "lazylib"), ("other_thing-3.4", "lazyspace")):
-        project.write(f"{installed}{name}.dist-info/top_level.txt", top + "\n")
+    for name, top in (("lazylib-1.2.dist-info", "lazylib"), ("other_thing-3.4-py3.11.egg-info", "lazyspace")):
+        project.write(f"{installed}{name}/top_level.txt", top + "\n")
     for name in ("lazymine", "lazypackage/inner", "lazyfolder/inner"):
         project.write(f"{name}.py", "def size(x):\n    return x\n")
     project.write(

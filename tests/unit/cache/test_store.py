@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import multiprocessing
 import os
@@ -69,16 +70,22 @@ def test_a_value_can_be_loaded_at_once_and_by_the_next_process(open_store, value
     np.testing.assert_equal(open_store().load(digest), value)
 
 
+@dataclasses.dataclass
+class Scored:
+    score: float
+
+
 def test_what_is_known_of_a_value_is_known_without_reading_it(open_store):
-    first = open_store()
-    encoded = add(first, (LARGE, "a"))
+    first = open_store(is_project=lambda code: getattr(code, "__module__", "") == __name__)
+    encoded = add(first, (LARGE, Scored(0.5)))
+    assert encoded.classes == (f"{__name__}:Scored",)
     first.close()
 
     found = open_store().info(encoded.digest)
 
     assert found == encoded
     assert found.type == "tuple"
-    assert found.preview == "(ndarray float64 100000, 'a')"
+    assert found.preview == "(ndarray float64 100000, Scored(score=0.5))"
     assert found.parts == {"[0]": first.encode(LARGE).digest, "[1]": first.encode("a").digest}
     assert found.object is not None
     assert found.data is None
