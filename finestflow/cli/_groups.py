@@ -95,12 +95,19 @@ def _groups(workspace: Workspace, words: str, by: str, metrics: Sequence[str]) -
     """Return the groups in the order of their values; runs without one come last."""
     query = workspace.parse_query(words) if words else None
     found: dict[Any, list[tuple[Any, ...]]] = {}
-    for value, *values in workspace.index.rows([by, *metrics], query, sort=by):
+    known, _ = workspace.index.known_names()
+    columns = [f"m.{name}" if name in known else name for name in metrics]  # which need not be looked for among params
+    for value, *values in workspace.index.rows([by, *columns], query, sort="started"):
         found.setdefault(value, []).append(tuple(values))
     return [
         Group(value, len(rows), {m: stat for m, column in _columns(metrics, rows) if (stat := _stat(m, column))})
-        for value, rows in found.items()
+        for value, rows in sorted(found.items(), key=lambda group: _place(group[0]))
     ]
+
+
+def _place(value: Any) -> tuple[bool, bool, Any]:
+    """Return where a value stands: numbers, texts, none."""
+    return value is None, isinstance(value, str), "" if value is None else value
 
 
 def _columns(metrics: Sequence[str], rows: list[tuple[Any, ...]]) -> zip[tuple[str, tuple[Any, ...]]]:
