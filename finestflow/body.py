@@ -14,7 +14,7 @@ from finestflow.ending import Terminated
 from finestflow.errors import FinestflowError, GraphError
 from finestflow.executor.perform import own_value
 from finestflow.fanout import Fan, PipelineFan, TaskFan
-from finestflow.node import Call
+from finestflow.node import Call, Stopped, UnknownValue
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.each import Each
 from finestflow.pipeline.lint import explained
@@ -182,9 +182,9 @@ class BodyFrame:
             try:
                 node.result = self._pipeline.body(*args, **kwargs)
                 self.go_on()
-            except Terminated:
+            except (KeyboardInterrupt, Terminated, Stopped, UnknownValue):
                 raise
-            except (Exception, SystemExit) as raised:  # noqa: BLE001 - it stays in the Output
+            except BaseException as raised:  # noqa: BLE001 - it stays in the Output
                 error = explained(raised)
         self.session.bodies.close(node, error, self._shown)
 

@@ -82,7 +82,11 @@ def guard(action: Callable[[], object], arguments: Sequence[str], session: Calla
     except (click.Abort, KeyboardInterrupt) as error:
         return report(*_told("interrupted", error), ExitCode.INTERRUPTED)
     except Terminated as error:
-        return report(*_told(f"ended by {error}", error), error.code if isinstance(error.code, int) else 1)
+        return report(*_told(f"ended by {error}", error), _code_of(error))
+    except SystemExit as error:
+        if not getattr(error, "__notes__", None):  # no run has been ended by it
+            raise
+        return report(*_told(f"the pipeline called exit({error.code!r})", error), _code_of(error))
     except BrokenPipeError:
         _close_stdout()
         return ExitCode.CLOSED_PIPE
@@ -98,6 +102,11 @@ def guard(action: Callable[[], object], arguments: Sequence[str], session: Calla
     except Exception as error:  # noqa: BLE001 - the last resort
         return report.bug(error)
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _code_of(error: SystemExit) -> int:
+    """Return the exit code as Python has it: a text is a failure."""
+    return error.code if isinstance(error.code, int) else int(error.code is not None)
 
 
 def _told(text: str, error: BaseException) -> tuple[str, str]:

@@ -33,7 +33,6 @@ _FRAME_SECONDS = 0.1
 _TURN_SECONDS = 0.25
 _MOST_WAITING = 1000
 """Lines of tasks that wait for the next frame at most; a task that prints more waits for the terminal."""
-_CANCELLING = "cancelling: what runs is ended, and the run is recorded; Ctrl-C again ends at once"
 _ITEMS_TOLD = 10
 """Items of a fan-out that get a line each where the display is plain; the others are counted at the end."""
 
@@ -126,7 +125,7 @@ class PlainFollower(_Listening):
         elif kind == "note":
             self._out.note(f"note: {one_line(event['text'])}")
         elif kind == "cancel":
-            self._out.note(_CANCELLING)
+            self._out.note(_cancelling(event))
         elif kind == "text" and self._texts is not None:
             self._write([(event["node"], line) for line in self._texts.feed(event["node"], event["text"])])
         elif kind == "end":
@@ -154,6 +153,12 @@ class PlainFollower(_Listening):
             return
         self._out.lines(_labelled(lines, self._board, color=self._out.color))
         self._out.out.flush()
+
+
+def _cancelling(event: Event) -> str:
+    """Return what is said when a run begins to end before its time."""
+    again = "; Ctrl-C again ends at once" if str(event.get("error")).startswith("KeyboardInterrupt") else ""
+    return f"cancelling: what runs is ended, and the run is recorded{again}"
 
 
 def _node_line(event: Event, *, color: bool) -> str:
@@ -217,7 +222,7 @@ class LiveFollower(_Listening):
             if self._is_aside:
                 self._out.note(_node_line(event, color=self._out.color_err))
         elif kind == "cancel":
-            self._above += self._paint([_CANCELLING], "dim")
+            self._above += self._paint([_cancelling(event)], "dim")
             self._draw()
         elif kind == "note":
             self._above += self._paint(f"note: {many_lines(str(event['text']))}".split("\n"), "dim")

@@ -308,3 +308,28 @@ def test_a_call_is_tried_again_and_each_try_is_recorded(lab: Lab, jobs: int) -> 
     assert [(each.status.value, each.error) for each in good.attempts] == [("failed", "OSError: try 1"), ("ok", "")]
     assert [each.error for each in bad.attempts] == ["OSError: try 1", "OSError: try 2", "OSError: try 3"]
     assert (good.status.value, bad.status.value) == ("ok", "failed")
+
+
+class Cancels(Pipeline):
+    def __call__(self):
+        raise asyncio.CancelledError("in a body")
+
+
+class Around(Pipeline):
+    cancels: Cancels
+
+    def __call__(self, direct: bool = False):
+        if direct:
+            raise asyncio.CancelledError("in the outermost body")
+        return self.cancels()
+
+
+def test_what_a_body_raises_beside_exceptions_fails_the_run(lab: Lab, jobs: int) -> None:
+    nested, direct = lab.make(Around(), jobs=jobs), lab.make(Around(), True, jobs=jobs)
+
+    assert [each.run.summary.error for each in (nested, direct)] == [
+        "CancelledError: in a body",
+        "CancelledError: in the outermost body",
+    ]
+    assert statuses(nested) == {"cancels": "failed"}
+    assert {each.run.summary.status.value for each in (nested, direct)} == {"failed"}
