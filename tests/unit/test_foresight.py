@@ -61,6 +61,7 @@ def test_a_command_that_has_been_through_does_not_start_processes_until_a_file_o
     assert is_getting_ready(workspace)
 
 
+@pytest.mark.slow
 def test_workers_of_the_run_that_follows_were_forked_with_what_the_pipeline_imports(workspace, monkeypatch, tmp_path):
     site = tmp_path / "site-packages"
     site.mkdir()

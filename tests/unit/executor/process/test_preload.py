@@ -102,6 +102,7 @@ class TestWorkers:
         assert not place.look(lab, "bakery")["preloaded"]
         assert place.look(lab, "bakery")["edited"]
 
+    @pytest.mark.slow
     def test_load_themselves_what_starts_a_thread_or_fails_or_brings_a_barred_library(self, place, capfd):
         place.library(
             "threaded", "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n"
@@ -118,6 +119,7 @@ class TestWorkers:
         assert [place.look(lab, name)["preloaded"] for name in ("threaded", "torch", "trainer")] == [False] * 3
         assert capfd.readouterr().out == ""
 
+    @pytest.mark.slow
     def test_load_themselves_what_a_module_of_the_project_stands_before(self, place):
         place.library("mixed", "import spice\n")
         place.library("spice")
@@ -137,6 +139,7 @@ class TestWorkers:
         assert seen["flavour"] == "hot"
         assert not seen["preloaded"]
 
+    @pytest.mark.slow
     def test_are_made_anew_when_the_runner_has_a_library_from_elsewhere(self, place, monkeypatch, tmp_path):
         place.library("oil")
         lab = place.prepared("import oil\n")
@@ -149,6 +152,7 @@ class TestWorkers:
 
         assert place.look(lab, "oil")["other"]
 
+    @pytest.mark.slow
     def test_compute_with_all_their_threads_although_numpy_was_loaded_before_they_were_forked(self, place, monkeypatch):
         monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
         lab = place.prepared("import numpy\n")
@@ -156,6 +160,7 @@ class TestWorkers:
         assert lab.value(lab.run(tasks.Multiply())) == (True, 600.0, min(2, count_cores()))
 
 
+@pytest.mark.slow
 def test_a_pool_that_is_closed_while_it_gets_ready_leaves_nothing_behind(place):
     place.library("slow", "import time\ntime.sleep(60)\n")
     lab = place.prepared("import slow\n")
