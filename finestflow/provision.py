@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from finestflow.errors import UsageError
+from finestflow.given import BLANK
 from finestflow.journal.lock import hold_lock
 from finestflow.requirements import (
     Packages,
@@ -55,6 +56,7 @@ class Provision:
         outside: Folders elsewhere that are installed as they are now, likewise.
         own: Version of finestflow that is to be installed; empty where the running one serves, or a folder has it.
         has_own: Whether the running finestflow is lent.
+        variables: Environment variables that are set to what they were.
         notes: What is not as it was, one sentence each.
     """
 
@@ -65,6 +67,7 @@ class Provision:
     outside: tuple[str, ...]
     own: str
     has_own: bool
+    variables: Mapping[str, str]
     notes: tuple[str, ...]
 
 
@@ -120,6 +123,7 @@ def plan_provision(environment: Mapping[str, Any], running: str, without: Collec
         outside=tuple(lines["outside"]),
         own=own,
         has_own=has_own,
+        variables={name: value for name, value in _variables(environment).items() if BLANK not in value},
         notes=tuple(notes),
     )
 
@@ -129,6 +133,14 @@ def _differences(environment: Mapping[str, Any]) -> Iterator[str]:
     recorded = environment.get("platform")
     if recorded and recorded != present:
         yield f"it was recorded on {recorded}, and this is {present}"
+    for name, value in _variables(environment).items():
+        if BLANK in value:
+            yield f"variable {name} was a secret: it is what it is now"
+
+
+def _variables(environment: Mapping[str, Any]) -> Mapping[str, str]:
+    found: Mapping[str, str] = environment.get("variables", {})
+    return found
 
 
 def _place(name: str, version: str, origin: str) -> tuple[str, str]:
@@ -252,12 +264,17 @@ class Provisioner:
             yield Interpreter(
                 program=str(place / "bin" / "python"),
                 variables={
+                    **{name: value for name, value in plan.variables.items() if self._differs(name, value)},
                     "PATH": os.pathsep.join([str(place / "bin"), str(base / "bin"), self._path]),
                     "VIRTUAL_ENV": str(place),
                     "PYTHONPATH": None,
                     "PYTHONHOME": None,
                 },
             )
+
+    def _differs(self, name: str, value: str) -> bool:
+        """Whether a variable is not as it was, as far as a record tells: it has no passwords."""
+        return without_credentials(self._environ.get(name, "")) != value
 
     def _has_own(self, place: Path, version: str) -> bool:
         try:

@@ -156,13 +156,20 @@ class RunView:
         """
         return self.workspace.diff(self.id, other if isinstance(other, str) else other.id)
 
-    def reproduce(self, *, tolerance: float | None = None) -> Verdict:
+    def reproduce(self, *, tolerance: float | None = None, env: bool = False) -> Verdict:
         """Run it again from its snapshot, in a work tree and process of its own, and compare every output.
 
         Args:
             tolerance: Largest difference of numbers that still counts as equal.
+            env: Whether it runs in the recorded Python and packages, which are built when they are not there yet; what cannot be had is warned of.
         """
-        return self.workspace.reproduce(self.record, self.workspace.inspect(self.record), tolerance=tolerance)
+        workspace, prepare = self.workspace, None
+        if env:
+            plan = workspace.plan_provision(self.record)
+            for note in plan.notes:
+                workspace.warn(note)
+            prepare = workspace.provide(plan, workspace.warn)
+        return workspace.reproduce(self.record, workspace.inspect(self.record), tolerance=tolerance, prepare=prepare)
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.name} {self.status}>"

@@ -92,6 +92,23 @@ class TestPlan:
         assert "package odd name 1 is left out: no installer can name it" in plan.notes
         assert plan.notes[0].startswith("it was recorded on Darwin arm64, and this is ")
 
+    def test_recorded_variables_are_set_and_secrets_among_them_are_not(self, tmp_path: Path):
+        environment = {
+            **recorded(finestflow=RUNNING),
+            "variables": {"SEED": "7", "API_TOKEN": "***", "INDEX": "https://h/x"},
+        }
+        plan = plan_provision(environment, RUNNING)
+        assert plan.variables == {"SEED": "7", "INDEX": "https://h/x"}
+        assert plan.notes == ("variable API_TOKEN was a secret: it is what it is now",)
+        base = tmp_path / "base"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(base)], check=True)
+        now = {"PATH": "/nowhere", "INDEX": "https://ada:hunter2@h/x", "SEED": "8"}
+        with Provisioner(tmp_path / "kept", now, lambda _: None).layer(plan, base, tmp_path) as python:
+            told = python.environ({**now, "PYTHONPATH": "/elsewhere"})
+            prefix = answer_of(python.program, "import sys, finestflow; print(sys.prefix)")
+        assert (told["SEED"], told["INDEX"], "PYTHONPATH" in told) == ("7", "https://ada:hunter2@h/x", False)
+        assert told["VIRTUAL_ENV"] == prefix
+
     @pytest.mark.parametrize("environment", [{}, {"packages": {"a": "1"}}, {"python": "3.12.1"}])
     def test_an_environment_that_was_not_recorded_is_refused(self, environment):
         with pytest.raises(UsageError, match="was not recorded"):
