@@ -251,10 +251,9 @@ class Burn(Task):
 class Burns(Pipeline):
     alone: Burn
     outside: Burn = Burn(child=True)
-    quick: Add
 
     def __call__(self):
-        return self.alone(), self.outside(), self.quick(1)
+        return self.alone(), self.outside()
 
 
 def test_what_a_call_uses_is_recorded_with_it(lab: Lab):
@@ -262,7 +261,5 @@ def test_what_a_call_uses_is_recorded_with_it(lab: Lab):
     nodes = lab.load_run("@").nodes
 
     assert nodes["outside"].cpu >= 0.2
-    assert nodes["alone"].cpu is not None
-    assert nodes["alone"].cpu < 0.2
+    assert nodes["alone"].cpu >= 0.02
     assert nodes["alone"].memory is None  # of the process of the run nobody can tell what was a task's
-    assert nodes["quick"].cpu is None
