@@ -139,6 +139,22 @@ def test_garbage_in_place_of_the_database_is_moved_aside_with_one_warning(open_s
     assert "damaged" in told[0]
 
 
+def test_a_damaged_database_that_cannot_be_moved_is_left_alone_and_named(open_store, tmp_path, told):
+    first = open_store()
+    add(first, 1, KEY)
+    first.close()
+    (tmp_path / "store.sqlite").write_bytes(b"?" * 50_000)
+    (tmp_path / "store.sqlite.damaged/in the way").mkdir(parents=True)
+
+    store = open_store()
+    assert store.find_entries(KEY) == []
+    add(store, 2, OTHER)
+    store.close()
+
+    assert (tmp_path / "store.sqlite").read_bytes() == b"?" * 50_000
+    assert any("cannot be moved" in text for text in told)
+
+
 def test_damage_in_the_middle_of_the_database_is_survived(open_store, tmp_path, told):
     first = open_store()
     for i in range(3000):

@@ -32,11 +32,10 @@ def test_a_run_id_of_too_few_bytes_is_refused() -> None:
 
 
 def test_a_name_is_adjective_animal_number() -> None:
-    adjective, animal, number = new_run_name(os.urandom(4)).split("-")
-    assert adjective in ADJECTIVES
-    assert animal in ANIMALS
-    assert len(number) == 2
-    assert number.isdecimal()
+    step = len(ADJECTIVES) * len(ANIMALS)
+    names = [new_run_name((step * turn).to_bytes(4, "big")).split("-") for turn in range(201)]
+    assert {number for _, _, number in names} == {f"{number:02d}" for number in range(100)}
+    assert all(adjective in ADJECTIVES and animal in ANIMALS for adjective, animal, _ in names)
 
 
 def test_the_words_of_names_are_distinct_lower_case_and_short() -> None:
