@@ -144,6 +144,7 @@ def tell(what):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_on_the_command_line_the_second_ends_what_swallows_the_first(repository, jobs):
     project = Project(repository)
@@ -207,6 +208,7 @@ class Leaving(Pipeline):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_threads_and_processes_that_tasks_have_left_end_with_the_command(repository, number):
     """In one process too; the time of the task that was cut is how long it ran."""
