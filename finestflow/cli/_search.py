@@ -21,6 +21,7 @@ from finestflow.cli._sweep import words_of
 from finestflow.cli._text import number, one_line, plural
 from finestflow.ending import polite_end
 from finestflow.errors import UsageError
+from finestflow.handed import Handed
 from finestflow.sweep import axes_of
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ class _Trials:
         if self._is_apart:
             words = words_of(plan.target, trial.settings, given)
             session = self._session
-            child = run_apart(session.folder.absolute(), words, self._children, session.workspace.environ)
+            environ = {**session.workspace.environ, **Handed().environment()}
+            child = run_apart(session.folder.absolute(), words, self._children, environ)
             say_ended(session, child, f"trial {trial.number}")
             if child.ended is None:
                 return replace(trial, state="lost")
