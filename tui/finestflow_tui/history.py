@@ -6,6 +6,7 @@ on an index connection of its own. Opening it loads no git library. Imports noth
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -54,6 +55,9 @@ class History:
         self._groups: dict[int, Group] = {}
         self._version = -1
         self._known: frozenset[str] | None = None
+        self._counting = threading.Lock()
+        self._values: dict[str, list[tuple[str, int]]] = {}
+        self._values_at = -1
         self._cache: OrderedDict[tuple[str, ...], object] = OrderedDict()
 
     # -- quick -------------------------------------------------------------------------------------------------------------------------
@@ -160,6 +164,16 @@ class History:
                 top.extend(numbers[at : at + group.runs])
             at += group.runs
         return top
+
+    def values_of(self, key: str) -> list[tuple[str, int]]:
+        """Return the values of a field, metric or param, most frequent first, and how many runs have each; counted once for a state of the index."""
+        with self._counting:
+            version = self._version
+            if self._values_at != version:
+                self._values_at, self._values = version, {}
+            if key not in self._values:
+                self._values[key] = self.searching.values_of(key)
+            return self._values[key]
 
     def ranges(self, metrics: Iterable[str], query: str) -> dict[str, Range]:
         """Return the least and the greatest value of metrics, by ``m.NAME``, among the runs of a list."""

@@ -17,7 +17,7 @@ from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.history import GROUPS
 from finestflow_tui.screens.welcome import no_runs_rows
 from finestflow_tui.text import Row, Span, one_line, row
-from finestflow_tui.views.query import complete
+from finestflow_tui.views.query import Hint, complete
 from finestflow_tui.views.runs import (
     cells_of,
     choose_columns,
@@ -61,6 +61,8 @@ class RunList(RunScreenActions):
         """The run that the cursor was on when it left the list: one that ends is gone for a moment, until it is recorded."""
         self._beat = 0
         self._before_filter = ""
+        self._hinted: tuple[str, list[Hint]] = "", []
+        """The word that is completed, and how."""
         self._previewed = ""
         self._quiet: asyncio.TimerHandle | None = None
         self._soon: asyncio.TimerHandle | None = None
@@ -276,12 +278,25 @@ class RunList(RunScreenActions):
             return [row("")]
         problems = self.ff.history.parse(self.input.value).problems[:1]
         rows = [row(" ", (one_line(each.text), "error"), (f"  {each.hint}", "warning")) for each in problems]
-        word = self.input.value[: self.input.cursor_position].rpartition(" ")[2]
         parts: list[list[Span]] = []
-        for hint in complete(word, self.ff.history.reading, self.ff.history.known)[:24]:
+        for hint in self._hinted[1][:24]:
             count = "" if hint.runs is None else f" {hint.runs}"
             parts.append([(one_line(hint.text)[:40], "param"), (count, "dim")])
         return [*rows, row((" tab ", "key"), *fitted(parts, columns - 6))]
 
+    def hint(self) -> None:
+        """Say what is wrong with the query, and, from a worker, what can stand for the word before the cursor."""
+        word = self.input.value[: self.input.cursor_position].rpartition(" ")[2]
+        history, known = self.ff.history, self.ff.history.known
+
+        def show(hints: list[Hint]) -> None:
+            self._hinted = word, hints
+            self.hints.update()
+
+        self.hints.update()
+        if word != self._hinted[0] or not self._hinted[1]:
+            self.slow(lambda: complete(word, history.values_of, known), show, group="hints")
+
     def _completions(self, word: str) -> list[str]:
-        return [hint.text for hint in complete(word, self.ff.history.reading, self.ff.history.known)]
+        history, (hinted, hints) = self.ff.history, self._hinted
+        return [each.text for each in (hints if hinted == word else complete(word, history.values_of, history.known))]

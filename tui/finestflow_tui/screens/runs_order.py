@@ -31,14 +31,14 @@ class RunOrder(RunList):
         self.input.value = self.ff.state.query
         self.input.cursor_position = len(self.input.value)
         self.input.focus()
-        self.hints.update()
+        self.hint()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Apply what is typed."""
         if self.has_class("-filtering") and event.value != self.ff.state.query:
             self.ff.state.query = event.value
             self.list_runs(reset=True, is_typing=True, keeps_columns=True)
-        self.hints.update()
+        self.hint()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the query."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from finestflow.journal.listing import Listing
 from finestflow.journal.query import KEYS
 from finestflow.model import RunStatus
 
@@ -22,12 +22,16 @@ class Hint(NamedTuple):
     runs: int | None = None
 
 
-def complete(word: str, listing: Listing, known: frozenset[str]) -> list[Hint]:
+ValuesOf = Callable[[str], list[tuple[str, int]]]
+"""Returns the values of a field, metric or param, and how many runs have each."""
+
+
+def complete(word: str, values_of: ValuesOf, known: frozenset[str]) -> list[Hint]:
     """Return what may stand instead of the word that is being typed, the likeliest first.
 
     Args:
         word: The word before the cursor.
-        listing: Knows the values.
+        values_of: Knows the values; the only part that may be slow.
         known: Names of metrics and params.
     """
     sign = "-" if word.startswith("-") else ""
@@ -35,10 +39,10 @@ def complete(word: str, listing: Listing, known: frozenset[str]) -> list[Hint]:
     for operator in (">=", "<=", "!=", ":", "=", ">", "<"):
         key, found, value = bare.partition(operator)
         if found:
-            return _values(f"{sign}{key}{operator}", key, value, listing)
+            return _values(f"{sign}{key}{operator}", key, value, values_of)
     if bare.startswith("#"):
         tags: dict[str, int] = {}
-        for text, count in listing.values_of("tags"):
+        for text, count in values_of("tags"):
             for tag in text.strip("[]").replace('"', "").split(", "):
                 if tag:
                     tags[tag] = tags.get(tag, 0) + count
@@ -54,10 +58,10 @@ def complete(word: str, listing: Listing, known: frozenset[str]) -> list[Hint]:
     return ([*keys, *names, *inside] if not low else [*names, *keys, *inside])[:_MOST]
 
 
-def _values(start: str, key: str, value: str, listing: Listing) -> list[Hint]:
+def _values(start: str, key: str, value: str, values_of: ValuesOf) -> list[Hint]:
     low = value.lower()
     if key in {"is", "status"}:
-        counts = dict(listing.values_of("status"))
+        counts = dict(values_of("status"))
         return [Hint(start + state, "state", counts.get(state)) for state in _STATES if state.startswith(low)]
     if key in {"since", "before"}:
         return [
@@ -66,9 +70,7 @@ def _values(start: str, key: str, value: str, listing: Listing) -> list[Hint]:
             if text.startswith(low)
         ]
     found = (
-        listing.values_of({"tag": "tags", "commit": "commit_id"}.get(key, key))
-        if ">" not in start and "<" not in start
-        else []
+        values_of({"tag": "tags", "commit": "commit_id"}.get(key, key)) if ">" not in start and "<" not in start else []
     )
     return [
         Hint(start + (f'"{text}"' if " " in text else text), "value", count)
