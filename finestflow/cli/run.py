@@ -268,7 +268,8 @@ def _show_failure(session: Session, finished: Finished) -> None:
     # An error whose class stayed in a worker is one of ours by its class, and the user's by its traceback.
     is_theirs = type(error) is TaskFailedError and '\n  File "' in finished.run.traceback
     if isinstance(error, FinestflowError) and error.__cause__ is None and not is_theirs:
-        session.out.note(f"error: {many_lines(error.message)}", "red")
+        where = next((f"{one_line(path)!r}: " for path, node in finished.nodes.items() if node.error is error), "")
+        session.out.note(f"error: {where}{many_lines(error.message)}", "red")
         if error.hint:
             session.out.note(f"hint: {many_lines(error.hint)}")
     else:
