@@ -90,7 +90,7 @@ class Search:
         condition, values = index.where(where)
         # The index of starts is gone through from one end, and each run looked up among the metrics: not one row is read of those passed over.
         self._runs = f"FROM runs CROSS JOIN metrics ON metrics.key = ? AND metrics.seq = runs.seq {condition}"
-        [(_, key)] = tables_of(f"m.{threshold.metric}")
+        key = next((key for table, key in tables_of(threshold.metric) if table == "metrics"), threshold.metric)
         self._values = [key, *values]
         self._good = f"coalesce(metrics.num {_SQL_OPERATORS[threshold.op]} ?, 0)", [threshold.value]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finestflow.cli._address import split_address
 from finestflow.cli._difference import PARTS, Row, document_of, lines_of, markdown_of, patch_lines, rows_of
 from finestflow.cli._errors import ExitCode
+from finestflow.cli._markdown import cell, table
 from finestflow.cli._options import format_option, json_option, run_argument
 from finestflow.cli._output import Output
 from finestflow.cli._session import Session, pass_session
@@ -44,7 +45,7 @@ def command(
     """
     as_json = as_json or form == "json"
     if ":" in before or ":" in (after or ""):
-        return _show_values(session, before, after, exit_code=exit_code, as_json=as_json)
+        return _show_values(session, before, after, exit_code=exit_code, form="json" if as_json else form)
     if after is None:
         before, after = ("@~1", "@") if before == "@" else (before, "@")
     workspace, out = session.history, session.out
@@ -55,7 +56,7 @@ def command(
     if as_json:
         out.json("diff", **document_of(difference), logs=logs)
     elif form == "csv":
-        _write_csv(difference, parts, out)
+        _write_csv(Row._fields, rows_of(difference, parts), out)
     else:
         patches = {f"log of {path or difference.after.summary.pipeline}": patch for path, patch in (logs or {}).items()}
         tables = parts - {"code"} if chosen and chosen <= {"code", "logs"} else parts
@@ -84,7 +85,7 @@ def _lines(difference: RunDiff, parts: Collection[str], patches: Mapping[str, st
         yield from patch_lines(patch, out)
 
 
-def _show_values(session: Session, before: str, after: str | None, *, exit_code: bool, as_json: bool) -> int:
+def _show_values(session: Session, before: str, after: str | None, *, exit_code: bool, form: str) -> int:
     """Show what differs between two outputs; the second is the same one of the newest run when it is left out."""
     from finestflow.contrast import contrast
 
@@ -95,20 +96,24 @@ def _show_values(session: Session, before: str, after: str | None, *, exit_code:
     values = [session.workspace.load_output(name, place) for name, place in ((run, node), (other, same or node))]
     found = list(contrast(*values))
     out = session.out
-    if as_json:
+    if form == "json":
         out.json("diff.values", differences=[{"path": each.path, "text": each.text} for each in found])
+    elif form == "csv":
+        _write_csv(("path", "text"), ((each.path, each.text) for each in found), out)
     elif not found:
         out.line("nothing differs")
+    elif form == "md":
+        out.lines(table(["", ""], ([cell(each.path), cell(each.text)] for each in found)))
     else:
         room = max(len(each.path) for each in found)
         out.lines((f"{one_line(each.path.ljust(room))}  {one_line(each.text)}".strip() for each in found), page=True)
     return ExitCode.FAILED if exit_code and found else ExitCode.DONE
 
 
-def _write_csv(difference: RunDiff, parts: Collection[str], out: Output) -> None:
+def _write_csv(heads: Iterable[str], rows: Iterable[Iterable[Any]], out: Output) -> None:
     """A line a thing, for a spreadsheet: values as they are, not as they are shown."""
     import csv
 
     writer = csv.writer(out.out, lineterminator="\n")
-    writer.writerow(Row._fields)
-    writer.writerows(rows_of(difference, parts))
+    writer.writerow(heads)
+    writer.writerows(rows)

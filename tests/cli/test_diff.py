@@ -121,6 +121,12 @@ def test_a_spreadsheet_gets_values_as_they_are_and_a_pull_request_as_they_are_sh
     assert ask("@~1", "@", "--format", "json") == ask("@~1", "@", "--json")
 
 
+def test_values_are_written_for_others_too(ask):
+    assert ask("@~1:fit", "@:fit", "--format", "csv") == 'path,text\n,"1.0 → 0.75  (-0.25, -25%)"\n'
+    assert ask("@~1:fit", "@:fit", "--format", "md").splitlines()[2:] == ["|  | 1.0 → 0.75  (-0.25, -25%) |"]
+    assert ask("@:fit", "@:fit", "--format", "md") == "nothing differs\n"
+
+
 def test_a_point_is_the_files_as_they_are_now(ask, lab):
     file = Path(lab, "shape.py")
     assert ask("@", ".", "--params").splitlines()[1:] == ["nothing differs"]

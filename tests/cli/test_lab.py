@@ -153,7 +153,7 @@ def test_compare_says_when_nothing_differs_or_nothing_is_found(ask):
 
 def test_bisect_names_the_run_at_which_a_metric_broke_and_what_changed_in_it(ask):
     found = ask("bisect", "score >= 4", "--json")
-    text = ask("bisect", "score", ">=", "4")
+    text = ask("bisect", "m.score", ">=", "4")
 
     assert found["repaired"] is True
     assert found["diff"]["files"] == [{"path": "lab.py", "kind": "changed"}]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finestflow.bisect import Search, Threshold
-from finestflow.journal import index_rows, index_update
-from finestflow.journal.index import Index, add_functions
+from finestflow.journal import index_update
+from finestflow.journal.index import Index
 from finestflow.journal.query import parse
 from finestflow.model import RunId, RunStatus, RunSummary
 from tests.conftest import examples
@@ -40,14 +41,18 @@ def run_of(number: int, value: float | None, started: int, pipeline: str) -> Run
     )
 
 
-def index_of(folder: str, runs: list[RunSummary]) -> Index:
-    path = Path(folder) / "index.sqlite"
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        add_functions(database)
-        for statement in index_rows.SCHEMA:
-            database.execute(statement)
+@pytest.fixture(scope="module")
+def index() -> Iterator[Index]:
+    with closing(Index(Path(":memory:"))) as index:
+        yield index
+
+
+def fill(index: Index, runs: list[RunSummary]) -> None:
+    def put(database: sqlite3.Connection) -> None:
+        index_update.clear(database)
         index_update.insert(database, runs)
-    return Index(path)
+
+    index._read(put)
 
 
 def expected(known: list[tuple[str, bool]]) -> tuple[str | None, str | None, bool] | None:
@@ -62,7 +67,7 @@ def expected(known: list[tuple[str, bool]]) -> tuple[str | None, str | None, boo
 
 @given(histories, st.sampled_from(list(HOLDS)), st.booleans())
 @settings(max_examples=examples(200))
-def test_the_break_is_the_last_change_from_good_to_bad(history, operator, is_narrowed):
+def test_the_break_is_the_last_change_from_good_to_bad(index, history, operator, is_narrowed):
     """By start and then by place in the chain; NaN is bad; runs without the metric are passed over."""
     runs = [run_of(number, *each) for number, each in enumerate(history)]
     query = parse("pipeline:digits", now=0.0) if is_narrowed else None
@@ -72,9 +77,9 @@ def test_the_break_is_the_last_change_from_good_to_bad(history, operator, is_nar
         for run in ordered
         if run.metrics and (run.pipeline == "digits" or not is_narrowed)
     ]
-    with tempfile.TemporaryDirectory() as folder, closing(index_of(folder, runs)) as index:
-        search = Search(index, Threshold(metric="f1", op=operator, value=0.5), query)
-        found, count = search.find_break(), search.count()
+    fill(index, runs)
+    search = Search(index, Threshold(metric="f1", op=operator, value=0.5), query)
+    found, count = search.find_break(), search.count()
 
     assert count == len(known)
     names = None if found is None else (*(each and each.name for each in (found.good, found.bad)), found.is_repaired)
