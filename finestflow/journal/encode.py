@@ -17,7 +17,7 @@ __all__ = ["dump_json", "dump_lines", "dump_value", "load_json", "natural_order"
 
 _NUMBER = "$number"
 _NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_each_number = re.compile(r"[0-9]+").sub
+_split_numbers = re.compile(r"([0-9]+)").split
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False).encode
 
 
@@ -87,12 +87,10 @@ def short_hash(data: object) -> str:
 
 def natural_order(text: str) -> str:
     """Return what sorts ``embed[2]`` before ``embed[10]``: each number with its length before it."""
-    return _each_number(_with_length, text)
-
-
-def _with_length(found: re.Match[str]) -> str:
-    digits = found[0]
-    return f"{len(digits):04}{digits}"
+    parts = _split_numbers(text)
+    for at in range(1, len(parts), 2):  # half the time of a call for each number
+        parts[at] = f"{len(parts[at]):04}{parts[at]}"
+    return "".join(parts)
 
 
 def _to_bytes(text: str) -> bytes:
