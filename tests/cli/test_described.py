@@ -107,6 +107,7 @@ def test_config_of_a_run_or_file_is_set_over_a_pipeline(project, finestflow):
     assert {node["status"] for node in plan["nodes"]} == {"hit"}
 
 
+@pytest.mark.slow
 def test_the_code_of_an_earlier_run_is_run_with_the_params_of_now(project, finestflow):
     finestflow("run", "numbers")
     first = digests(finestflow)

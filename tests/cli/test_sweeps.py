@@ -70,6 +70,7 @@ def test_the_queue_is_worked_off_once_and_keeps_what_failed(project, finestflow)
     assert "the queue is empty" in finestflow("queue").err
 
 
+@pytest.mark.slow
 def test_a_value_that_looks_like_a_sweep_stays_one_value_in_the_queue(project, finestflow):
     finestflow("run", "-p", "scale.factor=1", "-p", 'n="3"', "--queue")
 

@@ -59,6 +59,7 @@ def test_a_table_fits_the_terminal(project, on_terminal, finestflow):
     assert narrow.splitlines()[1].split()[1:3] == ["ok", "some-name"]
 
 
+@pytest.mark.slow
 def test_no_color_is_honoured(project, on_terminal, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     _, text = on_terminal("run")
@@ -66,6 +67,7 @@ def test_no_color_is_honoured(project, on_terminal, monkeypatch):
     assert "\x1b[32m" not in text
 
 
+@pytest.mark.slow
 def test_raw_logs_are_refused(project, on_terminal, finestflow):
     finestflow("run")
     code, text = on_terminal("logs", "--raw")

@@ -324,6 +324,7 @@ def test_files_that_never_rest_make_the_snapshot_unstable_not_an_error(tmp_path,
     assert "files changed while they were recorded" in snapshot.notes
 
 
+@pytest.mark.slow
 def test_files_written_and_removed_all_the_time_never_fail_a_snapshot(tmp_path):
     work_tree = edited(committed(tmp_path))
     stop = threading.Event()

@@ -79,6 +79,7 @@ def check_chain(folder: Path, writers: int, count: int) -> None:
     git(folder, "fsck", "--strict")
 
 
+@pytest.mark.slow
 def test_a_few_writers_lose_nothing_while_git_collects(tmp_path):
     run_writers(committed(tmp_path), 3, 4)
     check_chain(tmp_path, 3, 4)

@@ -72,6 +72,7 @@ from finestflow.git.repository import find_repository
 from finestflow.journal.journal import Journal
 from finestflow.journal.names import new_run_id
 from finestflow.model import Run, RunStatus, RunSummary
+from tests.sampling import sampled
 
 repo = find_repository(Path(sys.argv[1]), dict(os.environ))
 for number in range(int(sys.argv[2])):
@@ -108,7 +109,7 @@ def assert_one_entry(repo, git, run_id: str, status: str) -> None:
     assert not list((repo.common_dir / "refs").rglob("*.lock"))
 
 
-@pytest.mark.parametrize("point", RUNNING + PUBLISHING)
+@pytest.mark.parametrize("point", sampled(RUNNING + PUBLISHING, 6))
 def test_a_run_killed_at_any_point_is_one_entry_after_any_number_of_recoveries(repository, repo, git, point) -> None:
     run_id = "kzpqwvmnrsto"
     tree = git("rev-parse", "HEAD^{tree}")
@@ -128,7 +129,7 @@ def test_a_run_killed_at_any_point_is_one_entry_after_any_number_of_recoveries(r
         assert Journal(repo).read_log(git("rev-parse", "refs/finestflow"), "load") == b"loaded"
 
 
-@pytest.mark.parametrize("point", PUBLISHING)
+@pytest.mark.parametrize("point", sampled(PUBLISHING, 3))
 def test_a_recovery_that_is_killed_itself_is_recovered(repository, repo, git, point) -> None:
     run_id = "kzpqwvmnrsto"
     tree = git("rev-parse", "HEAD^{tree}")

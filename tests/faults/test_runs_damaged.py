@@ -245,6 +245,7 @@ def open_folder():
         yield Path(name)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
 def test_a_repository_of_somebody_else_that_cannot_be_written(project: Project, open_folder: Path):
     """Another user who may read but not write can list and run; nothing is recorded, and it says so."""

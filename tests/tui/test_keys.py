@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from finestflow.workspace import Workspace
 from finestflow_tui.keys import FOOTERS, KEYS, LEADERS, iter_keys, key_named, key_text
 from finestflow_tui.widgets.rows import RowsView
@@ -372,6 +374,7 @@ def test_comparison(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_help_palette_jump_labels_and_themes(lab):
     """? lists keys and does them, ctrl+p and : find things, ' puts letters on rows, themes change, y copies."""
 

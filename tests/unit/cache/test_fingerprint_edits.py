@@ -7,6 +7,7 @@ import pytest
 from finestflow.cache.fingerprint import explain
 from tests.cache_edits.fingerprints import Fingerprints
 from tests.cache_edits.scenarios import SCENARIOS, Scenario
+from tests.sampling import sampled
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def written(scenario: Scenario, side: str, root: Path):
     return (str(root), scenario.entry, scenario.argument, scenario.paths)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", sampled(SCENARIOS, 70), ids=lambda scenario: scenario.name)
 def test_an_edit_is_a_hit_or_a_miss_and_says_why(scenario: Scenario, fingerprints, tmp_path):
     before, after = (fingerprints.of(written(scenario, side, tmp_path / side)) for side in ("before", "after"))
     assert "error" not in before, before["error"]

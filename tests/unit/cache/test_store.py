@@ -448,6 +448,7 @@ def test_the_code_of_classes_and_functions_is_asked_for(open_store):
     assert store.digest([1, 2], parts=True).parts == {"[0]": store.digest(1).digest, "[1]": store.digest(2).digest}
 
 
+@pytest.mark.slow
 def test_digesting_storing_and_loading_leaves_nothing_to_the_garbage_collector(open_store):
     """A large value is freed as soon as its task has ended, not when the collector happens to run."""
     store = open_store()

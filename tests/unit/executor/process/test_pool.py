@@ -19,6 +19,7 @@ from finestflow.executor.process.handle import Worker
 from finestflow.executor.threads import share_threads
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.output import Output
+from tests.sampling import slow
 from tests.unit.executor.process import tasks
 from tests.unit.executor.process.conftest import ROOT
 from tests.unit.executor.process.lab import PATIENCE, Handle, Lab
@@ -301,6 +302,7 @@ def start_busy(lab, folder, **options):
     return pending, [int(file.read_text()) for file in files]
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_ends_with_all_its_processes(wide_lab, tmp_path):
     pending, processes = start_busy(wide_lab, tmp_path, timeout=2)
     for how, each in pending.items():
@@ -377,7 +379,7 @@ def test_a_pool_whose_workers_cannot_start_says_so(tmp_path, monkeypatch):
         lab.close()
 
 
-@pytest.mark.parametrize("method", ["spawn", "fork"])
+@pytest.mark.parametrize("method", ["spawn", *slow(["fork"])])
 def test_workers_may_start_in_other_ways(tmp_path, method):
     lab = Lab(tmp_path / "lab", ROOT, start_method=method)
     try:
