@@ -17,6 +17,7 @@ from finestflow.journal.annotations import Annotations, Change
 from finestflow.journal.index import Index
 from finestflow.journal.journal import Journal
 from finestflow.model import RunId
+from tests.sampling import sampled
 
 NOW = 1_795_339_000.0
 PUBLISHING = ("begun", "tree", "locked", "commit", "ref", "live-ref", "folder")
@@ -72,7 +73,6 @@ from finestflow.git.repository import find_repository
 from finestflow.journal.journal import Journal
 from finestflow.journal.names import new_run_id
 from finestflow.model import Run, RunStatus, RunSummary
-from tests.sampling import sampled
 
 repo = find_repository(Path(sys.argv[1]), dict(os.environ))
 for number in range(int(sys.argv[2])):
