@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 from types import MappingProxyType
 
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from finestflow.journal import index_rows, index_update
 from finestflow.journal.annotations import Annotation
 from finestflow.journal.compared import fold_text
-from finestflow.journal.index import add_functions
+from finestflow.journal.index import Index, add_functions
 from finestflow.journal.inside import NOTHING, Inside, call_of
 from finestflow.journal.query import KEYS, Query, parse
 from finestflow.model import RunId, RunStatus, RunSummary
@@ -252,6 +253,15 @@ def test_rows_give_the_summaries_back(runs: list[RunSummary]) -> None:
     assert {run.id: repr(run) for run in map(index_rows.load_summary, rows)} == {
         run.id: repr(index_rows_normal(run)) for run in runs
     }
+
+
+@given(unique_runs, st.sampled_from(["f1", "-f1", "m.f1", "-lr", "p.lr", "-name", "started", "x y"]), st.integers(0, 4))
+def test_the_first_runs_of_an_order_are_the_first_of_all(runs: list[RunSummary], sort: str, limit: int) -> None:
+    """Those by a metric come from its own index, where nothing speaks against it."""
+    with closing(Index(Path(":memory:"))) as index:
+        index._read(lambda database: index_update.insert(database, runs))
+        every = [run.id for run in index.summaries(sort=sort)]
+        assert [run.id for run in index.summaries(sort=sort, limit=limit)] == every[:limit]
 
 
 def index_rows_normal(run: RunSummary) -> RunSummary:
