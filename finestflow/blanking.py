@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'\\]*):(?P
 _TOKEN = re.compile(r"(?P<before>https?://)(?P<token>[^\s/:@\"'\\]{20,})@")
 _WORD = re.compile(r"[A-Za-z]+|\d+")
 _ASSIGNED = re.compile(
-    r"""(?P<before>(?:\b|["'])(?P<name>[A-Za-z_][\w-]*)["']?\]?\s*(?::\s*[\w.\[\]| ]+)?[=:]\s*)(?P<quote>["'])(?P<text>[^"'\n]{6,})(?P=quote)"""
+    r"""(?P<before>(?:\b|["'])(?P<name>[A-Za-z_][\w-]*)["']?\]?[ \t]*(?::[ \t]*[\w.\[\]| ]+)?[=:][ \t]*)(?P<quote>["'])(?P<text>[^"'\n]{6,})(?P=quote)"""
 )
 
 

@@ -166,9 +166,15 @@ def parse_words(words: Sequence[str]) -> Words:
     return Words(found, tuple(shown), _long_ones(secrets))
 
 
-def hidden_values(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values of the environment variables that are named like secrets, and the passwords of addresses in the others."""
-    named = (value for name, value in environ.items() if is_secret(name))
+def hidden_values(environ: Mapping[str, str], variables: Mapping[str, object] | None = None) -> tuple[str, ...]:
+    """Return the values of the environment variables that are named like secrets, and the passwords of addresses in the others.
+
+    Args:
+        environ: The environment variables.
+        variables: Those of the program, of which the texts that are named like secrets count too.
+    """
+    both = (*environ.items(), *(variables or {}).items())
+    named = [value for name, value in both if isinstance(value, str) and is_secret(name)]
     in_addresses = (match[1] for value in environ.values() if "://" in value for match in _PASSWORD.finditer(value))
     return _long_ones((*named, *in_addresses))
 

@@ -137,7 +137,7 @@ class StartedRun:
         command = command_of_process(sys.orig_argv, sys.modules.get("__main__"), workspace.root, workspace.folder)
         handed.mark_runs()
         words = parse_words(command.words)
-        telling = Telling(live, None, words.secrets, hidden_values(workspace.environ))
+        telling = Telling(live, None, words.secrets, hidden_values(workspace.environ, vars(sys.modules["__main__"])))
         self._destination.open(live, telling)
         telling.emit(
             {

@@ -113,7 +113,7 @@ class Workspace(Repeating):
             root=self.root,
             warn=self.warn,
             sample=self.sample,
-            hidden=lambda: hidden_values(self.environ),
+            hidden=lambda: hidden_values(self.environ, vars(sys.modules["__main__"])),
         )
 
     def open_executor(self, name: str, jobs: int) -> Executor:

@@ -257,3 +257,41 @@ def test_a_secret_of_the_environment_is_nowhere_whatever_a_program_does_with_it(
     project.git("init", "--quiet")
     for secret in (HIDDEN, b"index-pass-22", b"db-pass-3333", b"remote-pass-99", b"arg-pass-555"):
         assert places_with(project.folder, secret) == [], secret
+
+
+def test_a_secret_that_a_notebook_holds_is_nowhere(project: Project):
+    """In a cell that a task is defined in, in a variable that is called like one and printed, in a variable of the environment that a cell sets."""
+    pytest.importorskip("IPython")
+    cells = [
+        'import os\nos.environ["OPENAI_TOKEN"] = "cell-env-secret-1"\nAPI_KEY = "cell-const-secret-2"',
+        PIPELINE_OF_CELLS,
+        "F()()",
+        'API_KEY = "cell-const-secret-22"',
+        "F()()",
+    ]
+    project.write(
+        "../cells.py",
+        "from IPython.core.interactiveshell import InteractiveShell\nshell = InteractiveShell.instance()\n"
+        f"for cell in {cells!r}:\n    shell.run_cell(cell).raise_error()\n",
+    )
+    processes.python("../cells.py", cwd=project.folder)
+
+    assert [run["status"] for run in project.runs()] == ["ok", "ok"]
+    assert project.do("logs", "@:t").out == "*** *** 19\n"
+    for secret in (b"cell-env-secret", b"cell-const-secret", b"cell-local-secret"):
+        assert places_with(project.folder, secret) == [], secret
+
+
+PIPELINE_OF_CELLS = """
+from finestflow import Pipeline, Task
+api_key = "cell-const-secret-3"
+class T(Task):
+    def run(self) -> int:
+        password = "cell-local-secret-4"
+        print(os.environ["OPENAI_TOKEN"], API_KEY, len(api_key) + len(password) - 19)
+        return len(API_KEY)
+class F(Pipeline):
+    t: T
+    def __call__(self) -> int:
+        return self.t()
+"""

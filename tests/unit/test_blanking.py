@@ -60,6 +60,7 @@ def test_passwords_of_addresses_are_blanked(text, blanked):
         ("os.environ['HF_TOKEN'] = 'hf_123456'", "os.environ['HF_TOKEN'] = '***'"),
         ('client(api_key="sk-123456", name="long text")', 'client(api_key="***", name="long text")'),
         ('{"password": "correct horse"}', '{"password": "***"}'),
+        ('def f() -> int:\n    password = "correct horse"', 'def f() -> int:\n    password = "***"'),
         ('password: str = "correct horse"', 'password: str = "***"'),
         ('tokenizer = "bert-base"; token = "short"', 'tokenizer = "bert-base"; token = "short"'),
     ],

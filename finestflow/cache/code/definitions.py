@@ -25,6 +25,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from finestflow.cache.code.bytecode import code_digest, code_names, iter_codes
 from finestflow.cache.code.canonical import Canonical, FunctionNode, Hash
 from finestflow.cache.code.scopes import Chain, ImportRef, Names, find_names
+from finestflow.given import is_secret
 
 __all__ = ["ClassSource", "Definition", "DefinitionCache", "Definitions", "FolderDefinitionCache", "Source"]
 
@@ -270,8 +271,20 @@ def _iter_literals(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str) and len(node.value) <= _SHORT:
                 yield node.value
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not _gives_secret(node):
             yield from _iter_literals(node)
+
+
+def _gives_secret(node: ast.AST) -> bool:
+    """Whether a value is given to a name of a secret: it stands in the source, but that need not be kept, such as a notebook's."""
+    if isinstance(node, ast.keyword):
+        return node.arg is not None and is_secret(node.arg)
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    names = (
+        target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
+        for target in targets
+    )
+    return any(map(is_secret, names))
 
 
 def _place(node: FunctionNode) -> tuple[str, int]:
