@@ -126,7 +126,9 @@ class Keeping(Reading):
         runs = [*self.index.summaries(), *self.index.summaries(self.parse_query("is:removed"))]
         entries = iter_live(self.require_repository().state_dir)  # that go on, or were killed and cannot be recorded
         going = [state.run for state, _ in map(fold, entries) if state.has_begun]
-        found = plan(runs, lambda kept: chain(self.journal.load_many(kept, with_series=False), going), self.store, rules)
+        found = plan(
+            runs, lambda kept: chain(self.journal.load_many(kept, with_series=False), going), self.store, rules
+        )
         return replace(found, values=(), bytes=0) if self.is_store_elsewhere else found
 
     def gc(self, rules: Callable[[], GcRules] | None, busy: Callable[[RunId], None]) -> GcPlan:
