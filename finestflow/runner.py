@@ -23,11 +23,12 @@ from finestflow.ending import INTERRUPTS, deferring
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
 from finestflow.executor.perform import Clock
+from finestflow.finished import Finished, problem_of
 from finestflow.journal.names import is_named_by
 from finestflow.journal.standing import count_groups
 from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
-from finestflow.node import Node, UnknownValue
+from finestflow.node import UnknownValue
 from finestflow.options import RunOptions
 from finestflow.partial import Partial
 from finestflow.pipeline.context import Context
@@ -40,11 +41,10 @@ from finestflow.pipeline.describe import (
     secret_values,
 )
 from finestflow.pipeline.lint import explained
-from finestflow.pipeline.output import Output, handle_of, part_of, part_text, resolve
+from finestflow.pipeline.output import Output
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
 from finestflow.session import Session
-from finestflow.structure import Structure
 from finestflow.target import place_of, sources_of, target_of
 from finestflow.telling import Telling, format_traceback, named_outputs, one_line, shown_result, tell_record
 
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from finestflow.cache.fingerprint import Fingerprinter
     from finestflow.cache.store import Store
     from finestflow.executor.protocol import Executor
-    from finestflow.graph import Graph
     from finestflow.journal.live import LiveFolder
 
 __all__ = ["Finished", "RunOptions", "RunRequest", "Runner", "Tracking", "format_traceback"]
@@ -103,37 +102,6 @@ class Tracking(Protocol):
 
     def is_alone(self) -> bool:
         """Whether no other run is going on here."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Finished:
-    """A run that has ended.
-
-    ``result`` is what the pipeline's body returned, Outputs and all; ``error`` what it raised. Of a plan, ``unknown`` is the node whose value
-    the body looks at before anybody has computed it, and ``further`` the graph with what may come after that.
-    """
-
-    run: Run
-    nodes: dict[str, Node]
-    result: Any = None
-    error: BaseException | None = None
-    unknown: str = ""
-    further: Graph | None = None
-
-    @property
-    def is_interrupted(self) -> bool:
-        """Whether it was cancelled, by Ctrl-C, a signal or an exit."""
-        return isinstance(self.error, INTERRUPTS)
-
-    @property
-    def value(self) -> Any:
-        """The plain value that the pipeline returned; loads it."""
-        return resolve(self.result)
-
-    def release(self) -> None:
-        """Let go of the nodes: they know their session, and it knows them, so else they would wait for the garbage collector."""
-        self.result = None
-        self.nodes.clear()
 
 
 class Runner:
@@ -410,7 +378,7 @@ class Runner:
             finished.result = {path: Output(node) for path, node in session.nodes.items() if node.error is None}
         if finished.error is None:
             failed = session.failures.first(session.nodes)
-            finished.error = _problem_of(finished.result) if failed is None else failed.error
+            finished.error = problem_of(finished.result) if failed is None else failed.error
 
     def _tell_edits(self, loaded: Iterable[str], telling: Telling) -> None:
         """Say which code of the project was imported while the run went, and is not what its record has."""
@@ -510,22 +478,3 @@ def _unmatched(patterns: Iterable[str], nodes: Iterable[str]) -> list[str]:
     """Return the patterns that no node's path matches."""
     paths = list(nodes)
     return [pattern for pattern in patterns if not any(is_named_by(path, pattern) for path in paths)]
-
-
-def _problem_of(result: Any) -> BaseException | None:
-    """Return why a pipeline's result cannot be had: a call failed or was skipped, or its value, where it is small, has no such part."""
-    if type(result) is Output:
-        handle, part = handle_of(result), part_of(result)
-        if isinstance(handle, Structure):
-            return _problem_of(handle.take(part))
-        if not isinstance(handle, Node) or handle.error is not None:
-            return handle.error if isinstance(handle, Node) else None
-        if part and handle.info is not None and handle.info.object is None:
-            try:
-                handle.value_unseen(part)
-            except Exception as error:  # noqa: BLE001 - whatever a value of the user raises
-                error.add_note(f"finestflow: it is {handle.path + part_text(part)!r}, which the pipeline returns")
-                return error.with_traceback(None)
-        return None
-    items = result.values() if isinstance(result, dict) else result if isinstance(result, (list, tuple)) else ()
-    return next((problem for item in items if (problem := _problem_of(item)) is not None), None)
