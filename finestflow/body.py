@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.ending import Terminated
 from finestflow.errors import FinestflowError, GraphError
-from finestflow.executor.perform import own_value
 from finestflow.fanout import Fan, PipelineFan, TaskFan
-from finestflow.node import Call, Stopped, UnknownValue
+from finestflow.node import Call, Stopped, UnknownValue, own_inputs
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.each import Each
 from finestflow.pipeline.lint import explained
@@ -140,7 +139,7 @@ class BodyFrame:
     ) -> Any:
         node = Structure(path, self.session, pipeline)
         node.parent, node.after = self._node, after
-        self.session.bodies.open(node, self._body_of(node, self._own(pipeline), *_own_inputs(args, kwargs)))
+        self.session.bodies.open(node, self._body_of(node, self._own(pipeline), *own_inputs(args, kwargs)))
         return Output(node)
 
     def _own(self, pipeline: Task) -> Any:
@@ -160,7 +159,7 @@ class BodyFrame:
         if not inputs:
             raise GraphError(f"{path!r} has no items", "pass them first")
         items = inputs[0] if type(inputs[0]) is Output else list(inputs[0])
-        (items, *rest), kwargs = _own_inputs((items, *inputs[1:]), kwargs)
+        (items, *rest), kwargs = own_inputs((items, *inputs[1:]), kwargs)
         fan: Fan
         if isinstance(task, Pipeline):
             own = self._own(task)
@@ -187,16 +186,6 @@ class BodyFrame:
             except BaseException as raised:  # noqa: BLE001 - it stays in the Output
                 error = explained(raised)
         self.session.bodies.close(node, error, self._shown)
-
-
-def _own_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return copies of what a body gives, as a task has its own."""
-    copied = {name: own_value(value, _as_it_is) for name, value in kwargs.items()}
-    return tuple([own_value(value, _as_it_is) for value in args]), copied
-
-
-def _as_it_is(output: Output) -> Output:
-    return output
 
 
 @contextmanager

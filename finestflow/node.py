@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finestflow.cache.codec import MissingValueError
 from finestflow.errors import TaskFailedError, describe_error
+from finestflow.executor.perform import own_value
 from finestflow.executor.protocol import NotPortableError, Reference
 from finestflow.model import Attempt, Digest, Fingerprint, InputRecord, NodeRecord, NodeStatus, OutputRecord, RunId
 from finestflow.pipeline.output import Output, Part, handle_of, iter_outputs, part_of, part_text, take_part
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from finestflow.session import Session
     from finestflow.structure import Structure
 
-__all__ = ["BlockedError", "Call", "LostError", "Node", "Stopped", "UnknownValue", "open_nodes"]
+__all__ = ["BlockedError", "Call", "LostError", "Node", "Stopped", "UnknownValue", "open_nodes", "own_inputs"]
 
 _OPEN = frozenset({NodeStatus.PENDING, NodeStatus.RUNNING})
 _DONE = frozenset({NodeStatus.OK, NodeStatus.HIT})
@@ -380,6 +381,16 @@ def open_nodes(values: Iterable[Any], found: dict[Node, None] | None = None) -> 
         for output in iter_outputs(value):
             handle_of(output).find_open(part_of(output), found)  # type: ignore[attr-defined]
     return found
+
+
+def own_inputs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return copies of what a body gives, as a task has its own; Outputs in them stay what they are."""
+    copied = {name: own_value(value, _as_it_is) for name, value in kwargs.items()}
+    return tuple([own_value(value, _as_it_is) for value in args]), copied
+
+
+def _as_it_is(output: Output) -> Output:
+    return output
 
 
 def _declared_length(task: Task) -> int | None:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from json.encoder import encode_basestring_ascii as quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from finestflow.cache.store import Entry
+from finestflow.cache.store import Entry, Store
 from finestflow.errors import FinestflowError
 from finestflow.executor.protocol import Effects, Outcome
 from finestflow.inputs import tokens_of
 from finestflow.lookup import Lookup, Static
-from finestflow.model import Digest, RunId
+from finestflow.model import Digest, NodeStatus, RunId
 from finestflow.node import Node
 from finestflow.pipeline.context import Context
+
+if TYPE_CHECKING:
+    from finestflow.events import Events
 
 __all__ = ["Results"]
 
@@ -91,6 +94,26 @@ class Results:
             return {}
         effects: dict[str, Any] = json.loads(entry.effects)
         return effects
+
+    def replay(self, node: Node, store: Store, effects: Mapping[str, Any], context: Context, events: Events) -> None:
+        """Tell again what the call did besides returning whose result is a hit.
+
+        Args:
+            node: The hit.
+            store: Where its outputs are.
+            effects: What ``effects_of`` returned.
+            context: The call's view of the context.
+            events: Where it is told.
+        """
+        now = events.clock.time()
+        if rows := [(name, value, step, now) for name, value, step in effects.get("metrics", ())]:
+            events.metrics(node.path, rows)
+        for name, digest in effects.get("context", {}).items():
+            context.replay(name, self._store.load(digest))
+        for name, digest in effects.get("saved", {}).items():
+            info = store.info(digest)
+            if info is not None:
+                events.artifact(node.path, name, info, NodeStatus.HIT)
 
     def note_files(self, observed: Iterable[tuple[str, str]]) -> None:
         """Take note of the files that a call depends on."""

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from finestflow.bodies import Bodies
 from finestflow.computing import Computing
 from finestflow.events import Events
-from finestflow.executor.perform import own_value
 from finestflow.executor.protocol import Executor
 from finestflow.failures import Failures
 from finestflow.inputs import read_inputs, tokens_of
 from finestflow.journal.names import is_named_by
 from finestflow.lookup import Lookup, Static, compose_key
 from finestflow.model import WHY_HIT, NodeStatus, RunId
-from finestflow.node import Call, LostError, Node, Stopped, UnknownValue, open_nodes
+from finestflow.node import Call, LostError, Node, Stopped, UnknownValue, open_nodes, own_inputs
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.output import Output, handle_of, part_of
 from finestflow.results import Results
@@ -30,7 +29,7 @@ from finestflow.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.cache.claims import Claims
-    from finestflow.cache.store import Entry, Store, ValueInfo
+    from finestflow.cache.store import Entry, ValueInfo
     from finestflow.executor.perform import Clock
     from finestflow.partial import Partial
     from finestflow.pipeline.context import Context as RunContext
@@ -232,8 +231,7 @@ class Session:
         call = node.call
         if call is not None and not call.is_own:
             node.task = call.static.own_task(node.task)
-            args = tuple([own_value(value, _as_it_is) for value in call.args])
-            kwargs = {name: own_value(value, _as_it_is) for name, value in call.kwargs.items()}
+            args, kwargs = own_inputs(call.args, call.kwargs)
             call = node.call = call._replace(args=args, kwargs=kwargs, is_own=True)
         return call
 
@@ -290,19 +288,8 @@ class Session:
         node.notes = static.notes
         effects = self.results.effects_of(entry)
         if effects:
-            self._replay(node, static.store, effects)
+            self.results.replay(node, static.store, effects, self.view_of(node), self.events)
         self.end(node, static, log=effects.get("log"))
-
-    def _replay(self, node: Node, store: Store, effects: Mapping[str, Any]) -> None:
-        now = self.clock.time()
-        if rows := [(name, value, step, now) for name, value, step in effects.get("metrics", ())]:
-            self.events.metrics(node.path, rows)
-        for name, digest in effects.get("context", {}).items():
-            self.view_of(node).replay(name, self.store.load(digest))
-        for name, digest in effects.get("saved", {}).items():
-            info = store.info(digest)
-            if info is not None:
-                self.events.artifact(node.path, name, info, NodeStatus.HIT)
 
     def end(self, node: Node, static: Static | None, log: str | None = None) -> None:
         """Tell that a call has ended, give back what it held, and let go on what waits for it."""
@@ -509,7 +496,3 @@ class Session:
     def refer(self, output: Output) -> Any:
         """Return what travels to another process in place of an Output; NotPortableError when its value is in this one only."""
         return handle_of(output).refer(part_of(output))  # type: ignore[attr-defined]
-
-
-def _as_it_is(output: Output) -> Output:
-    return output
