@@ -162,7 +162,8 @@ class Places:
             is_elsewhere = os.stat(self.state_dir).st_dev != os.stat(tempfile.gettempdir()).st_dev
         except OSError:
             return None
-        return str(self.state_dir) if is_elsewhere and os.access(self.state_dir, os.W_OK) else None
+        is_usable = self.state_dir.is_dir() and os.access(self.state_dir, os.W_OK)
+        return str(self.state_dir) if is_elsewhere and is_usable else None
 
     def require_repository(self) -> Repository:
         """Return the repository, or raise with what to do about it."""
