@@ -40,6 +40,8 @@ class RunsScreen(RunOrder):
 
     NAME = "runs"
     BINDINGS = bindings("runs")
+    _looks = 0
+    """How often a preview was asked for: what an earlier one brings is void."""
     AUTO_FOCUS = "RunTable"
 
     def compose(self) -> ComposeResult:
@@ -95,11 +97,12 @@ class RunsScreen(RunOrder):
         history, now = self.ff.history, self.ff.workspace.clock.time()
         rows = preview(run, history.reading.before(run), now)
         self.ff.state.cursor = run.id
-        has_come = False
+        self._looks += 1
+        look, has_come = self._looks, False
 
         def show(more: list[Row]) -> None:
             current = self.current_run()
-            if current is not None and current.id == run.id:
+            if current is not None and current.id == run.id and look == self._looks:
                 self.aside.show([*rows, *more], keep=self._previewed == run.id)
                 self._previewed = run.id
 

@@ -144,7 +144,6 @@ class Plot(PlotextPlot, inherit_bindings=False):
 
     def _draw_axes(self, columns: int, marker: str) -> None:
         plot = self.plt
-        places = [float(at) for at in range(len(self._axes))]
         for at, series in enumerate(self._series[:_MOST]):
             found = [(x, axis.places[at]) for x, axis in enumerate(self._axes)]
             line = [(float(x), y) for x, y in found if y is not None]
@@ -153,14 +152,17 @@ class Plot(PlotextPlot, inherit_bindings=False):
             if ends is not None:
                 plot.text(one_line(series.label), *ends, color=color, alignment="right")
         room = max(6, (columns - 4) // max(1, len(self._axes)) - 1)
+        short = [one_line(axis.name.rpartition("/")[2].rpartition(".")[2]) for axis in self._axes]
         for x, axis in enumerate(self._axes):
+            name = short[x] if short.count(short[x]) == 1 else one_line(axis.name)
             plot.vline(x, "gray")
             plot.text(cut(axis.high, room), x, 1.06, alignment="center")
             plot.text(cut(axis.low, room), x, -0.06, alignment="center")
-        plot.ylim(-0.1, 1.1)
+            plot.text(cut(name, room), x, -0.14, alignment="center")
+        plot.ylim(-0.16, 1.1)
         plot.xlim(-0.4, len(self._axes) - 0.6)
         plot.yticks([], [])
-        plot.xticks(places, [cut(one_line(axis.name.rpartition("/")[2]), room) for axis in self._axes])
+        plot.xticks([], [])
         plot.title(self._title)
 
     def _seen(self, points: Points) -> Points:
