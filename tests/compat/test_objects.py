@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from finestflow.errors import CorruptionError
 from finestflow.git import objects as objects_module
-from finestflow.git.history import CommitData, is_ancestor, iter_commits, read_blobs
+from finestflow.git.history import CommitData, is_ancestor, iter_changed_paths, iter_commits, read_blobs
 from finestflow.git.objects import FileChange, Objects
 from finestflow.git.refs import resolve_commit
 from finestflow.git.repository import find_repository
@@ -246,6 +247,20 @@ def test_settings_of_the_user_do_not_change_what_is_read(repo, objects):
     git(repo.work_tree, "config", "i18n.logOutputEncoding", "latin1")
     tip = written(objects, repo, objects.graft(None, "x", {}), message="größe\n")
     assert [found.message for found in iter_commits(repo, tip)] == ["größe\n"]
+
+
+def test_the_files_that_differ_are_told_pair_by_pair(repo, objects):
+    states = [{}, {"a": b"1", "d\n/é": b"1"}, {"a": b"2", "d\n/é": b"1"}, {"a": b"2", "d\n/é": b"1"}, {"b": b"2"}]
+    tips = [written(objects, repo, objects.graft(None, "x", files)) for files in states]
+    pairs = [*itertools.pairwise(tips), (tips[0], tips[4])]
+    assert list(iter_changed_paths(repo, pairs)) == [
+        ["x/a", "x/d\n/é"],
+        ["x/a"],
+        [],
+        ["x/a", "x/b", "x/d\n/é"],
+        ["x/b"],
+    ]
+    assert list(iter_changed_paths(repo, [])) == []
 
 
 def test_history_that_cannot_be_read_is_corruption(repo):

@@ -125,6 +125,11 @@ async def drive(
             yield driver
     finally:
         environment.read_environment = before
+        for (
+            process,
+            *_,
+        ) in app.processes:  # they go on when the app is left; Python complains of them in whichever test comes then
+            process.wait(60)
         if app.history is not None:
             app.history.close()
         workspace.close()
