@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.faults.test_workers import is_gone, wait_until
 
 DEVICE = """
 import os
+import resource
 
 owner = None
 
@@ -204,3 +206,31 @@ def test_what_a_task_does_to_its_process_is_not_the_business_of_others(
     assert nodes["exits"].error == "TaskFailedError: it called exit(7)"
     assert nodes["moves"].notes == ("run() changed the working directory, which all calls share: it was put back",)
     workspace.close()
+
+
+class Fills(Task):
+    """Its worker can write no large file any more, as on a full disk."""
+
+    def run(self):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        return b"x" * 5_000_000
+
+
+class Full(Pipeline):
+    fills: Fills
+
+    def __call__(self):
+        return self.fills()
+
+
+def test_on_a_full_disk_a_worker_says_so_in_one_line_and_its_call_fails(repository, environ):
+    workspace = Workspace.find(repository, environ)
+    run = workspace.run(Full(), options=RunOptions(jobs=2, echo=False)).run
+    log = workspace.read_log("@", "fills")
+    workspace.close()
+
+    assert run.nodes["fills"].error == "OSError: [Errno 27] File too large"
+    assert any("results are kept in memory" in note for note in run.nodes["fills"].notes)
+    assert b"RuntimeWarning" not in log
+    assert b"Traceback" not in log

@@ -203,8 +203,13 @@ class _Worker:
         self._imports.notes.clear()
         outcome.remarks += dict.fromkeys(self._remarks)
         self._remarks.clear()
+        log = os.stat(self._log).st_size
         try:
-            self._answer(self._done(begin, job, outcome, os.stat(self._log).st_size))
+            self._answer(self._done(begin, job, outcome, log))
+        except OSError as error:  # what is large goes through a file, and the disk is full
+            error.add_note("finestflow: this happened while its output was handed over")
+            lost = Outcome(outcome.started, outcome.seconds, error=error, remarks=outcome.remarks)
+            self._answer(self._done(begin, job, lost, log))
         except NotPortableError as error:
             self._answer(Refused(begin.serial, f"what it wrote to the context cannot travel: {error}", is_final=True))
 
