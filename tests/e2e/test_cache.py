@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.e2e import processes
@@ -242,6 +244,41 @@ def test_handles_of_a_task(project: Project):
     assert "Meta.version" in why(project, "versioned")
     assert "input 'x' changed" in why(project, "ignores")
     assert "param 'level' 1 -> 2" in why(project, "undigested")
+
+
+APART = """
+from finestflow import Pipeline, Task
+
+class Make(Task):
+    class Meta: cache = "apart"
+    def run(self, n: int) -> list: return list(range(n))
+
+class Sum(Task):
+    def run(self, numbers: list) -> int: return sum(numbers)
+
+class Sums(Pipeline):
+    make: Make
+    sum: Sum
+    def __call__(self, n: int = 50_000): return self.sum(self.make(n))
+"""
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_task_may_have_a_store_of_its_own(project: Project, jobs: str):
+    """What is in it is a hit when the project's store is gone, also for workers, and only that."""
+    project.write("apart.py", APART)
+    project.write(".git/info/exclude", "apart/\n")
+    project.do("run", "apart.py:Sums", "-j", jobs)
+    assert project.statuses() == {"make": "ok", "sum": "ok"}
+
+    shutil.rmtree(project.folder / ".git/finestflow/store")
+    project.do("run", "apart.py:Sums", "-j", jobs)
+    assert project.statuses() == {"make": "hit", "sum": "ok"}
+
+    shutil.rmtree(project.folder / "apart")
+    project.do("run", "apart.py:Sums", "-j", jobs, "-p", "n=50001")
+    assert project.statuses() == {"make": "ok", "sum": "ok"}
+    assert (project.folder / "apart").is_dir()
 
 
 def test_going_back_hits_again(project: Project):
