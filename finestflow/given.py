@@ -173,7 +173,7 @@ def hidden_values(environ: Mapping[str, str], variables: Mapping[str, object] | 
         environ: The environment variables.
         variables: Those of the program, of which the texts that are named like secrets count too.
     """
-    both = (*environ.items(), *(variables or {}).items())
+    both = (*environ.items(), *dict(variables or {}).items())  # a copy: threads may add to them
     named = [value for name, value in both if isinstance(value, str) and is_secret(name)]
     in_addresses = (match[1] for value in environ.values() if "://" in value for match in _PASSWORD.finditer(value))
     return _long_ones((*named, *in_addresses))
