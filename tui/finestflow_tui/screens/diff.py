@@ -19,6 +19,7 @@ from finestflow_tui.views.tasks import Shape
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.rows import RowsView
+from finestflow_tui.widgets.tabs import TabBar
 
 __all__ = ["TABS", "DiffScreen"]
 
@@ -44,7 +45,7 @@ class DiffScreen(RunScreenActions):
         self.diff: RunDiff | None = None
         self.tab = "code"
         self.head = Lines(self._head_rows, over="bar", id="head")
-        self.tabs = Lines(self._tab_rows, id="tabs")
+        self.tabs = TabBar(self._tab_texts, lambda: TABS.index(self.tab), id="tabs")
         self.list = RowsView(id="list", classes="side")
         self.pane = RowsView(id="pane", classes="main")
         self.graph = DagView(id="graph", classes="main hidden")
@@ -138,32 +139,14 @@ class DiffScreen(RunScreenActions):
             "graph": len(diff.nodes) + len(diff.edges),
         }
 
-    def _tab_texts(self) -> list[str]:
+    def _tab_texts(self, _columns: int) -> list[Span]:
         counts = self._counts()
-        return [f"{name.capitalize()} {counts[name]}" if counts.get(name) else name.capitalize() for name in TABS]
+        texts = [(name.capitalize(), counts.get(name)) for name in TABS]
+        return [(f"{text} {count}" if count else text, "dim" if count == 0 else "") for text, count in texts]
 
-    def _tab_rows(self, columns: int) -> Sequence[Row]:
-        spans: list[Span] = [(" ", "")]
-        for at, (name, text) in enumerate(zip(TABS, self._tab_texts(), strict=True), 1):
-            has_none = self.diff is not None and name in self._counts() and not self._counts()[name]
-            spans += [
-                (f" {at} ", "match" if name == self.tab else "key"),
-                (f"{text} ", "match" if name == self.tab else "dim" if has_none else ""),
-                (" ", ""),
-            ]
-        return [row(*spans), row("")]
-
-    def on_lines_clicked(self, event: Lines.Clicked) -> None:
+    def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
         """Open the tab that was clicked."""
-        if event.lines is not self.tabs:
-            return
-        x = 1
-        for at, text in enumerate(self._tab_texts(), 1):
-            wide = len(f" {at} {text} ") + 1
-            if x <= event.x < x + wide:
-                self.action_tab(at)
-                return
-            x += wide
+        self.action_tab(event.at)
 
     # -- tabs --------------------------------------------------------------------------------------------------------------------------
 

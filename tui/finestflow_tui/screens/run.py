@@ -12,22 +12,23 @@ from typing import Any, TypeVar
 
 from textual.app import ComposeResult
 
-from finestflow.errors import FinestflowError
-from finestflow.model import Run, RunStatus, RunSummary
+from finestflow.model import Run, RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
 from finestflow_tui.screens.run_logs import LogTab
 from finestflow_tui.screens.run_metrics import MetricTab
 from finestflow_tui.screens.run_outputs import OutputTab
+from finestflow_tui.screens.run_tasks import TaskTab
 from finestflow_tui.start import RUN_TABS
 from finestflow_tui.text import Row, Span, one_line, row
-from finestflow_tui.views import record, tasks
+from finestflow_tui.views import record
 from finestflow_tui.views.code import source_rows
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.painted import Body
 from finestflow_tui.widgets.rows import RowsView
+from finestflow_tui.widgets.tabs import TabBar
 
 __all__ = ["TABS", "RunScreen"]
 
@@ -41,7 +42,6 @@ _FIRST = {
     "code": ("edit",),
     "outputs": ("open", "save", "outside", "maximise"),
 }
-_MOST_NODES = 60
 Value = TypeVar("Value")
 
 
@@ -63,18 +63,15 @@ class RunScreen(RunScreenActions):
         self.whole: Run | None = None
         self.tab = tab
         self.head = Lines(self._head_rows, over="bar", id="head")
-        self.tabs = Lines(self._tab_rows, id="tabs")
+        self.tabs = TabBar(self._tab_texts, lambda: TABS.index(self.tab), id="tabs")
         self.list = RowsView(id="list", classes="main")
         self.graph = DagView(id="graph", classes="main hidden")
         self.detail = RowsView(id="detail", has_cursor=False, classes="aside")
         self.logs = LogTab(self)
         self.metrics = MetricTab(self)
         self.outputs = OutputTab(self)
-        self._shape: tasks.Shape | None = None
-        self._unfolded: set[str] = set()
-        self._turned = False
+        self.tasks = TaskTab(self, node)
         self._pattern = ""
-        self._wanted = node
         self._place = ""
 
     def compose(self) -> ComposeResult:
@@ -111,7 +108,7 @@ class RunScreen(RunScreenActions):
         is_other = run.id != self.summary.id
         self.summary = run
         self.tab = tab or self.tab
-        self._wanted = node or self._wanted
+        self.tasks.wanted = node or self.tasks.wanted
         if is_other:
             self.whole = None
         self.head.update()
@@ -122,7 +119,7 @@ class RunScreen(RunScreenActions):
     def reopen(self, run: RunSummary, *, tab: str, node: str = "") -> None:
         """Show a run as a new screen would."""
         self._place = self._pattern = ""
-        self._unfolded.clear()
+        self.tasks.unfolded.clear()
         self.logs.node = None
         self.list.show([])
         self.detail.show([])
@@ -132,8 +129,7 @@ class RunScreen(RunScreenActions):
         if whole.summary.id != self.summary.id:
             return
         self.whole = whole
-        many = len(whole.nodes) > _MOST_NODES
-        self._shape = tasks.shape_of(whole, () if many else self._unfolded)
+        self.tasks.load(whole)
         self.show_tab(keep=True)
 
     def _broken(self, text: str) -> None:
@@ -184,32 +180,16 @@ class RunScreen(RunScreenActions):
         left = record.head_spans(self.summary, letter, self.ff.workspace.clock.time())
         return [row(*spread(left, [(f"{self._place} ", "dim")], columns))]
 
-    def _tab_rows(self, columns: int) -> Sequence[Row]:
-        spans: list[Span] = [(" ", "")]
-        for at, name in enumerate(TABS, 1):
-            text = name.capitalize() if columns >= 84 or name == self.tab else name.capitalize()[:4]
-            spans += [
-                (f" {at} ", "key" if name != self.tab else "match"),
-                (f"{text} ", "match" if name == self.tab else "dim"),
-                (" ", ""),
-            ]
-        return [row(*spans), row("")]
+    def _tab_texts(self, columns: int) -> list[Span]:
+        return [(name.capitalize()[: None if columns >= 84 or name == self.tab else 4], "dim") for name in TABS]
 
     def foot_keys(self) -> Sequence[str]:
         """Return what the last line names: first what this tab can do."""
         return [*_FIRST.get(self.tab, ()), *super().foot_keys()]
 
-    def on_lines_clicked(self, event: Lines.Clicked) -> None:
+    def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
         """Open the tab that was clicked."""
-        if event.lines is self.tabs:
-            x = 1
-            for at, name in enumerate(TABS, 1):
-                text = name.capitalize() if self.size.width >= 84 or name == self.tab else name.capitalize()[:4]
-                wide = len(f" {at} {text} ") + 1
-                if x <= event.x < x + wide:
-                    self.action_tab(at)
-                    return
-                x += wide
+        self.action_tab(event.at)
 
     # -- tabs --------------------------------------------------------------------------------------------------------------------------
 
@@ -232,7 +212,7 @@ class RunScreen(RunScreenActions):
         self.detail.set_class(self.tab == "metrics", "hidden")
         if self.metrics.plot is not None:
             self.metrics.plot.set_class(self.tab != "metrics", "hidden")
-        self.list.has_cursor = self.tab != "logs"
+        self.list.has_cursor = self.tab != "logs"  # a log of a million lines has nothing to choose
         self.list.follows = self.list.follows and self.tab == "logs"
         getattr(self, f"_show_{self.tab}")(keep)
         pane = self.graph if is_graph else self.list
@@ -265,7 +245,7 @@ class RunScreen(RunScreenActions):
 
         def show(rows: Sequence[Row]) -> None:
             self.list.show(rows, keep=keep)
-            self._show_detail()
+            self.show_detail()
 
         self.slow_for_tab(work, show)
 
@@ -280,34 +260,10 @@ class RunScreen(RunScreenActions):
         return max(30, (self.list if self.tab != "graph" else self.graph).room or self.size.width - 66)
 
     def _show_tasks(self, keep: bool) -> None:
-        assert self._shape is not None
-        rows = tasks.task_rows(self._run, self._shape, self.columns, self.ff.workspace.clock.time())
-        empty = [
-            row(
-                (
-                    "no task has begun yet" if self.summary.status is RunStatus.RUNNING else "no tasks are recorded",
-                    "dim",
-                )
-            )
-        ]
-        self.list.show(rows or empty, keep=keep)
-        if self._wanted and self.list.choose(self._wanted):
-            self._wanted = ""
-        self._show_detail()
+        self.tasks.show(self._run, keep=keep)
 
-    def _show_graph(self, keep: bool) -> None:
-        assert self._shape is not None
-        shape, turned = self._shape, self._turned
-
-        def show(drawing: Any) -> None:
-            if self.tab == "graph" and shape is self._shape:
-                self.graph.show(drawing, shape, {line.path: line.status.value for line in shape.lines})
-                self._show_detail()
-
-        if len(shape.lines) <= _MOST_NODES:
-            show(tasks.drawing_of(shape, turned=turned))
-        else:
-            self.slow(lambda: tasks.drawing_of(shape, turned=turned), show, group="tab")
+    def _show_graph(self, _keep: bool) -> None:
+        self.tasks.show_graph()
 
     def _show_logs(self, keep: bool) -> None:
         self.logs.show(keep=keep)
@@ -346,27 +302,19 @@ class RunScreen(RunScreenActions):
         """What the cursor is on: a node, a metric, a file."""
         return self.graph.key if self.tab == "graph" else self.list.key
 
-    def _show_detail(self) -> None:
+    def show_detail(self) -> None:
+        """Show beside the list what the cursor is on."""
         key, run = self.key, self._run
         if key is None or self.tab not in _BESIDE:
             self.detail.show([])
         elif self.tab in {"tasks", "graph"}:
-            now = self.ff.workspace.clock.time()
-            self.detail.show(tasks.node_rows(run, key, self._whys(key), now, is_folded=key not in self._unfolded))
+            self.tasks.show_node(run, key)
         elif self.tab == "metrics":
             self.metrics.show_metric()
         elif self.tab == "outputs":
             self.outputs.show_detail()
         elif self.tab == "code":
             self.slow_for_tab(lambda: source_rows(key, self.read_file(key)), self.detail.show, group="detail")
-
-    def _whys(self, node: str) -> list[str]:
-        if node not in self._run.nodes:
-            return []
-        try:
-            return self.ff.history.workspace.why(self._run, node)
-        except FinestflowError as error:
-            return [error.message]
 
     def read_file(self, path: str) -> bytes:
         """Return a file as it was in the run."""
@@ -383,11 +331,11 @@ class RunScreen(RunScreenActions):
     def on_rows_view_moved(self, event: RowsView.Moved) -> None:
         """Show what the cursor is on."""
         if event.view is self.list:
-            self._show_detail()
+            self.show_detail()
 
     def on_dag_view_moved(self) -> None:
         """Show the node."""
-        self._show_detail()
+        self.show_detail()
 
     def on_rows_view_widened(self, event: RowsView.Widened) -> None:
         """Make the lines for the new width, also the first one; a picture fills its pane."""
@@ -401,14 +349,10 @@ class RunScreen(RunScreenActions):
     def action_open(self) -> None:
         """Open or fold a fan-out; else give the second pane the keys."""
         key = self.key
-        if self.tab in {"tasks", "graph"} and key is not None and self.whole is not None:
-            base = tasks.base_of(self.whole, key)
-            is_several = sum(tasks.base_of(self.whole, path) == base for path in self.whole.nodes) > 1
-            if is_several or base in self._unfolded:
-                self._unfolded.symmetric_difference_update({base})
-                self._shape = tasks.shape_of(self.whole, self._unfolded)
-                self.show_tab(keep=True)
-                return
+        is_node = self.tab in {"tasks", "graph"} and key is not None
+        if is_node and self.whole is not None and self.tasks.fold(self.whole, key):
+            self.show_tab(keep=True)
+            return
         if self.tab == "outputs" and key is not None and self.outputs.open():
             return
         beside = self.metrics.plot if self.tab == "metrics" else self.detail
@@ -424,8 +368,7 @@ class RunScreen(RunScreenActions):
         if self.tab == "tasks":
             self.action_tab(2)
         elif self.tab == "graph":
-            self._turned = not self._turned
-            self._show_graph(keep=True)
+            self.tasks.turn()
         elif self.tab == "metrics" and self.metrics.plot is not None:
             self.metrics.plot.action_log_axis("y")
         else:
@@ -439,7 +382,7 @@ class RunScreen(RunScreenActions):
             self.show_tab()
             return
         self.ff.log_command(f"finestflow why {one_line(self.summary.name)}:{key}")
-        whys = self._whys(key)
+        whys = self.tasks.whys(self._run, key)
         self.say(f"{key}: {whys[0] if whys else 'nothing is recorded'}")
 
     def action_logs(self) -> None:

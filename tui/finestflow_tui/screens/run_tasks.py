@@ -1,0 +1,95 @@
+"""The tasks of a run, as lanes with times or as a drawing; items of a fan-out are folded until they are opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from finestflow.errors import FinestflowError
+from finestflow.model import Run, RunStatus
+from finestflow_tui.layout.dag import Drawing
+from finestflow_tui.text import row
+from finestflow_tui.views import tasks
+
+if TYPE_CHECKING:
+    from finestflow_tui.screens.run import RunScreen
+
+__all__ = ["TaskTab"]
+
+_MOST_NODES = 60
+"""Nodes of a drawing that is made at once, and of a run whose fan-outs may be open from the start."""
+
+
+class TaskTab:
+    """The tabs of tasks and of the graph.
+
+    Args:
+        screen: The screen that they are on.
+        node: The node to begin with.
+    """
+
+    def __init__(self, screen: RunScreen, node: str = "") -> None:
+        self._screen = screen
+        self.wanted = node
+        self.unfolded: set[str] = set()
+        self._shape: tasks.Shape | None = None
+        self._is_turned = False
+
+    def load(self, run: Run) -> None:
+        """Take in another run, or what is new of one."""
+        self._shape = tasks.shape_of(run, () if len(run.nodes) > _MOST_NODES else self.unfolded)
+
+    def show(self, run: Run, *, keep: bool) -> None:
+        """List the tasks."""
+        assert self._shape is not None
+        screen = self._screen
+        rows = tasks.task_rows(run, self._shape, screen.columns, screen.ff.workspace.clock.time())
+        empty = "no task has begun yet" if run.summary.status is RunStatus.RUNNING else "no tasks are recorded"
+        screen.list.show(rows or [row((empty, "dim"))], keep=keep)
+        if self.wanted and screen.list.choose(self.wanted):
+            self.wanted = ""
+        screen.show_detail()
+
+    def show_graph(self) -> None:
+        """Draw them; a large graph in a worker."""
+        assert self._shape is not None
+        screen, shape, turned = self._screen, self._shape, self._is_turned
+
+        def show(drawing: Drawing) -> None:
+            if shape is self._shape:
+                screen.graph.show(drawing, shape, {line.path: line.status.value for line in shape.lines})
+                screen.show_detail()
+
+        if len(shape.lines) <= _MOST_NODES:
+            show(tasks.drawing_of(shape, turned=turned))
+        else:
+            screen.slow_for_tab(lambda: tasks.drawing_of(shape, turned=turned), show)
+
+    def turn(self) -> None:
+        """Draw the graph from left to right, or top down."""
+        self._is_turned = not self._is_turned
+        self.show_graph()
+
+    def show_node(self, run: Run, path: str) -> None:
+        """Show a node in full."""
+        now = self._screen.ff.workspace.clock.time()
+        rows = tasks.node_rows(run, path, self.whys(run, path), now, is_folded=path not in self.unfolded)
+        self._screen.detail.show(rows)
+
+    def whys(self, run: Run, node: str) -> list[str]:
+        """Return why a node ran, in sentences."""
+        if node not in run.nodes:
+            return []
+        try:
+            return self._screen.ff.history.workspace.why(run, node)
+        except FinestflowError as error:
+            return [error.message]
+
+    def fold(self, run: Run, path: str) -> bool:
+        """Open or fold the fan-out that a node belongs to; returns whether there is one."""
+        base = tasks.base_of(run, path)
+        is_several = sum(tasks.base_of(run, each) == base for each in run.nodes) > 1
+        if not is_several and base not in self.unfolded:
+            return False
+        self.unfolded.symmetric_difference_update({base})
+        self._shape = tasks.shape_of(run, self.unfolded)
+        return True
