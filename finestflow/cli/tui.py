@@ -31,8 +31,9 @@ def command(session: Session, run: str, query: Sequence[str], plain: bool, read_
         lines = import_module("finestflow_tui.plain").iter_lines(session.history, words)
         session.out.lines(lines, page=True)
         return 0
-    if not (session.out.is_terminal and session.out.err.isatty()):
-        raise UsageError(
-            "the terminal UI needs a terminal", '"finestflow tui --plain" prints it, and so does "finestflow log"'
-        )
+    problem = "" if session.out.is_terminal and session.out.err.isatty() else "the terminal UI needs a terminal"
+    if not problem and session.environ.get("TERM") == "dumb":
+        problem = "the terminal UI needs a terminal that can draw, and TERM is 'dumb'"
+    if problem:
+        raise UsageError(problem, '"finestflow tui --plain" prints it, and so does "finestflow log"')
     return int(import_module("finestflow_tui.start").start(session.workspace, words, read_only=read_only))

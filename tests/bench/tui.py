@@ -114,7 +114,7 @@ def bench_list(folder: Path) -> Iterator[Row]:
     for key, name in zip(
         b"345678921", ("logs", "metrics", "params", "config", "code", "env", "outputs", "graph", "tasks"), strict=True
     ):
-        yield f"tab: {name}", "20 ms", told(least(terminal, bytes([key]), 1))
+        yield f"tab: {name}", "20 ms", told(terminal.press(bytes([key])))
     terminal.press(b"\x1b")
     yield from bench_idle(terminal, folder)
     terminal.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -191,6 +193,74 @@ def test_a_locked_index_does_not_stop_the_screen(own_lab):
             assert "calm-wren-5" in ui.cursor
             other.rollback()
             other.close()
+
+    run(body)
+
+
+def test_two_screens_at_once_see_what_the_other_changes(own_lab, tmp_path):
+    async def body():
+        async with drive(own_lab) as one, drive(own_lab, state_path_in=tmp_path) as two:
+            await one.press(".")
+            assert "starred dusty-fox-6" in one.foot
+            await two.until(lambda: "★" in two.text)
+
+    run(body)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (40, 8), (12, 4)])
+def test_in_a_terminal_that_is_too_small_the_list_is_left(lab, size):
+    async def body():
+        async with drive(lab, size) as ui:
+            await ui.press("j")
+            assert "calm" in ui.cursor or size[0] < 40
+            await ui.press("enter", "2", "3", "escape", "?", "escape", "d", "escape", "c")
+            assert all(sum(segment.cell_length for segment in strip) == size[0] for strip in ui.strips)
+
+    run(body)
+
+
+def test_on_a_full_disk_a_change_says_so_and_the_list_stays(own_lab):
+    """No file may grow: a star cannot be kept, which is said; then it can, with the same key."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+            try:
+                await ui.press(".")
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            assert "starred" not in ui.foot
+            assert (ui.foot != "" and "File too large" in ui.foot) or "full" in ui.foot or "I/O" in ui.foot, ui.foot
+            assert "calm-wren-5" in ui.text
+            await ui.press(".")
+            assert "starred dusty-fox-6" in ui.foot
+
+    run(body)
+
+
+def test_an_index_of_a_newer_version_is_no_obstacle(own_lab):
+    path = own_lab / ".git" / "finestflow" / "index.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 1000000")
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.until(lambda: "dusty-fox-6" in ui.text)
+            await ui.press("j", "enter")
+            assert "calm-wren-5" in ui.lines[0]
+
+    run(body)
+
+
+def test_an_index_that_is_made_again_meanwhile_is_taken_up(own_lab):
+    async def body():
+        async with drive(own_lab) as ui:
+            for path in (own_lab / ".git" / "finestflow").glob("index.sqlite*"):
+                path.unlink()
+            await ui.press("j", "ctrl+l", "enter")
+            assert "calm-wren-5" in ui.lines[0]
+            assert "1 Tasks" in ui.text
 
     run(body)
 

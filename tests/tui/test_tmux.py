@@ -37,12 +37,24 @@ class Tmux:
             "PATH": os.environ["PATH"],
             "HOME": str(place),
             "LC_ALL": "C.UTF-8",
-            "PS1": "ready> ",
             "PYTHONPATH": os.pathsep.join(sys.path),
             **environ,
         }
         subprocess.run(
-            ["tmux", "-S", self._socket, "-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "bash --norc --noprofile"],
+            [
+                "tmux",
+                "-S",
+                self._socket,
+                "-f",
+                "/dev/null",
+                "new-session",
+                "-d",
+                "-x",
+                "100",
+                "-y",
+                "30",
+                "env PS1='ready> ' bash --norc --noprofile",
+            ],
             cwd=folder,
             env=settings,
             check=True,
@@ -90,11 +102,13 @@ def terminal(own_lab, tmp_path, request):
     place = tmp_path / "home"
     place.mkdir()
     tmux = Tmux(own_lab, place, getattr(request, "param", {}))
-    tmux.sees("ready>")
-    tmux.shell(f"alias ff='{sys.executable} -m finestflow'; stty -a > {place}/before; clear; echo what was here")
-    tmux.sees("what was here\nready>")
-    yield tmux
     try:
+        tmux.sees("ready>")
+        tmux.shell(f"alias ff='{sys.executable} -m finestflow'; stty -a > {place}/before; clear; echo what was here")
+        tmux.sees("what was here\nready>")
+        yield tmux
+        while not tmux.screen.rstrip().endswith("ready>"):  # what is typed while it ends is thrown away
+            time.sleep(0.05)
         tmux.shell(f"stty -a > {place}/after; echo $?-done")
         assert "what was here\nready>" in tmux.sees("0-done")
         assert tmux.tmux("display", "-p", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}").strip() == "001"
@@ -130,7 +144,7 @@ def test_a_session_of_work(terminal):
     terminal.type("q")
     terminal.sees("2 marked")
     terminal.type("c")
-    terminal.sees("report/acc", "A calm-wren-5", "B icy-owl-4")
+    terminal.sees("side by side", "calm-wren-5 · icy-owl-4", "report/acc")
     terminal.type("q", "M", "x")
     terminal.sees("deleted brisk-lynx-3", "5 runs")
     terminal.type("u")

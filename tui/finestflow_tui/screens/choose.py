@@ -6,10 +6,11 @@ Help, palette, jump, columns, menus and prompts are all one of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
@@ -19,8 +20,9 @@ from finestflow_tui.text import Row, Span, pad, plain_text, row, width
 from finestflow_tui.widgets.line import Lines
 from finestflow_tui.widgets.rows import RowsView
 
-__all__ = ["Ask", "Chooser", "Entry", "Menu", "rank"]
+__all__ = ["Ask", "Chooser", "Entry", "Menu", "Question", "rank"]
 
+Answer = TypeVar("Answer")
 _MOST = 300
 
 
@@ -48,7 +50,15 @@ def rank(pattern: str, text: str) -> int | None:
     return 1000 + gaps
 
 
-class Chooser(ModalScreen[Any]):
+class Question(ModalScreen[Answer]):
+    """A screen over a screen, which is answered once: of what is typed blind, a second answer would close what lies below."""
+
+    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
+        """Close it."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+class Chooser(Question[Any]):
     """Choose one of several; typing narrows them down.
 
     Args:
@@ -141,7 +151,7 @@ class Chooser(ModalScreen[Any]):
             self.app.bell()
 
 
-class Menu(ModalScreen[str]):
+class Menu(Question[str]):
     """The second key of a leader."""
 
     def __init__(self, heading: str, choices: Sequence[Choice]) -> None:
@@ -160,8 +170,11 @@ class Menu(ModalScreen[str]):
         yield Lines(lambda _: rows, id="menu")
 
     def on_key(self, event: events.Key) -> None:
-        """Take the key."""
+        """Take the key; those that came after it are for the screen below."""
         event.stop()
+        if not self.is_active:
+            self.app.post_message(events.Key(event.key, event.character))
+            return
         choice = self._choices.get(event.character or "") or self._choices.get(event.key)
         self.dismiss(choice.action if choice is not None else "")
 
@@ -170,7 +183,7 @@ class Menu(ModalScreen[str]):
         self.dismiss(self._choices[event.key].action if isinstance(event.key, str) else "")
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Question[str | None]):
     """Type a line.
 
     Args:

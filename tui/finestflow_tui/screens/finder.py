@@ -7,11 +7,10 @@ from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from finestflow.model import RunSummary
 from finestflow_tui.keys import LEADERS, Key, iter_keys, key_text
-from finestflow_tui.screens.choose import Chooser, Entry
+from finestflow_tui.screens.choose import Chooser, Entry, Question
 from finestflow_tui.screens.frame import Frame
 from finestflow_tui.text import ago, number, one_line, pad, row
 from finestflow_tui.views.runs import status_text
@@ -161,7 +160,7 @@ def open_commands(screen: Frame) -> None:
     screen.app.push_screen(Chooser("the same on the command line: enter copies", entries), copy)
 
 
-class Labels(ModalScreen[int | None]):
+class Labels(Question[int | None]):
     """Takes the letter of a row."""
 
     def __init__(self, rows: list[str]) -> None:

@@ -117,7 +117,7 @@ class Frame(Pointing):
         """Leave the screen; a pane that has the whole screen gives it back first."""
         if self.maximized is not None:
             self.minimize()
-        elif len(self.app.screen_stack) > 1:
+        elif self.is_active and len(self.app.screen_stack) > 1:
             self.app.pop_screen()
 
     def action_quit(self) -> None:
