@@ -35,6 +35,8 @@ from finestflow.executor.process.server import Server
 __all__ = ["START_METHODS", "Launcher"]
 
 START_METHODS = ("auto", "forkserver", "spawn", "fork")
+_TRIES = 5
+"""How often a process is asked of a fork server that somebody kills again and again."""
 
 _environment_guard = threading.Lock()
 
@@ -83,14 +85,14 @@ class Launcher:
 
     def start(self, target: Callable[..., None], args: tuple[Any, ...]) -> Any:
         """Start a process and return it, as ``multiprocess`` describes it."""
-        for is_last in (False, True):
+        for turn in range(_TRIES):
             made = _Process(target=target, args=args, daemon=False)
             made.launch = self._launch
             try:
                 made.start()
                 break
             except (OSError, EOFError):  # the fork server was killed just now
-                if is_last or self._is_closed:
+                if turn == _TRIES - 1 or self._is_closed:
                     raise
         process._children.discard(made)  # noqa: SLF001 - else it would be waited for when the interpreter ends
         return made
