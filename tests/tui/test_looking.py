@@ -10,8 +10,10 @@ from finestflow.workspace import Workspace
 from finestflow_tui.plain import iter_lines
 from finestflow_tui.screens import run_outputs
 from finestflow_tui.start import find_place
+from tests.tui.build_lab import NOW
 from tests.tui.driving import drive, run
 from tests.tui.test_keys import NEWEST, names
+from tests.tui.test_states import begin
 
 
 def test_an_output_is_shown_from_inside(lab, monkeypatch):
@@ -139,6 +141,31 @@ def test_values_are_evicted_when_that_is_confirmed(own_lab):
             assert "9 Outputs" in ui.text
 
     run(body)
+
+
+def test_the_log_of_a_live_run_is_merged_as_it_is_written(own_lab):
+    """Lines of nodes stand in the order of writing, whole lines only; what comes later is added, and G follows it."""
+    live = begin(own_lab)
+    live.emit({"e": "start", "path": "load", "task": "train:Load", "t": NOW})
+    live.write_log("fit", "one\n")
+    live.write_log("load", "two\n")
+    live.write_log("fit", "three\nhal")
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.press("home", "enter", "3")
+            await ui.until(lambda: "three" in ui.text)
+            shown = [line for line in ui.lines if "│" in line]
+            assert [line.split("│")[1].strip() for line in shown] == ["one", "two", "three"]
+            assert [line.split()[0] for line in shown] == ["fit", "load", "fit"]
+            live.write_log("fit", "f\n")
+            live.emit({"e": "progress", "node": "fit", "done": 8, "total": 20, "t": NOW})
+            await ui.until(lambda: "half" in ui.text)
+
+    try:
+        run(body)
+    finally:
+        live.close(remove=True)
 
 
 @pytest.mark.slow
