@@ -562,6 +562,21 @@ class TestHouseKeeping:
         assert finestflow("run", "-p", "n=9").err.count("hit ") == 3
         assert finestflow("verify", "--deep", "--json").json["ok"] is True
 
+    def test_gc_leaves_outputs_that_lie_outside_of_the_repository(self, project, finestflow):
+        """Another project may use them: runs go, what they computed stays."""
+        add_settings(project, f"[store]\npath = '{project.parent / 'shared'}'\n")
+        finestflow("run", "--name", "three", "-p", "n=7")
+        finestflow("rm", "one", "two", "three")
+        for flags in (["-n"], []):
+            answer = finestflow("gc", *flags, "--json").json
+            assert ([run["name"] for run in answer["runs"]], answer["values"], answer["bytes"]) == (
+                ["three", "two", "one"],
+                [],
+                0,
+            )
+
+        assert finestflow("run", "-p", "n=7").err.count("hit ") == 3
+
     def test_gc_keeps_what_a_run_reaches_that_was_recorded_after_it_looked(self, project, finestflow):
         """A run that has ended since the index was read last is found before anything goes."""
         finestflow("rm", "one", "two")

@@ -13,12 +13,14 @@ from finestflow.git.refs import (
     JOURNAL_REF,
     LIVE_PREFIX,
     author_identity,
+    branch_ref,
     delete_ref,
     list_refs,
     read_ref,
     read_refs,
     repair_refs,
     resolve_commit,
+    resolve_tree,
     update_ref,
 )
 from finestflow.git.repository import find_repository
@@ -31,6 +33,15 @@ def repo(request, tmp_path):
     write(tmp_path / "a.txt", "second\n")
     commit(tmp_path, "second")
     return find_repository(tmp_path, ENVIRON)
+
+
+def test_what_a_word_means_to_git(repo):
+    """Commits, trees and branches by their names; an option is none of them."""
+    head, tree = (git(repo.work_tree, "rev-parse", f"HEAD{what}") for what in ("", "^{tree}"))
+    assert (resolve_commit(repo, "main"), resolve_tree(repo, "main")) == (head, tree)
+    assert branch_ref(repo, "work/new") == "refs/heads/work/new"
+    for word in ("", "--all", "no such", "a..b"):
+        assert (resolve_commit(repo, word), resolve_tree(repo, word), branch_ref(repo, word)) == (None, None, None)
 
 
 def test_a_ref_is_created_moved_and_deleted(repo):
