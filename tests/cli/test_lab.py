@@ -297,6 +297,28 @@ def test_diff_of_an_output_shows_how_its_value_differs(ask):
     assert ask("diff", "@:fit", "--json")["differences"] == [{"path": "", "text": "1.0 → 9.0  (+8, +800%)"}]
 
 
+def test_show_value_shows_the_beginning_of_an_output(ask):
+    """A list is a table with statistics, as text and as JSON; a run without a node is refused."""
+    text = ask("show", "@:load", "--value")
+    assert re.search(r"items +\d+", text)
+    assert "mean" in text
+    document = ask("show", "@:load", "--value", "--json")
+    assert document["kind"] == "value"
+    assert document["value"]["kind"] == "table"
+    assert document["value"]["rows"][1] == ["1", "1"]
+
+
+def test_cache_lists_values_and_says_what_it_would_evict(ask):
+    """The greatest come first; a digest may be cut, and with -n nothing happens."""
+    found = ask("cache", "list", "--json")["values"]
+    assert [each["size"] for each in found] == sorted((each["size"] for each in found), reverse=True)
+    digest = found[0]["digest"]
+    assert digest[:10] in ask("cache", "list", "-n", "1")
+    told = ask("cache", "rm", digest[:16], "-n", "--json")
+    assert told == {"schema": 1, "kind": "cache.rm", "dry_run": True, "values": [digest], "bytes": found[0]["size"]}
+    assert digest in {each["digest"] for each in ask("cache", "list", "--json")["values"]}
+
+
 def test_report_is_one_page_with_table_graph_and_differences_that_needs_nothing_else(ask, lab):
     ask("report", "pipeline:Lab", "-o", "report.html", "--title", "<b>Lab</b>")
 
