@@ -90,6 +90,13 @@ class Tmux:
             time.sleep(0.05)
         return screen
 
+    def ends(self, seconds: float = 30) -> None:
+        """Wait until the shell asks for the next command."""
+        deadline = time.monotonic() + seconds
+        while not (screen := self.screen).rstrip().endswith("ready>"):
+            assert time.monotonic() < deadline, f"the shell never came back; the screen is\n{screen}"
+            time.sleep(0.05)
+
     def shell(self, line: str) -> None:
         """Type a line into the shell."""
         self.type("-l", line)
@@ -107,8 +114,7 @@ def terminal(own_lab, tmp_path, request):
         tmux.shell(f"alias ff='{sys.executable} -m finestflow'; stty -a > {place}/before; clear; echo what was here")
         tmux.sees("what was here\nready>")
         yield tmux
-        while not tmux.screen.rstrip().endswith("ready>"):  # what is typed while it ends is thrown away
-            time.sleep(0.05)
+        tmux.ends()  # what is typed while it ends is thrown away
         tmux.shell(f"stty -a > {place}/after; echo $?-done")
         assert "what was here\nready>" in tmux.sees("0-done")
         assert tmux.tmux("display", "-p", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}").strip() == "001"
@@ -145,7 +151,11 @@ def test_a_session_of_work(terminal):
     terminal.sees("2 marked")
     terminal.type("c")
     terminal.sees("side by side", "calm-wren-5 · icy-owl-4", "report/acc")
-    terminal.type("q", "M", "x")
+    terminal.type("q")
+    terminal.sees("2 marked")
+    terminal.type("M")
+    terminal.misses("2 marked")
+    terminal.type("x")
     terminal.sees("deleted brisk-lynx-3", "5 runs")
     terminal.type("u")
     terminal.sees("took back", "6 runs")

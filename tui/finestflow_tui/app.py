@@ -94,7 +94,7 @@ class FinestflowApp(App[int]):
         self._open_first = place
         self._run_screen: RunScreen | None = None
         """The screen of a run that was open once; it is kept, since making one takes as long as all the rest of opening a run."""
-        self._opening: Screen[Any] | None = None
+        self._is_ready: Callable[[], bool] | None = None
         self._held: list[events.Key] = []
         self._typed_at: WeakKeyDictionary[events.Key, Screen[Any]] = WeakKeyDictionary()
         self._plain_filter = PlainFilter()
@@ -137,15 +137,19 @@ class FinestflowApp(App[int]):
             screen.set_class(self.is_ascii, "-ascii")
             for _, width in self.HORIZONTAL_BREAKPOINTS or ():  # as wide as the one before, or it is laid out twice
                 screen.set_class(self.screen.has_class(width), width)
-            self._opening = screen
-            self.set_timer(_OPENING, self._release_keys)
+            self.hold_keys(lambda: screen.is_mounted)
         return super().push_screen(screen, *args, **options)
+
+    def hold_keys(self, until: Callable[[], bool]) -> None:
+        """Keep what is typed until it can go where it is meant for."""
+        self._is_ready = until
+        self.set_timer(_OPENING, self._release_keys)
 
     async def on_event(self, event: events.Event) -> None:
         """Give a key to the screen that is open when its turn comes: Textual drops what is typed while one opens, and people type ``gg`` blind."""
         if isinstance(event, events.Key):
-            if self._opening is not None and not event.is_forwarded:
-                self._held.append(event)
+            if self._is_ready is not None:
+                self._held.append(events.Key(event.key, event.character) if event.is_forwarded else event)
                 return
             if not event.is_forwarded:
                 self._typed_at[event] = self.screen
@@ -155,11 +159,11 @@ class FinestflowApp(App[int]):
         await super().on_event(event)
 
     def _release_keys(self) -> None:
-        """Give a screen that has opened the keys that came meanwhile."""
-        if self._opening is not None and not self._opening.is_mounted:
+        """Give a screen or a line that has opened the keys that came meanwhile."""
+        if self._is_ready is not None and not self._is_ready():
             self.set_timer(_OPENING, self._release_keys)
             return
-        self._opening = None
+        self._is_ready = None
         held, self._held = self._held, []
         for event in held:
             self.post_message(event)

@@ -31,6 +31,7 @@ class RunOrder(RunList):
         self.input.value = self.ff.state.query
         self.input.cursor_position = len(self.input.value)
         self.input.focus()
+        self.ff.hold_keys(lambda: self.input.has_focus or not self.has_class("-filtering"))
         self.hint()
 
     def on_input_changed(self, event: Input.Changed) -> None:
