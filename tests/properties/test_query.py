@@ -274,7 +274,7 @@ def index_rows_normal(run: RunSummary) -> RunSummary:
 @given(st.text(max_size=30), summaries)
 @settings(max_examples=examples(300))
 def test_any_text_is_a_query_that_both_sides_can_answer(text: str, run: RunSummary) -> None:
-    query = parse(text, now=NOW)
+    query = parsed(text, [run])
     assert all(0 <= problem.position <= len(text) for problem in query.problems)
     assert chosen_by_sql([run], text) == ({run.id} if query.matches(run) else set())
 
@@ -282,7 +282,7 @@ def test_any_text_is_a_query_that_both_sides_can_answer(text: str, run: RunSumma
 @given(queries, summaries, st.data())
 def test_every_prefix_of_a_query_is_a_query(text: str, run: RunSummary, data: st.DataObject) -> None:
     end = data.draw(st.integers(0, len(text)))
-    query = parse(text[:end], now=NOW)
+    query = parsed(text[:end], [run])
     assert chosen_by_sql([run], text[:end]) == ({run.id} if query.matches(run) else set())
 
 
