@@ -186,6 +186,7 @@ def test_it_is_put_aside_and_taken_up_again(terminal):
     """The job control of the shell: stopped by a signal, the shell has its terminal; with fg, the app has it, in the size it then has."""
     start(terminal)
     terminal.type("j")
+    terminal.sees("▌   ●  calm-wren-5")
     terminal.tmux("run-shell", "pkill -TSTP -t $(basename #{pane_tty} | sed s,^,pts/,) -f 'finestflow tui'")
     terminal.sees("what was here", "Stopped")
     terminal.tmux("resize-window", "-x", "120", "-y", "35")
