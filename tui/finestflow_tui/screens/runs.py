@@ -138,7 +138,8 @@ class RunsScreen(RunOrder):
         shown = [number for number in self.table.order[:64] if GROUPS < number < 0]
         if shown:
             self.table.forget(shown)
-        if sorted(numbers) != sorted(shown):
+        if numbers != self._listed_live:  # once: asked again at each event, a long list would never come to its end
+            self._listed_live = numbers
             self.head.update()
             self.list_runs()
 

@@ -64,6 +64,7 @@ class RunList(RunScreenActions):
         self._hinted: tuple[str, list[Hint]] = "", []
         """The word that is completed, and how."""
         self._previewed = ""
+        self._listed_live: array[int] = array("q")
         self._quiet: asyncio.TimerHandle | None = None
         self._soon: asyncio.TimerHandle | None = None
 
