@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.ending import INTERRUPTS
 from finestflow.model import Run
-from finestflow.node import Node
 from finestflow.pipeline.output import Output, handle_of, part_of, part_text, resolve
-from finestflow.structure import Structure
+from finestflow.session.node import Node
+from finestflow.session.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.graph import Graph

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finestflow.blanking import blank_source
-from finestflow.body import BodyFrame, running
 from finestflow.ending import INTERRUPTS, deferring
 from finestflow.errors import FinestflowError, UsageError
 from finestflow.executor.capture import Capture
@@ -26,11 +25,8 @@ from finestflow.executor.perform import Clock
 from finestflow.finished import Finished, problem_of
 from finestflow.journal.names import is_named_by
 from finestflow.journal.standing import count_groups
-from finestflow.lookup import Lookup
 from finestflow.model import NodeStatus, Run, RunId, RunStatus, Snapshot
-from finestflow.node import UnknownValue
 from finestflow.options import RunOptions
-from finestflow.partial import Partial
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.describe import (
     dump_task,
@@ -44,7 +40,11 @@ from finestflow.pipeline.lint import explained
 from finestflow.pipeline.output import Output
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.task import signature_of
-from finestflow.session import Session
+from finestflow.session.body import BodyFrame, running
+from finestflow.session.lookup import Lookup
+from finestflow.session.node import UnknownValue
+from finestflow.session.partial import Partial
+from finestflow.session.session import Session
 from finestflow.target import place_of, sources_of, target_of
 from finestflow.telling import Telling, format_traceback, named_outputs, one_line, shown_result, tell_record
 

@@ -22,9 +22,9 @@ from finestflow.errors import FinestflowError, describe_error
 from finestflow.journal.live import dump_event
 from finestflow.journal.node_events import dump_node
 from finestflow.journal.state import RunState
-from finestflow.node import Node
 from finestflow.pipeline.output import Output, handle_of, part_of, part_text
-from finestflow.structure import Structure
+from finestflow.session.node import Node
+from finestflow.session.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.cache.store import Store

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from finestflow.executor.process.pool import Pool
     from finestflow.executor.protocol import Executor
     from finestflow.model import Run, RunId
-    from finestflow.partial import Partial
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.runner import Finished, Runner, RunOptions, RunRequest
     from finestflow.script import FinishedScript
+    from finestflow.session.partial import Partial
     from finestflow.tracking import RepositoryTracking
 
 __all__ = ["Workspace"]
@@ -124,7 +124,7 @@ class Workspace(Repeating):
         if name == "sequential":
             return SequentialExecutor(self._performer)
         from finestflow.executor.process.executor import ProcessExecutor
-        from finestflow.lookup import code_of
+        from finestflow.session.lookup import code_of
 
         return ProcessExecutor(
             self._open_pool(jobs), Performer(self.clock, str(self.root)), self.clock, code_of=code_of
@@ -358,7 +358,7 @@ class Workspace(Repeating):
         """Return where a run starts and stops; None for a whole one."""
         if not (options.start or options.stop):
             return None
-        from finestflow.partial import Partial, outputs_of
+        from finestflow.session.partial import Partial, outputs_of
 
         run = self.load_run(options.from_run) if options.from_run else None
         if run is None:

@@ -110,7 +110,7 @@ def test_a_failed_run_is_recorded_with_its_traceback(steps: Project, tmp_path: P
 
     assert "ValueError: second cannot do it" in answer.err
     assert 'steps.py", line' in answer.err
-    assert "finestflow/session.py" not in answer.err
+    assert "finestflow/session/session.py" not in answer.err
     check_record(steps, "failed")
     run = steps.show()
     assert "ValueError: second cannot do it" in run["error"]

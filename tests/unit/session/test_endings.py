@@ -74,7 +74,7 @@ def test_a_call_that_the_executor_cannot_take_has_failed(submit_fails, lab: Lab,
 
 
 def test_a_call_whose_outcome_cannot_be_taken_has_failed(lab: Lab, jobs: int, monkeypatch):
-    from finestflow.results import Results
+    from finestflow.session.results import Results
 
     keep = Results.keep
 
@@ -91,7 +91,7 @@ def test_a_call_whose_outcome_cannot_be_taken_has_failed(lab: Lab, jobs: int, mo
 
 
 def test_a_call_that_cannot_be_looked_up_has_failed(lab: Lab, jobs: int, monkeypatch):
-    from finestflow.lookup import Lookup
+    from finestflow.session.lookup import Lookup
 
     find = Lookup.find
 

@@ -12,11 +12,11 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from finestflow.model import NodeStatus
-from finestflow.node import Stopped
-from finestflow.structure import Structure
+from finestflow.session.node import Stopped
+from finestflow.session.structure import Structure
 
 if TYPE_CHECKING:
-    from finestflow.session import Session
+    from finestflow.session.session import Session
 
 __all__ = ["Bodies"]
 

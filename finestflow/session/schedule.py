@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from finestflow.node import Node
+from finestflow.session.node import Node
 
 __all__ = ["Schedule"]
 

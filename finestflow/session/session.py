@@ -11,29 +11,29 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from finestflow.bodies import Bodies
-from finestflow.computing import Computing
-from finestflow.events import Events
 from finestflow.executor.protocol import Executor
-from finestflow.failures import Failures
-from finestflow.inputs import read_inputs, tokens_of
 from finestflow.journal.names import is_named_by
-from finestflow.lookup import Lookup, Static, compose_key
 from finestflow.model import WHY_HIT, NodeStatus, RunId
-from finestflow.node import Call, LostError, Node, Stopped, UnknownValue, open_nodes, own_inputs
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.output import Output, handle_of, part_of
-from finestflow.results import Results
-from finestflow.schedule import Schedule
-from finestflow.structure import Structure
+from finestflow.session.bodies import Bodies
+from finestflow.session.computing import Computing
+from finestflow.session.events import Events
+from finestflow.session.failures import Failures
+from finestflow.session.inputs import read_inputs, tokens_of
+from finestflow.session.lookup import Lookup, Static, compose_key
+from finestflow.session.node import Call, LostError, Node, Stopped, UnknownValue, open_nodes, own_inputs
+from finestflow.session.results import Results
+from finestflow.session.schedule import Schedule
+from finestflow.session.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.cache.claims import Claims
     from finestflow.cache.store import Entry, ValueInfo
     from finestflow.executor.perform import Clock
-    from finestflow.partial import Partial
     from finestflow.pipeline.context import Context as RunContext
     from finestflow.pipeline.task import Task
+    from finestflow.session.partial import Partial
 
 __all__ = ["Session"]
 

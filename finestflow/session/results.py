@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from finestflow.cache.store import Entry, Store
 from finestflow.errors import FinestflowError
 from finestflow.executor.protocol import Effects, Outcome
-from finestflow.inputs import tokens_of
-from finestflow.lookup import Lookup, Static
 from finestflow.model import Digest, NodeStatus, RunId
-from finestflow.node import Node
 from finestflow.pipeline.context import Context
+from finestflow.session.inputs import tokens_of
+from finestflow.session.lookup import Lookup, Static
+from finestflow.session.node import Node
 
 if TYPE_CHECKING:
-    from finestflow.events import Events
+    from finestflow.session.events import Events
 
 __all__ = ["Results"]
 

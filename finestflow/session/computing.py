@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from finestflow.cache.codec import MissingValueError
 from finestflow.errors import describe_error
 from finestflow.executor.protocol import Executor, Job, Outcome
-from finestflow.lookup import Static, seed_of
 from finestflow.model import Attempt, NodeStatus
-from finestflow.node import LostError, Node
 from finestflow.pipeline.output import handle_of, iter_outputs
+from finestflow.session.lookup import Static, seed_of
+from finestflow.session.node import LostError, Node
 
 if TYPE_CHECKING:
     from finestflow.cache.claims import Claims
     from finestflow.pipeline.context import Context
-    from finestflow.session import Session
+    from finestflow.session.session import Session
 
 __all__ = ["Computing"]
 

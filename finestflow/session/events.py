@@ -16,9 +16,9 @@ from finestflow.reporter import artifact_event
 if TYPE_CHECKING:
     from finestflow.cache.codec import Encoded
     from finestflow.executor.perform import Clock
-    from finestflow.lookup import Static
-    from finestflow.node import Node
     from finestflow.pace import Row
+    from finestflow.session.lookup import Static
+    from finestflow.session.node import Node
 
 __all__ = ["Events"]
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from finestflow.errors import FinestflowError
-from finestflow.lookup import Lookup
 from finestflow.model import Digest, InputRecord
-from finestflow.node import BlockedError, Call, Node
 from finestflow.pipeline.output import Output, handle_of, holds_output, part_of, part_text
+from finestflow.session.lookup import Lookup
+from finestflow.session.node import BlockedError, Call, Node
 
 __all__ = ["Inputs", "read_inputs", "tokens_of"]
 

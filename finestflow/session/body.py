@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.ending import Terminated
 from finestflow.errors import FinestflowError, GraphError
-from finestflow.fanout import Fan, PipelineFan, TaskFan
-from finestflow.node import Call, Stopped, UnknownValue, own_inputs
 from finestflow.pipeline.call import FRAME
 from finestflow.pipeline.each import Each
 from finestflow.pipeline.lint import explained
@@ -21,12 +19,14 @@ from finestflow.pipeline.output import Output, resolve
 from finestflow.pipeline.paths import Paths
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.reports import as_step, iter_metrics, named_artifact
-from finestflow.structure import Structure
+from finestflow.session.fanout import Fan, PipelineFan, TaskFan
+from finestflow.session.node import Call, Stopped, UnknownValue, own_inputs
+from finestflow.session.structure import Structure
 
 if TYPE_CHECKING:
     from finestflow.pipeline.context import Context
     from finestflow.pipeline.task import Task
-    from finestflow.session import Session
+    from finestflow.session.session import Session
 
 __all__ = ["BodyFrame", "running"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from finestflow.node import Node
-from finestflow.structure import Structure
+from finestflow.session.node import Node
+from finestflow.session.structure import Structure
 
 __all__ = ["Failures"]
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import FinestflowError, NotFoundError, UsageError, nearest_hint
 from finestflow.journal.names import is_named_by
-from finestflow.node import Call, Node
 from finestflow.pipeline.output import Output, handle_of, iter_outputs, part_of
 from finestflow.pipeline.pipeline import Pipeline
+from finestflow.session.node import Call, Node
 
 if TYPE_CHECKING:
     from finestflow.model import Run, RunId

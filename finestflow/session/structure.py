@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.cache.fingerprint import task_identity
 from finestflow.model import NodeStatus
-from finestflow.node import BlockedError, Node, open_nodes
 from finestflow.pipeline.output import Output, Part, handle_of, iter_outputs, part_of, resolve
 from finestflow.pipeline.parts import located
+from finestflow.session.node import BlockedError, Node, open_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from finestflow.pipeline.task import Task
-    from finestflow.session import Session
+    from finestflow.session.session import Session
 
 __all__ = ["Structure"]
 

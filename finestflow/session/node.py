@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from finestflow.cache.codec import Encoded
     from finestflow.cache.store import Store
-    from finestflow.lookup import Static
     from finestflow.pipeline.task import Task
-    from finestflow.session import Session
-    from finestflow.structure import Structure
+    from finestflow.session.lookup import Static
+    from finestflow.session.session import Session
+    from finestflow.session.structure import Structure
 
 __all__ = ["BlockedError", "Call", "LostError", "Node", "Stopped", "UnknownValue", "open_nodes", "own_inputs"]
 

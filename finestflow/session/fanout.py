@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import FinestflowError
 from finestflow.model import NodeStatus, OutputRecord
-from finestflow.node import BlockedError, Call, Node
 from finestflow.pipeline.output import Output, Part, handle_of, part_of
-from finestflow.structure import Structure
+from finestflow.session.node import BlockedError, Call, Node
+from finestflow.session.structure import Structure
 
 if TYPE_CHECKING:
-    from finestflow.lookup import Static
     from finestflow.model import NodeRecord
     from finestflow.pipeline.pipeline import Pipeline
     from finestflow.pipeline.task import Task
-    from finestflow.session import Session
+    from finestflow.session.lookup import Static
+    from finestflow.session.session import Session
 
 __all__ = ["Fan", "PipelineFan", "TaskFan"]
 
