@@ -186,7 +186,8 @@ class _Worker:
             job = self._job_of(begin)
         except BaseException as error:  # noqa: BLE001 - whatever the user's modules raise when they are imported: the runner knows better
             is_unfit = isinstance(error, _UnfitError)
-            self._answer(Refused(begin.serial, f"{type(error).__name__}: {error}", is_unfit=is_unfit))
+            reason = str(error) if isinstance(error, _Refusal) else f"{type(error).__name__}: {error}"
+            self._answer(Refused(begin.serial, reason, is_unfit=is_unfit))
             return
         try:
             outcome = self._performer.perform(job)
