@@ -114,6 +114,16 @@ def git_missing() -> RepositoryError:
     return RepositoryError('the program "git" was not found on the PATH', "install git, or add it to the PATH")
 
 
+def _not_started(repo: Repository) -> RepositoryError:
+    """Return why git did not start: the system names the same error for a program and for a folder that is not there."""
+    folder = _folder(repo)
+    if folder.is_dir():
+        return git_missing()
+    return RepositoryError(
+        f"the repository in {str(folder)!r} is gone", "it was deleted or moved; look where it is now"
+    )
+
+
 def read_git(repo: Repository, *args: str, data: bytes | None = None) -> Result:
     """Run git to read something, without importing GitPython."""
     try:
@@ -126,7 +136,7 @@ def read_git(repo: Repository, *args: str, data: bytes | None = None) -> Result:
             check=False,
         )
     except FileNotFoundError:
-        raise git_missing() from None
+        raise _not_started(repo) from None
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -143,7 +153,7 @@ def open_git(repo: Repository, *args: str) -> Iterator[subprocess.Popen[bytes]]:
             env=_environment(repo, {}),
         )
     except FileNotFoundError:
-        raise git_missing() from None
+        raise _not_started(repo) from None
     try:
         yield process
     finally:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from finestflow.errors import RepositoryError
-from finestflow.git.command import clean_environment
+from finestflow.git.command import clean_environment, read_git
 from finestflow.git.repository import find_repository
 from tests.compat.building import ENVIRON, committed, git
 
@@ -85,6 +85,13 @@ def test_git_missing_is_said(tmp_path):
     with pytest.raises(RepositoryError, match='"git" was not found') as caught:
         find_repository(tmp_path, {"PATH": str(tmp_path)})
     assert "install git" in caught.value.hint
+
+
+def test_a_repository_that_was_deleted_meanwhile_is_not_taken_for_a_missing_git(tmp_path):
+    repo = find_repository(committed(tmp_path / "here"), ENVIRON)
+    shutil.rmtree(tmp_path / "here")
+    with pytest.raises(RepositoryError, match="is gone"):
+        read_git(repo, "status")
 
 
 def test_a_folder_that_does_not_exist_is_said(tmp_path):
