@@ -85,6 +85,10 @@ def _rules(session: Session, keep_last: int | None, keep: str | None, older_than
     if problems:
         where = "--keep" if chosen else "the setting gc.keep"
         raise UsageError(f"{where} is {config.keep!r}: {problems[0]}")
+    if list(chosen) == ["keep"] and keep and not workspace.select(keep, limit=1):
+        raise UsageError(
+            f"no run matches --keep {keep!r}, so all would go", 'if they shall: "finestflow gc --keep-last 0"'
+        )
     most = workspace.config.store.max_size if fit else None
     return rules_of(config, workspace.select, session.now, most_bytes=most)
 

@@ -69,6 +69,14 @@ def test_outputs_in_a_folder_outside_of_the_repository_stay(project, finestflow,
     assert sorted((tmp_path / "shared").rglob("*")) == before
 
 
+def test_a_query_that_keeps_no_run_is_refused_where_nothing_else_keeps_any(project, finestflow):
+    finestflow("run")
+
+    assert "all would go" in finestflow("gc", "--keep", "#nope", code=2).err
+    assert len(finestflow("log", "--json").json["runs"]) == 1
+    assert "dropped 0 runs" in finestflow("gc", "--keep", "#nope", "--keep-last", "1").err
+
+
 def test_a_run_that_ended_while_gc_waited_is_kept_where_the_query_chooses_it(project, environ):
     going = library.start("train")
 
