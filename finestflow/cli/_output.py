@@ -330,6 +330,10 @@ class Output:
         if self.verbosity > 0:
             self._say(text, "dim")
 
+    def failure(self, text: str, style: str = "") -> None:
+        """Say what went wrong, also with ``-q``."""
+        self._say(text, style)
+
     def warn(self, text: str, hint: str = "") -> None:
         """Say what may be wrong, also with ``-q``."""
         self._say(f"finestflow: warning: {text}", "yellow")

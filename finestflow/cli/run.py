@@ -269,8 +269,8 @@ def _show_failure(session: Session, finished: Finished) -> None:
     is_theirs = type(error) is TaskFailedError and '\n  File "' in finished.run.traceback
     if isinstance(error, FinestflowError) and error.__cause__ is None and not is_theirs:
         where = next((f"{one_line(path)!r}: " for path, node in finished.nodes.items() if node.error is error), "")
-        session.out.note(f"error: {where}{many_lines(error.message)}", "red")
+        session.out.failure(f"error: {where}{many_lines(error.message)}", "red")
         if error.hint:
-            session.out.note(f"hint: {many_lines(error.hint)}")
+            session.out.failure(f"hint: {many_lines(error.hint)}")
     else:
-        session.out.note(many_lines(finished.run.traceback).rstrip("\n"))
+        session.out.failure(many_lines(finished.run.traceback).rstrip("\n"))

@@ -92,6 +92,11 @@ class TestRun:
         assert "load" in answer.out
         assert finestflow("log", "--json").json["runs"] == []
 
+    def test_quiet_says_why_a_run_failed(self, project, finestflow):
+        answer = finestflow("-q", "run", "broken", code=1)
+
+        assert "TypeError" in answer.err
+
     def test_quiet_says_nothing_of_its_own(self, project, finestflow):
         answer = finestflow("-q", "run")
 
