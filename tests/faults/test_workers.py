@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,24 +14,7 @@ import pytest
 from finestflow.model import RunStatus
 from finestflow.workspace import Workspace
 from tests.sampling import slow
-
-PATIENCE = 60
-
-
-def is_gone(pid):
-    """Whether a process has ended; a zombie has."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def wait_until(predicate):
-    end = time.monotonic() + PATIENCE
-    while not predicate():
-        assert time.monotonic() < end, "it does not come to pass"
-        time.sleep(0.01)
+from tests.waiting import PATIENCE, is_gone, wait_until
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ from finestflow.executor.process.pool import Pool
 from finestflow.executor.protocol import Job, NotPortableError, Reference
 from finestflow.pipeline.context import Context
 from finestflow.pipeline.output import Output
-
-PATIENCE = 60.0
+from tests.waiting import PATIENCE
 
 
 class Clock:

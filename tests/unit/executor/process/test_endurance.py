@@ -13,7 +13,8 @@ import pytest
 
 from finestflow.errors import TaskFailedError
 from tests.unit.executor.process import tasks
-from tests.unit.executor.process.lab import PATIENCE, Lab
+from tests.unit.executor.process.lab import Lab
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[4]
 HOWS = ("_exit", "exit", "kill", "segfault", "abort")

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import threading
-import time
 import traceback
 import warnings
 
@@ -22,24 +21,8 @@ from finestflow.pipeline.output import Output
 from tests.sampling import slow
 from tests.unit.executor.process import tasks
 from tests.unit.executor.process.conftest import ROOT
-from tests.unit.executor.process.lab import PATIENCE, Handle, Lab
-
-
-def is_gone(pid):
-    """Whether a process has ended; a zombie has."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def wait_until(predicate):
-    end = time.monotonic() + PATIENCE
-    while not predicate():
-        assert time.monotonic() < end, "it does not come to pass"
-        time.sleep(0.005)
-
+from tests.unit.executor.process.lab import Handle, Lab
+from tests.waiting import PATIENCE, is_gone, wait_until
 
 # -- the same as in this process -------------------------------------------------------------------------------------------------------
 
