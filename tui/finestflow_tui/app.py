@@ -5,17 +5,18 @@ Invariant: nothing of git is loaded before the list is on the screen. Started by
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -33,6 +34,7 @@ from finestflow_tui.keys import key_named
 from finestflow_tui.screens.frame import Frame
 from finestflow_tui.start import Place
 from finestflow_tui.state import ViewState
+from finestflow_tui.terminal import Terminal
 from finestflow_tui.text import one_line
 from finestflow_tui.theme import THEMES, Palette, PlainFilter, choose_theme, make_palette
 
@@ -98,6 +100,8 @@ class FinestflowApp(App[int]):
         self._held: list[events.Key] = []
         self._typed_at: WeakKeyDictionary[events.Key, Screen[Any]] = WeakKeyDictionary()
         self._plain_filter = PlainFilter()
+        self.terminal: Terminal | None = None
+        """What it runs in; none where something else drives it, such as a test."""
         for theme in THEMES:
             self.register_theme(theme)
         wanted = self.state.theme or workspace.config.tui.theme
@@ -122,14 +126,10 @@ class FinestflowApp(App[int]):
 
     def on_mount(self) -> None:
         """Begin to look for news."""
-        if self.workspace.repository is None:
-            return
-        self.set_interval(_POLL, self._poll)
-        with contextlib.suppress(ValueError, NotImplementedError):
-            import asyncio
-
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self.exit, 128 + number)
+        if self.terminal is not None:
+            self.terminal.take_job_control(asyncio.get_running_loop())
+        if self.workspace.repository is not None:
+            self.set_interval(_POLL, self._poll)
 
     def push_screen(self, screen: Any, *args: Any, **options: Any) -> Any:
         """Open a screen; each knows whether it may draw with more than ASCII."""
@@ -406,6 +406,12 @@ class FinestflowApp(App[int]):
                 f"{said}: {last or ('done' if code == 0 else f'exit code {code}')}", "good" if code == 0 else "warning"
             )
 
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Leave the terminal to another program for a while."""
+        with super().suspend(), contextlib.nullcontext() if self.terminal is None else self.terminal.lent():
+            yield
+
     def run_outside(self, words: list[str]) -> None:
         """Give the terminal to another program, and take it back."""
         with self.suspend():
@@ -454,7 +460,8 @@ def run_app(
     """Run the terminal UI until it is left; returns the exit code."""
     sys.setswitchinterval(0.001)  # a query in a worker must not delay a key
     app = FinestflowApp(workspace, dict(os.environ if environ is None else environ), place=place, read_only=read_only)
-    code = app.run()
+    with Terminal(app) as app.terminal:
+        code = app.run()
     gc.freeze()  # what is there goes with the process: to collect it first takes 0.3 s
     if app.history is not None:
         app.history.close()
