@@ -16,7 +16,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+
+# A third of the time went into compiling the same modules again in every process: pytest compiles each module of its plug-ins by
+# itself, and there are a hundred of hypothesis, so this stands before it. Projects of tests get no bytecode, see below.
+sys.dont_write_bytecode = False
+
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 # A busy machine is no failure: what hypothesis measures with a clock is off. Each run draws other examples, `make stress` forty times as many.
 settings.register_profile(
@@ -31,8 +36,6 @@ def examples(count: int) -> int:
     return max(1, count * settings.default.max_examples // 100)
 
 
-# A third of the time went into compiling the same modules again in every process. Projects of tests get no bytecode, see below.
-sys.dont_write_bytecode = False
 _ROOT = Path(__file__).resolve().parents[1]
 compileall.compile_dir(_ROOT / "finestflow", quiet=2)
 

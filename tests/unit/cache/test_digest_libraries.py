@@ -11,10 +11,6 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sparse
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from finestflow.cache.digest import digest_value
 from finestflow.errors import ValueNotStorableError
@@ -164,7 +160,13 @@ def test_sparse_formats_differ():
     assert number_of_digests(*formats, sparse.csr_matrix(matrix), matrix * 2, matrix.toarray()) == 10
 
 
+@pytest.mark.slow  # loading scikit-learn takes seconds, and makes each later fork of this process dearer
 def test_estimators_count_with_what_they_learned():
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     data = np.random.default_rng(0).random((60, 4))
     target = (data[:, 0] > 0.5).astype(int)
 
