@@ -10,6 +10,7 @@ from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding
 
 from finestflow.journal.listing import Group
 from finestflow.model import RunStatus, RunSummary
@@ -39,7 +40,7 @@ class RunsScreen(RunOrder):
     """The list."""
 
     NAME = "runs"
-    BINDINGS = bindings("runs")
+    BINDINGS = [Binding("q", "quit", show=False), *bindings("runs")]  # before "back", which has this key too
     _looks = 0
     """How often a preview was asked for: what an earlier one brings is void."""
     AUTO_FOCUS = "RunTable"
@@ -247,10 +248,6 @@ class RunsScreen(RunOrder):
             self.set_query("")
         else:
             self.say("q quits")
-
-    def key_q(self) -> None:
-        """Leave the app."""
-        self.app.exit()
 
     def action_preview(self) -> None:
         """Show or hide the preview."""
