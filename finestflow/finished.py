@@ -24,7 +24,8 @@ __all__ = ["Finished", "problem_of"]
 class Finished:
     """A run that has ended.
 
-    ``result`` is what the pipeline's body returned, Outputs and all; ``error`` what it raised. Of a plan, ``unknown`` is the node whose value
+    ``result`` is what the pipeline's body returned, Outputs and all; ``error`` what it raised; ``is_misused`` says that the error
+    is no failure: the run was to start or stop at a node that there is not. Of a plan, ``unknown`` is the node whose value
     the body looks at before anybody has computed it, and ``further`` the graph with what may come after that.
     """
 
@@ -32,6 +33,7 @@ class Finished:
     nodes: dict[str, Node]
     result: Any = None
     error: BaseException | None = None
+    is_misused: bool = False
     unknown: str = ""
     further: Graph | None = None
 

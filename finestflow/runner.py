@@ -364,8 +364,10 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - it is recorded, and handed on
             finished.error = explained(error)
         if not finished.is_interrupted:
+            raised = finished.error
             try:
-                finished.error = session.finish(finished.error, finished.result)
+                finished.error = session.finish(raised, finished.result)
+                finished.is_misused = raised is None and isinstance(finished.error, UsageError)
             except INTERRUPTS as error:
                 finished.error = error
 

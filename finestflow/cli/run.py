@@ -173,7 +173,11 @@ def _run_once(
     *,
     as_json: bool,
 ) -> bool:
-    """Make one run; return whether it went well."""
+    """Make one run; return whether it went well.
+
+    Raises:
+        UsageError: It was to start or stop at a node that there is not, also where that was only known at its end.
+    """
     out, workspace = session.out, session.workspace
     if not given["code"]:
         workspace.prepare(target, _options(given, turn), sys.argv[1:])
@@ -197,9 +201,12 @@ def _run_once(
     if not as_json:
         for path, text in _notes(finished):
             out.note(f"note: {one_line(path)}: {one_line(text)}")
-        if finished.error is not None:
+        if finished.error is not None and not finished.is_misused:
             _show_failure(session, finished)
-    return _show_ended(session, finished.run, as_json=as_json)
+    is_ok = _show_ended(session, finished.run, as_json=as_json)
+    if finished.is_misused and finished.error is not None:
+        raise finished.error
+    return is_ok
 
 
 def _show_ended(session: Session, run: Run, *, as_json: bool) -> bool:

@@ -186,22 +186,34 @@ class Partial:
 
     # -- the end -----------------------------------------------------------------------------------------------------------------------
 
-    def close(self, nodes: Mapping[str, Node]) -> tuple[list[tuple[Node, str]], FinestflowError | None]:
-        """Return what is not computed, each node with the reason, and the error that the run ends with."""
+    def close(
+        self, nodes: Mapping[str, Node], error: BaseException | None
+    ) -> tuple[list[tuple[Node, str, FinestflowError | None]], FinestflowError | None]:
+        """Return what is not computed, each node with the reason and the error that it has, and the error that the run ends with.
+
+        Args:
+            nodes: All nodes of the run.
+            error: What the body raised: then nobody knows which nodes there would have been, and that is no error of its own.
+        """
         stops = ", ".join(map(repr, self.stop))
         starts = ", ".join(map(repr, self.start))
         open_nodes = [
             node for node in nodes.values() if node.is_open and node.is_downstream and node not in self._waiting
         ]
         missing = self._needed_by([*self._results, *open_nodes])
-        skipped = [(node, f"not needed for {stops}") for node in self._waiting]
-        skipped += [(node, f"before {starts}, and not to be had") for node in self._missing]
+        problem = self._error_of(missing) if missing else None
+        reason = (
+            f"not needed for {stops}" if error is None else f"not started: the pipeline raised {type(error).__name__}"
+        )
+        skipped = [(node, reason, problem) for node in self._waiting]
+        skipped += [(node, f"before {starts}, and not to be had", problem) for node in self._missing]
         self._waiting.clear()
         self._missing.clear()
-        for pattern in (*self.start, *self.stop):
-            if not _names_any(pattern, nodes):
-                return skipped, _unmatched(pattern, nodes)
-        return skipped, self._error_of(missing) if missing else None
+        if error is None:
+            for pattern in (*self.start, *self.stop):
+                if not _names_any(pattern, nodes):
+                    return skipped, _unmatched(pattern, nodes)
+        return skipped, problem
 
     def chosen(self, nodes: Mapping[str, Node]) -> list[Node]:
         """Return the nodes that the run stops at."""

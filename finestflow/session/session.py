@@ -51,7 +51,7 @@ class Session:
         context: The run's shared context.
         claims: Which keys other runs are computing; None when nobody else can be.
         is_alone: Whether no other run is going on, so that nobody waits for what is not in the database yet.
-        use_cache: Whether entries are looked up and written.
+        use_cache: Whether entries are looked up and written; those before the start of a partial run always are looked up.
         forced: Patterns of node paths that run although they are hits.
         keep_going: Whether what does not depend on a failure still runs.
         timeout: Seconds after which a call is ended, where its task says nothing else.
@@ -265,10 +265,11 @@ class Session:
             if type(node.task).__finestflow_meta__.cache is not False:
                 self.warn(f"task {node.path!r} is not cached: {problem}")
             return f"not cached: {problem}"
-        if not self._use_cache:
-            return "the cache is off for this run"
-        if self._forced and any(is_named_by(node.path, pattern) for pattern in self._forced):
-            return "forced"
+        if node.is_downstream is not False:  # what lies before the start of a partial run is never computed
+            if not self._use_cache:
+                return "the cache is off for this run"
+            if self._forced and any(is_named_by(node.path, pattern) for pattern in self._forced):
+                return "forced"
         verdict = self.lookup.find(node.key, self.view_of(node), static.store)  # type: ignore[arg-type]
         if verdict.entry is None:
             return verdict.why or self.lookup.explain_miss(node.path, static, partial(tokens_of, node))
@@ -454,10 +455,10 @@ class Session:
             for node in [part for each in held for part in each.unstarted]:
                 self._skip(node, f"not started: {why}", cause)
             if self._partial is not None:
-                skipped, problem = self._partial.close(self.nodes)
+                skipped, problem = self._partial.close(self.nodes, error)
                 error = error or problem
-                for node, reason in skipped:
-                    self._skip(node, reason, problem)
+                for left_out in skipped:
+                    self._skip(*left_out)
         self.schedule.work()
         return error
 

@@ -87,6 +87,17 @@ def test_a_run_that_starts_later_takes_what_lies_before_from_the_cache(lab: Lab,
     assert statuses(finished)["prepare/clean"] == statuses(finished)["svm"] == "hit"
 
 
+def test_what_lies_before_comes_from_the_cache_though_the_run_does_without(lab: Lab, jobs: int) -> None:
+    """``cache`` and ``force`` concern what is computed: from the start on."""
+    lab.make(Whole())
+    finished = lab.make(Whole(), start="svm", stop="pick", cache=False, force=("prepare/*",), jobs=jobs)
+
+    assert (finished.error, finished.value) == (None, "forest of 6")
+    assert ran(finished) == {"svm", "pick"}
+    assert finished.run.nodes["svm"].why == "the cache is off for this run"
+    assert statuses(finished)["prepare/load"] == statuses(finished)["forest"] == "hit"
+
+
 def test_what_lies_before_and_is_not_there_is_named_in_one_error(lab: Lab, jobs: int) -> None:
     finished = lab.make(Whole(), start="pick", jobs=jobs)
 
@@ -207,6 +218,27 @@ def test_a_pattern_that_names_no_unforeseen_node_is_an_error_at_the_end(lab: Lab
 
     assert isinstance(finished.error, UsageError)
     assert str(finished.error) == "no node matches 'lote-0' (did you mean 'late-0'?)"
+    assert finished.is_misused
+    assert {(node.error, node.why) for node in finished.run.nodes.values() if node.status.value == "skipped"} == {
+        ("", "not needed for 'lote-0'")
+    }
+
+
+class Raises(Whole):
+    def __call__(self, n=3):
+        self.svm(self.prepare(n))
+        raise ValueError("too large")
+
+
+@pytest.mark.parametrize("bounds", [{"start": "pick"}, {"stop": "pick"}])
+def test_a_body_that_raises_before_the_node_tells_its_own_error_alone(lab: Lab, bounds: dict, jobs: int) -> None:
+    finished = lab.make(Raises(), jobs=jobs, **bounds)
+
+    assert (str(finished.error), finished.is_misused) == ("too large", False)
+    assert {node.error for path, node in finished.run.nodes.items() if path == "svm"} == {""}
+    assert finished.run.nodes["svm"].why == (
+        "not started: the pipeline raised ValueError" if "stop" in bounds else "before 'pick', and not to be had"
+    )
 
 
 class Fans(Pipeline):
