@@ -59,6 +59,36 @@ class TestRun:
         assert "scale.factor" in answer.err or "'factor'" in answer.err
         assert finestflow("log", "--json").json["runs"] == []
 
+    @pytest.mark.parametrize("name", ["Foreseen", "Unforeseen"])
+    @pytest.mark.parametrize("bound", ["--from", "--to"])
+    def test_a_misspelled_node_is_a_usage_error_whenever_it_is_known(self, project, finestflow, name, bound):
+        """Before anything runs, or at the end where the body decides what it calls."""
+        (project / "bounds.py").write_text(
+            """
+from finestflow import Pipeline
+from numbers_pipeline import Load, Total
+
+class Foreseen(Pipeline):
+    load: Load
+    total: Total
+
+    def __call__(self):
+        return self.total(self.load(3))
+
+class Unforeseen(Foreseen):
+    def __call__(self):
+        try:
+            return self.total(self.load(3))
+        except ValueError:
+            return self.load(2)
+"""
+        )
+        finestflow("run", "bounds.py:Foreseen")
+        answer = finestflow("run", f"bounds.py:{name}", bound, "totel", code=2)
+
+        assert answer.err.endswith("finestflow: error: no node matches 'totel'\nhint: did you mean 'total'?\n")
+        assert len(finestflow("log", "--json").json["runs"]) == (1 if name == "Foreseen" else 2)
+
     def test_a_failed_task_is_exit_1_and_is_recorded(self, project, finestflow):
         answer = finestflow("run", "broken", code=1)
 
