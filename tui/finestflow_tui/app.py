@@ -400,11 +400,10 @@ class FinestflowApp(App[int]):
             if code is None:
                 continue
             self.processes.remove(entry)
-            lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            last = next((line for line in reversed(lines) if line), "")
-            self.say(
-                f"{said}: {last or ('done' if code == 0 else f'exit code {code}')}", "good" if code == 0 else "warning"
-            )
+            from finestflow_tui.views.reproduce import ending_text
+
+            told = ending_text(path.read_text(encoding="utf-8", errors="replace"), code)
+            self.say(f"{said}: {told}", "good" if code == 0 else "warning")
 
     @contextmanager
     def suspend(self) -> Iterator[None]:

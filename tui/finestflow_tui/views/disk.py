@@ -18,22 +18,36 @@ _MOST = 2000
 
 
 def usage_rows(usage: Usage, limit: int, columns: int) -> list[Row]:
-    """Return how much there is, as a bar."""
+    """Return how much there is, as a bar: of what it may be, or of what there is where it may be anything; each kind has a sign of its own.
+
+    Args:
+        usage: What there is.
+        limit: Bytes that the store may take; 0 for no limit.
+        columns: Columns of the screen.
+    """
     total = usage.database_bytes + usage.object_bytes
     room = max(10, min(60, columns - 40))
-    files = round(room * usage.object_bytes / total) if total else 0
-    bar: list[Span] = [("█" * files, "param"), ("█" * (room - files), "metric")] if total else [("─" * room, "dim")]
+    files, database = _shares((usage.object_bytes, usage.database_bytes), max(total, limit), room)
+    bar: list[Span] = [("█" * files, "param"), ("▒" * database, "metric"), ("░" * (room - files - database), "dim")]
     rows = [
         row(" ", *bar, ("  " + size(total), "bold"), (f" of {size(limit)}" if limit else "", "dim")),
         row(
             (" █ ", "param"),
             f"{plural(usage.objects, 'file')} {size(usage.object_bytes)}   ",
-            ("█ ", "metric"),
+            ("▒ ", "metric"),
             f"database {size(usage.database_bytes)}",
+            *([("   ░ ", "dim"), f"free {size(limit - total)}"] if limit > total else []),
         ),
         row((f" {plural(usage.values, 'value')}, {usage.entries} cache entries", "dim")),
     ]
     return [*rows, row("")]
+
+
+def _shares(parts: Sequence[int], whole: int, columns: int) -> list[int]:
+    """Return the columns of each part of a whole; what there is of has one at least."""
+    wide = [max(round(columns * part / whole), 1) if part else 0 for part in parts]
+    wide[wide.index(max(wide))] -= max(0, sum(wide) - columns)
+    return wide
 
 
 def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str, leaving: Collection[str] = ()) -> list[Row]:

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from finestflow.model import NodeStatus, Run
 from finestflow.reproduce import Preflight
+from finestflow_tui.peek import find_document
 from finestflow_tui.text import Row, columns_of, cut, duration, one_line, plural, row, title, value_text
 
-__all__ = ["Options", "plan_rows", "verdict_rows"]
+__all__ = ["Options", "ending_text", "plan_rows", "verdict_rows"]
 
 _ROOM = 76
 _GOOD = frozenset({"identical", "within tolerance"})
@@ -113,21 +114,33 @@ def _option_rows(options: Options) -> list[Row]:
     ]
 
 
-def verdict_rows(document: Mapping[str, Any]) -> list[Row]:
-    """Return the verdict that ``finestflow reproduce --json`` gave."""
+def verdict_text(document: Mapping[str, Any]) -> str:
+    """Return the verdict that ``finestflow reproduce --json`` gave, in one sentence."""
     nodes = document.get("nodes", ())
     same = sum(node["verdict"] in _GOOD for node in nodes)
     if document.get("identical"):
-        rows = [row((f"identical: {same} of {len(nodes)} outputs have the same digest", "good"))]
-    else:
-        rows = [
-            row(
-                (
-                    f"differs: first at {one_line(document.get('first'))}; {same} of {len(nodes)} outputs are the same",
-                    "bad",
-                )
-            )
-        ]
+        return f"identical: {same} of {len(nodes)} outputs have the same digest"
+    return f"differs: first at {one_line(document.get('first'))}; {same} of {len(nodes)} outputs are the same"
+
+
+def ending_text(text: str, code: int) -> str:
+    """Return in one line how a command ended, from what it wrote: the verdict where it gave one, else its last line.
+
+    Args:
+        text: What it wrote.
+        code: Its exit code.
+    """
+    document = find_document(text, "reproduction")
+    if document is not None:
+        return verdict_text(document)
+    last = next((line for line in reversed(text.strip().splitlines()) if line and not line.startswith(("{", "}"))), "")
+    return last or ("done" if code == 0 else f"exit code {code}")
+
+
+def verdict_rows(document: Mapping[str, Any]) -> list[Row]:
+    """Return the verdict that ``finestflow reproduce --json`` gave, output by output."""
+    nodes = document.get("nodes", ())
+    rows = [row((verdict_text(document), "good" if document.get("identical") else "bad"))]
     cells = [
         [
             ("  " + one_line(node["path"]), "bold"),
