@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import Project
+from tests.sampling import slow
 
 FLOW = """
 from pathlib import Path
@@ -37,7 +38,7 @@ class Fits(Pipeline):
 """
 
 
-@pytest.mark.parametrize("executor", ["sequential", "process"])
+@pytest.mark.parametrize("executor", ["process", *slow(["sequential"])])
 def test_what_a_task_reports_is_its_own_and_a_hit_reports_it_again(project: Project, executor: str):
     project.write("flow.py", FLOW)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e import processes
 from tests.e2e.conftest import Project
+from tests.sampling import slow
 
 
 def why(project: Project, node: str) -> str:
@@ -120,6 +121,7 @@ def test_random_draws_depend_on_the_seed_of_the_run(project: Project):
             assert "seed changed" in runs[1][path]["why"]
 
 
+@pytest.mark.slow
 def test_numpy_that_a_task_loads_itself_is_seen(project: Project):
     """Drawing from a numpy that was not loaded before makes the call depend on the seed, too."""
     project.write(
@@ -132,6 +134,7 @@ def test_numpy_that_a_task_loads_itself_is_seen(project: Project):
     assert project.statuses()["numpy"] == "ok"
 
 
+@pytest.mark.slow
 def test_random_draws_of_initialize_depend_on_the_seed_of_the_run(project: Project):
     """A model that is initialised at random is another one with another seed, and the same one when it is reproduced."""
     project.write(
@@ -263,7 +266,7 @@ class Sums(Pipeline):
 """
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["2", *slow(["1"])])
 def test_a_task_may_have_a_store_of_its_own(project: Project, jobs: str):
     """What is in it is a hit when the project's store is gone, also for workers, and only that."""
     project.write("apart.py", APART)
@@ -326,6 +329,7 @@ def test_ways_to_start_a_pipeline_share_the_cache(project: Project):
     assert "identical" in project.do("reproduce", "@~3").out
 
 
+@pytest.mark.slow
 def test_a_file_given_as_a_path_counts_by_its_content(project: Project):
     """An edited file is a miss, also with the same size; a touched one is a hit."""
     project.write("data.txt", "abc")

@@ -39,6 +39,7 @@ run_cell(2, second)
 """
 
 
+@pytest.mark.slow
 def test_python_c_and_stdin_run_and_are_recorded(project: Project):
     """The value is right, the run is in the log, its nodes are ok."""
     for argv, stdin in ((("-c", SOURCE), None), (("-",), SOURCE)):

@@ -10,6 +10,7 @@ import pytest
 from tests.compat.test_runs_untouched import users_files, users_view
 from tests.e2e import processes
 from tests.e2e.conftest import Project
+from tests.sampling import slow
 
 TARGET = "numbers_pipeline.py:Numbers"
 
@@ -52,6 +53,7 @@ def test_it_leaves_no_trace_in_the_work_tree(project: Project, tmp_path: Path):
     assert project.git("worktree", "list").count("\n") == 0
 
 
+@pytest.mark.slow
 def test_into_keeps_the_work_tree(project: Project):
     """With ``--into`` the files of the run stay in a folder; one that is not empty is refused."""
     project.do("run", TARGET)
@@ -147,6 +149,7 @@ def test_a_script_without_a_guard(project: Project):
     assert "after" not in answer.err
 
 
+@pytest.mark.slow
 def test_a_pipeline_in_a_folder_run_from_there(project: Project):
     """Modules beside the file, and files relative to the working directory, are found again."""
     project.write("deep/inside/helper.py", "def read():\n    return open('numbers.txt').read().split()\n")
@@ -229,6 +232,7 @@ def test_a_large_input_that_a_clone_lacks_is_named_before_it_starts(project: Pro
     assert len(clone.runs()) == 2
 
 
+@pytest.mark.slow
 def test_a_secret_has_to_be_given_again(project: Project):
     """Without the secret it says which one is missing; with it the run is reproduced."""
     project.edit(
@@ -245,7 +249,7 @@ def test_a_secret_has_to_be_given_again(project: Project):
     assert "abracadabra" not in project.do("show", "@", "--json").out
 
 
-@pytest.mark.parametrize("change", [pytest.param("missing", marks=pytest.mark.slow), "changed", "same"])
+@pytest.mark.parametrize("change", [*slow(["missing", "same"]), "changed"])
 def test_a_file_left_out_of_the_snapshot_is_checked_before_it_starts(project: Project, change: str):
     """A large file is copied when it is as it was, and named when it is gone or changed."""
     project.write(".finestflow.toml", '[snapshot]\nmax-file-size = "1 KB"\n')
@@ -368,6 +372,7 @@ def test_code_on_the_path_of_python_is_that_of_the_run(project: Project):
         assert "identical: all" in do("reproduce", run)
 
 
+@pytest.mark.slow
 def test_of_a_partial_run_the_same_part_runs_again(project: Project, tmp_path: Path):
     """What lay before its start comes from the record; where the store has lost that, it is computed."""
     project.do("run", TARGET)

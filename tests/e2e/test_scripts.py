@@ -71,6 +71,7 @@ class TestAScriptThatDoesNotKnowFinestflow:
         log = scripts.do("logs", "@:train").out
         assert sorted(log.splitlines()) == sorted(["training --lr 0.1 -n 5 data", "from a shell", "to stderr"])
 
+    @pytest.mark.slow
     def test_hands_its_exit_code_on(self, scripts: Project):
         answer = scripts.do("run", "train.py", "--fail", code=1)
         assert "ValueError: boom" in answer.err
@@ -96,6 +97,7 @@ class TestAScriptThatDoesNotKnowFinestflow:
         assert started.wait().code == 128 + number
         assert scripts.runs()[0]["status"] == "cancelled"
 
+    @pytest.mark.slow
     def test_is_interrupted_once_by_a_key_at_the_terminal(self, scripts: Project):
         """The terminal sends Ctrl-C to the script too, so it is not passed on a second time."""
         scripts.write(
@@ -229,6 +231,7 @@ class TestAScriptThatKnowsFinestflow:
         assert (shown["pipeline"], shown["metrics"]) == ("reports", {"loss": 1 / 3})
         assert scripts.do("get", "@:list").out.split() == ["[", "1,", "2", "]"]
 
+    @pytest.mark.slow
     def test_makes_the_runs_that_are_recorded(self, scripts: Project):
         scripts.write(
             "makes.py",

@@ -125,6 +125,7 @@ def test_a_param_of_a_started_run_that_is_called_like_a_secret_is_nowhere(projec
     assert places_with(project.folder, SECRET) == []
 
 
+@pytest.mark.slow
 def test_neither_the_queue_nor_a_sweep_writes_a_secret_down(project: Project):
     project.edit(
         "numbers_pipeline.py",
@@ -224,6 +225,7 @@ print(os.environ["DATABASE_URL"])
 """
 
 
+@pytest.mark.slow
 def test_a_secret_of_the_environment_is_nowhere_whatever_a_program_does_with_it(project: Project):
     """As a name of a metric, tag or artifact, in a note, param or context; an address gives away no password; the remote of git is not recorded."""
     environ = with_secrets(
@@ -259,6 +261,7 @@ def test_a_secret_of_the_environment_is_nowhere_whatever_a_program_does_with_it(
         assert places_with(project.folder, secret) == [], secret
 
 
+@pytest.mark.slow
 def test_a_secret_that_a_notebook_holds_is_nowhere(project: Project):
     """In a cell that a task is defined in, in a variable that is called like one and printed, in a variable of the environment that a cell sets."""
     pytest.importorskip("IPython")
@@ -295,3 +298,64 @@ class F(Pipeline):
     def __call__(self) -> int:
         return self.t()
 """
+
+
+TELL = """
+import finestflow, os, pathlib, sys
+text = pathlib.Path(".env").read_text()
+values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+password = values["export DB_PASS"].strip("'")
+print(text)
+with finestflow.start("tell", model=values["MODEL"], key=values["OPENAI_KEY"]) as run:
+    run.log(**{"m/" + password: 1.0})
+    run.note("note " + values["WEBHOOK"])
+    run.tag("t-" + password)
+    print(text)
+    if os.fork() == 0:
+        finestflow.log(**{"child-" + password: 1})
+        os._exit(0)
+    os.wait()
+    raise ValueError("bad " + values["WEBHOOK"])
+"""
+DOTENV = """# of this machine
+OPENAI_KEY=sk-proj-Ab12Cd34Ef56
+MODEL=gpt-4o-mini
+export DB_PASS='quiet horse'
+WEBHOOK="T00AB12CD/hooks/x9y8z7w6"
+DATABASE_URL=postgres://dora:db-pass-3333@db/x
+CERTIFICATE="-----BEGIN-----
+MIIB9zCCAWCgAwIBAgI1
+-----END-----"
+"""
+
+
+@pytest.mark.slow
+def test_the_values_of_a_dotenv_file_are_nowhere_whatever_a_program_does_with_them(project: Project):
+    """A task, a script and a started run print the file, and put values into metrics, notes, tags, params, contexts and errors."""
+    project.write(".env", DOTENV)
+    project.write("conf.env", "export SIGNING_SALT=anchovy-pie\n")
+    project.write("tell.py", TELL)
+    project.write("show.py", "print(open('.env').read(), open('conf.env').read())")
+    project.write(
+        "join.py", "import finestflow\nfinestflow.log(**{'j-' + open('conf.env').read().strip()[-11:]: 1.0})\n"
+    )
+    project.edit(
+        "numbers_pipeline.py",
+        "return [self.factor * number for number in numbers]",
+        'print(open(".env").read(), open("conf.env").read())\n'
+        '        if self.factor < 0: raise ValueError("bad " + open(".env").read())\n        return numbers',
+    )
+    for jobs in ("1", "2"):
+        project.do("run", "numbers_pipeline.py:Numbers", "-j", jobs)
+        project.do("run", "numbers_pipeline.py:Numbers", "-j", jobs, "-p", "scale.factor=-1", code=1)
+    processes.python("tell.py", cwd=project.folder)
+    project.do("run", "tell.py", code=1)
+    project.do("run", "show.py")
+    project.do("run", "join.py")
+    project.do("run", "--", "cat", ".env")
+    project.do("note", "@", "with anchovy-pie")
+
+    assert "OPENAI_KEY=***\nMODEL=gpt-4o-mini\n" in project.do("logs", "@").out
+    assert {run["params"].get("model") for run in project.runs() if run["pipeline"] == "tell"} == {"gpt-4o-mini"}
+    secrets = (b"sk-proj-Ab12Cd34Ef56", b"quiet horse", b"x9y8z7w6", b"db-pass-3333", b"MIIB9zCC", b"anchovy-pie")
+    assert {secret: places for secret in secrets if (places := places_with(project.folder, secret))} == {}

@@ -46,7 +46,7 @@ def damage(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", ["run.json", "tasks.json"])
+@pytest.mark.parametrize("name", ["run.json", *slow(["tasks.json"])])
 def test_a_corrupt_record_is_named_and_the_others_list(project: Project, name: str):
     """``log`` lists all runs, ``show`` of the damaged one says what is damaged, ``verify`` names it, and new runs go on."""
     for number in range(3):
@@ -81,7 +81,7 @@ def test_a_record_that_is_no_json_is_named(project: Project):
     assert is_clean(project.do("verify", code=5))
 
 
-@pytest.mark.parametrize("damaged", ["garbage", *slow(["empty", "truncated"]), "folder"])
+@pytest.mark.parametrize("damaged", ["garbage", *slow(["empty", "truncated", "folder"])])
 def test_a_damaged_index_is_rebuilt(project: Project, damaged: str):
     """The index is derived: whatever happens to it, the runs are listed."""
     project.do("run", TARGET)
@@ -103,7 +103,7 @@ def test_a_damaged_index_is_rebuilt(project: Project, damaged: str):
     project.do("run", TARGET)
 
 
-@pytest.mark.parametrize("damaged", ["garbage", *slow(["empty", "truncated"]), "missing"])
+@pytest.mark.parametrize("damaged", ["garbage", *slow(["empty", "truncated", "missing"])])
 def test_a_damaged_database_is_an_empty_cache(project: Project, damaged: str):
     """The store's database is a cache: the run computes again, says so once, and the runs are all there."""
     project.do("run", TARGET)
@@ -314,6 +314,7 @@ def small_disk(tmp_path: Path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_real_full_disk(small_disk: Path):
     """On a full file system a run ends without a traceback; with room again it is recorded, and the rest is whole."""
     folder = small_disk / "repository"

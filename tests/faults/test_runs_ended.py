@@ -136,7 +136,13 @@ def test_a_killed_run_is_recorded_by_the_next_command(steps: Project, tmp_path: 
     check_next_run(steps, tmp_path)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(signal.SIGTERM, 143), (signal.SIGHUP, 129)]),
+    ],
+)
 def test_an_interrupted_run_is_cancelled(
     steps: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
 ):
@@ -166,6 +172,7 @@ def wait_for_waiting(tmp_path: Path, processes: list[Started]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_runs_at_once_compute_each_task_once(steps: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """All are recorded; those that come later wait for the task that the first is computing, and take its result."""
     first = started_second(steps, tmp_path, monkeypatch, "go")

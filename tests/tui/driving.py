@@ -59,12 +59,16 @@ class Driver:
         Textual's own ``Pilot.press`` waits for an idle processor after each key, which takes long on a busy machine.
         """
         for key in keys:
-            name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
-            event = events.Key(name, key if len(key) == 1 else {"space": " "}.get(key))
-            event.set_sender(self.app)
-            assert self.app._driver is not None
-            self.app._driver.send_message(event)
+            self._send(key)
             await self.settle()
+
+    def _send(self, key: str) -> None:
+        """Put a key where the terminal would."""
+        name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+        event = events.Key(name, key if len(key) == 1 else {"space": " "}.get(key))
+        event.set_sender(self.app)
+        assert self.app._driver is not None
+        self.app._driver.send_message(event)
 
     async def _rounds(self, count: int) -> None:
         """Let every widget take what is in its queue, so often."""
@@ -75,8 +79,11 @@ class Driver:
                 raise self.app._exception
 
     async def type(self, text: str) -> None:
-        """Type a text."""
-        await self.press(*({" ": "space"}.get(letter, letter) for letter in text))
+        """Type a text, letter after letter without a pause, and wait until everything they started is done."""
+        for letter in text:
+            self._send({" ": "space"}.get(letter, letter))
+            await self._rounds(1)
+        await self.settle()
 
     async def settle(self) -> None:
         """Wait for workers and the paint after them."""

@@ -111,7 +111,13 @@ def test_each_screen_looks_as_it_is_stored(name, size, environ, lab, pytestconfi
 
 
 @pytest.mark.parametrize("has_repository", [False, True])
-@pytest.mark.parametrize(("name", "size"), [("80x24", (80, 24)), ("120x40", (120, 40)), ("200x60", (200, 60))])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("80x24", (80, 24)),
+        *(pytest.param(f"{w}x{h}", (w, h), marks=pytest.mark.slow) for w, h in ((120, 40), (200, 60))),
+    ],
+)
 def test_a_place_without_runs_looks_as_it_is_stored(name, size, has_repository, tmp_path, pytestconfig):
     """Where there is no repository, and where there is no run yet, the screen says what to do."""
     folder = tmp_path / "lab"

@@ -152,6 +152,7 @@ def test_filter_sort_and_group(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_columns(lab):
     """- hides a column, + brings it back, > moves it, = shows params that are equal everywhere; p pins, gv lists views."""
 
@@ -184,6 +185,7 @@ def test_columns(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_marks(lab):
     """Space marks with letters, * and ~ and M change all marks, u brings marks back, shift+arrows mark on the way."""
 
@@ -349,6 +351,7 @@ def test_differences(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_comparison(lab):
     """C puts marked runs side by side; = shows what is equal, s sorts runs by a row, > turns them, d and enter go on."""
 

@@ -16,6 +16,7 @@ from tests.tui.test_keys import NEWEST, names
 from tests.tui.test_states import begin
 
 
+@pytest.mark.slow
 def test_an_output_is_shown_from_inside(lab, monkeypatch):
     """The outputs tab says what is in a value: rows and statistics, loaded by a process of its own; enter gives its pane the keys."""
     monkeypatch.setattr(run_outputs, "QUIET", 0.001)
@@ -69,6 +70,7 @@ def test_a_run_is_compared_with_the_files_as_they_are_now(own_lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_a_plot_is_read_with_a_crosshair(lab):
     """Tab gives the plot the keys: l and h move a crosshair that reads all lines, + and - and shift+arrows look closely, , smooths."""
 
@@ -118,6 +120,7 @@ def test_runs_are_lines_over_axes(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_values_are_evicted_when_that_is_confirmed(own_lab):
     """X marks a value of the cache, u spares it, ,x evicts what is marked; enter opens the run that made it."""
 
@@ -263,6 +266,7 @@ def test_logs_of_two_runs_are_compared_node_by_node(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_quitting(lab):
     """Ctrl+q leaves from any screen."""
 

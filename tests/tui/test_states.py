@@ -13,6 +13,7 @@ import pytest
 from finestflow.journal.live import LiveFolder
 from finestflow.model import RunId
 from tests.conftest import run_git
+from tests.sampling import slow
 from tests.tui.driving import drive, run
 
 STARTED = 1_767_609_990.0
@@ -124,6 +125,7 @@ def test_runs_that_are_made_elsewhere_appear(own_lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_a_record_that_is_damaged_leaves_the_rest(own_lab):
     """The list shows the run; its screen says what is wrong; the others are fine."""
     tip = run_git(own_lab, "rev-parse", "refs/finestflow")
@@ -197,6 +199,7 @@ def test_a_locked_index_does_not_stop_the_screen(own_lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_two_screens_at_once_see_what_the_other_changes(own_lab, tmp_path):
     async def body():
         async with drive(own_lab) as one, drive(own_lab, state_path_in=tmp_path) as two:
@@ -207,7 +210,7 @@ def test_two_screens_at_once_see_what_the_other_changes(own_lab, tmp_path):
     run(body)
 
 
-@pytest.mark.parametrize("size", [(60, 15), (40, 8), (12, 4)])
+@pytest.mark.parametrize("size", [*slow([(60, 15), (40, 8)]), (12, 4)])
 def test_in_a_terminal_that_is_too_small_the_list_is_left(lab, size):
     async def body():
         async with drive(lab, size) as ui:
@@ -253,6 +256,7 @@ def test_an_index_of_a_newer_version_is_no_obstacle(own_lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_an_index_that_is_made_again_meanwhile_is_taken_up(own_lab):
     async def body():
         async with drive(own_lab) as ui:

@@ -29,7 +29,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(
-    "way", ["script", "stdin", *[pytest.param(w, marks=pytest.mark.slow) for w in ("module", "command")]]
+    "way", ["script", *[pytest.param(w, marks=pytest.mark.slow) for w in ("stdin", "module", "command")]]
 )
 def test_a_main_module_needs_no_guard(repository, way):
     shutil.copy(PROGRAM, repository / "program.py")

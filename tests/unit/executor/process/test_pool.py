@@ -320,6 +320,7 @@ def test_closing_ends_all_and_the_pool_can_be_used_again(own_lab):
     assert own_lab.value(own_lab.run(tasks.Where(), executor=own_lab.open_run())) != pid
 
 
+@pytest.mark.slow
 def test_none_of_many_tiny_jobs_is_lost_when_workers_are_killed(own_lab):
     pending = [own_lab.submit(tasks.Add(), x) for x in range(400)]
     for number in (50, 150, 250):
@@ -336,6 +337,7 @@ def test_none_of_many_tiny_jobs_is_lost_when_workers_are_killed(own_lab):
     assert len(set(values)) == len(values)
 
 
+@pytest.mark.slow
 def test_a_long_job_does_not_hold_up_tiny_ones_that_were_sent_behind_it(own_lab, tmp_path):
     """Workers get quick jobs ahead; one that turns out to be slow gives the others back."""
     quick = Task.of(lambda path: path and tasks.wait_for(path))
@@ -350,6 +352,7 @@ def test_a_long_job_does_not_hold_up_tiny_ones_that_were_sent_behind_it(own_lab,
     assert stuck.wait().error is None
 
 
+@pytest.mark.slow
 def test_a_pool_whose_workers_cannot_start_says_so(tmp_path, monkeypatch):
     lab = Lab(tmp_path / "lab", ROOT)
     monkeypatch.setattr(lab.pool.equipment.__class__, "__reduce_ex__", lambda *_: (os._exit, (1,)))
@@ -391,5 +394,6 @@ def test_a_job_that_cannot_be_sent_has_failed_and_the_others_go_on(own_lab, monk
     assert [own_lab.value(outcomes[at]) for at in (0, 2)] == [2, 3]
 
 
+@pytest.mark.slow
 def test_an_error_that_exits_when_it_is_made_again_keeps_its_text(own_lab):
     assert str(own_lab.run(tasks.Call(), tasks.be_rude, "go away").error) == "Rude: go away"

@@ -128,6 +128,7 @@ class TestWorkers:
 
         assert not place.look(lab, "mixed")["preloaded"]
 
+    @pytest.mark.slow
     def test_are_made_anew_when_the_environment_was_another_when_libraries_were_loaded(self, place, monkeypatch):
         place.library("pepper")
         monkeypatch.setenv("FLAVOUR", "mild")
