@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from finestflow.config import Config, PipelineConfig
-from finestflow.errors import ConfigError, FinestflowError, NotFoundError, UsageError, nearest_hint
+from finestflow.errors import ConfigError, FinestflowError, UsageError, nearest_hint
 from finestflow.model import Run
 from finestflow.pipeline.chain import Chain
 from finestflow.pipeline.config import apply_config, config_of, load_config
@@ -107,13 +107,13 @@ def read_table(name: str, folders: Sequence[Path]) -> tuple[Path, Table, str]:
     """Return the file, the configuration and the name of the pipeline that ``exp.toml`` or ``exp.toml:name`` names.
 
     Raises:
-        NotFoundError: There is no such file, or no such pipeline in it.
+        UsageError: There is no such file, or no such pipeline in it.
         ConfigError: It is no TOML.
     """
     place, _, entry = name.partition(":")
     file = next((folder / place for folder in folders if (folder / place).is_file()), None)
     if file is None:
-        raise NotFoundError(f"there is no file {place!r}", "give the path of a TOML file with a pipeline")
+        raise UsageError(f"there is no file {place!r}", "give the path of a TOML file with a pipeline")
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -123,7 +123,7 @@ def read_table(name: str, folders: Sequence[Path]) -> tuple[Path, Table, str]:
         entry = next(iter(tables))
     if entry not in tables:
         names = ", ".join(f"{place}:{each}" for each in tables)
-        raise NotFoundError(
+        raise UsageError(
             f"{place!r} has {'no pipeline ' + repr(entry) if entry else 'several pipelines'}", f"name one: {names}"
         )
     return file, tables[entry], entry

@@ -12,7 +12,7 @@ The tree::
     │   ├── WorkerDiedError            1   the process of a task ended under it
     │   └── TaskTimeoutError           1   a task took too long
     ├── DifferenceError                3   a reproduced run differs
-    ├── NotFoundError                  4   no such run, node, output, pipeline
+    ├── NotFoundError                  4   no such run, node, output, metric, commit
     ├── RepositoryError                4   git: not there, refused, no repository
     │   └── RefMovedError              4   a ref was changed by somebody else
     ├── CorruptionError                5   a record, an object or an index is damaged
@@ -114,7 +114,7 @@ class DifferenceError(FinestflowError):
 
 
 class NotFoundError(FinestflowError):
-    """No run, node, output or pipeline has that name."""
+    """No run, node, output or other recorded thing has that name."""
 
     exit_code = 4
 

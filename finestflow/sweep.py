@@ -1,7 +1,7 @@
 """Which settings a sweep means: lists, ranges, random draws, rows of a table, and all their combinations.
 
 Settings are texts by path: the declared type of the param decides later what each is. Invariant: the same words, table and seed give the same
-settings in the same order. Called by the command line and by the queue.
+settings in the same order. Called by the command line and by the queue; ``range_hint`` by whoever refuses a value.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -28,6 +29,7 @@ __all__ = [
     "load_rows",
     "mean_of_repeats",
     "parse_setting",
+    "range_hint",
 ]
 
 _MOST_VALUES = 100_000
@@ -165,6 +167,18 @@ def axes_of(texts: Sequence[str], rows: Sequence[Mapping[str, str]] = ()) -> dic
     return axes
 
 
+def range_hint(value: str) -> str:
+    """Return what was probably meant by a value that is refused and looks like a range of a kind that does not exist; else an empty text."""
+    kind, _, rest = value.strip().partition(":")
+    if kind in _FORMS or not _RANGE_OF_ANY_KIND.fullmatch(value.strip()):
+        return ""
+    import difflib
+
+    near = difflib.get_close_matches(kind, _FORMS, n=1)
+    guess = f"did you mean {f'{near[0]}:{rest}'!r}? " if near else ""
+    return f'{guess}ranges: {", ".join(_FORMS.values())}; see the how-to "Try many settings"'
+
+
 def _split(value: str) -> list[str]:
     stripped = value.strip()
     if stripped[:1] in {'"', "[", "{"}:
@@ -217,6 +231,7 @@ def _draw_of(kind: str, rest: str, text: str) -> Draw:
     return Draw(kind=kind, low=low, high=high)
 
 
+_RANGE_OF_ANY_KIND = re.compile(r"[A-Za-z_]+(:[^:]*\d[^:]*)+")
 _RANGES = ("range", "linspace", "logspace")
 _DRAWS = ("uniform", "loguniform", "randint")
 _FORMS = {

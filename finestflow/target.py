@@ -20,7 +20,7 @@ from typing import Any
 
 from finestflow.cache.fingerprint import task_identity
 from finestflow.cache.names import module_of_file
-from finestflow.errors import FinestflowError, NotFoundError, UsageError, nearest_hint
+from finestflow.errors import FinestflowError, UsageError, nearest_hint
 from finestflow.pipeline.call import get_launcher, set_launcher
 from finestflow.pipeline.pipeline import Pipeline
 from finestflow.pipeline.settings import required_params
@@ -166,7 +166,7 @@ def _where(error: BaseException, what: str) -> str:
 def _file_of(place: str, root: Path) -> Path:
     path = Path(place) if Path(place).is_absolute() else root / place
     if not path.is_file():
-        raise NotFoundError(
+        raise UsageError(
             f"there is no file {place!r}", "give the path of a Python file, as in finestflow run file.py:Class"
         )
     return path.resolve()

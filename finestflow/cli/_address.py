@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from finestflow.errors import NotFoundError, UsageError, nearest_hint
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from finestflow.model import NodeRecord, Run
 
 __all__ = ["find_node", "split_address"]
+
+_ITEM = re.compile(r"\[(\d+)\]")
 
 
 def split_address(text: str, *, needs_node: bool = False) -> tuple[str, str]:
@@ -34,7 +37,7 @@ def find_node(run: Run, text: str) -> tuple[NodeRecord, str]:
     """Return the node that ``node``, ``node.part``, ``node[0]`` or the name of an output means, and the part (``[0]``, ``.x``) or ``""``.
 
     Raises:
-        NotFoundError: when the run has no such node.
+        NotFoundError: when the run has no such node, or records no such part of its output.
     """
     from finestflow.address import find_artifact
 
@@ -44,8 +47,24 @@ def find_node(run: Run, text: str) -> tuple[NodeRecord, str]:
         prefixes = [path for path in run.nodes if candidate.startswith((f"{path}.", f"{path}["))]
         if prefixes:
             path = max(prefixes, key=len)
-            return run.nodes[path], candidate[len(path) :]
+            rest = candidate[len(path) :]
+            item = _ITEM.match(rest)
+            if run.nodes[path].kind == "map" and item is not None:
+                return find_node(run, f"{path}/{item[1]}{rest[item.end() :]}")
+            return run.nodes[path], _find_part(run, path, rest)
     raise NotFoundError(
         f"run {run.summary.name!r} has no node {text!r}",
         nearest_hint(text, [*run.nodes, *run.outputs], "nodes and outputs"),
     )
+
+
+def _find_part(run: Run, path: str, part: str) -> str:
+    """Return a part of a node's output as the record names it: ``.x`` is the item ``['x']`` where nothing else is called so."""
+    output = run.nodes[path].output
+    known = output.parts if output is not None else {}
+    for name in (part, f"[{part[1:]!r}]"):
+        if any(name == each or name.startswith((f"{each}.", f"{each}[")) for each in known):
+            return name
+    hint = nearest_hint(part, known, f"parts of {path!r}") if known else ""
+    message = f"run {run.summary.name!r} records no part {part!r} of {path!r}"
+    raise NotFoundError(message, hint or f'it is a whole; "finestflow get {run.summary.name}:{path}" writes it')

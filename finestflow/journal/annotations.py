@@ -107,6 +107,13 @@ class Annotations:
             blobs = {path: oid for path, _, oid in objects.iter_files(tip)}
         return dict(self._load(blobs))
 
+    def runs_of(self, commit: str) -> list[RunId]:
+        """Return the runs of which a commit says something else than the one before it."""
+        with Objects(self._repo) as objects:
+            parents = objects.read_commit(commit).parents
+            changes = objects.changed_files(parents[0] if parents else _empty_tree(objects), commit)
+        return [run_id for change in changes if (run_id := _run_of(change.path)) is not None]
+
     def read_changed(self, old: str, new: str) -> dict[RunId, Annotation]:
         """Return what is said of the runs that differ between two commits; an empty annotation where nothing is said any more."""
         with Objects(self._repo) as objects:

@@ -124,8 +124,10 @@ def _typed(spec: ParamSpec, path: str, value: Any) -> Any:
     try:
         return parse_text(value, spec.type)
     except (TypeError, ValueError):
-        shown = "that value" if spec.secret else repr(value)
-        raise ParamError(f"{path!r} takes no {shown}: expected {type_name(spec.type)}", "") from None
+        from finestflow.sweep import range_hint
+
+        shown, hint = ("that value", "") if spec.secret else (repr(value), range_hint(value))
+        raise ParamError(f"{path!r} takes no {shown}: expected {type_name(spec.type)}", hint) from None
 
 
 def _task_text(text: str) -> Any:
@@ -143,7 +145,9 @@ def _input(parameter: inspect.Parameter, name: str, value: Any, pipeline: Pipeli
     try:
         return parse_text(value, kind)
     except (TypeError, ValueError):
-        raise ParamError(f"input {name!r} takes no {value!r}: expected {type_name(kind)}", "") from None
+        from finestflow.sweep import range_hint
+
+        raise ParamError(f"input {name!r} takes no {value!r}: expected {type_name(kind)}", range_hint(value)) from None
 
 
 def _kind_of(parameter: inspect.Parameter, pipeline: Pipeline) -> Any:

@@ -35,10 +35,10 @@ class Keeping(Reading):
             change: Fields of ``annotations.Change``: ``add_tags``, ``remove_tags``, ``note``, ``star``, ``removed``, ``name``.
         """
         from finestflow.blanking import Blanking
-        from finestflow.given import hidden_values
+        from finestflow.dotenv import hidden_here
         from finestflow.journal.annotations import Change
 
-        blank = Blanking(hidden=hidden_values(self.environ)).blank
+        blank = Blanking(hidden=hidden_here(self.environ, self.root)).blank
         change = {
             name: tuple(blank(value)) if isinstance(value, tuple) else blank(value) for name, value in change.items()
         }
@@ -46,9 +46,10 @@ class Keeping(Reading):
         alive = [run.name for run in chosen if not run.commit]
         if alive:
             raise LockedError(f"run {alive[0]!r} is still going on", "wait for its end")
-        what = ", ".join(_describe_change(name, value) for name, value in change.items())
+        names = ", ".join(run.name for run in chosen)
+        what = "; ".join(_describe_change(name, value, names) for name, value in change.items())
         changes = {run.id: Change(**change) for run in chosen}
-        self.annotations.change(changes, f"{what}: {', '.join(run.name for run in chosen)}", now=self.clock.time())
+        self.annotations.change(changes, what, now=self.clock.time())
         self.index.refresh(self.require_repository())
         return chosen
 
@@ -205,8 +206,22 @@ class Keeping(Reading):
         return (measure_tasks if by_task else measure_runs)(runs, Reach(self.store))
 
 
-def _describe_change(name: str, value: Any) -> str:
-    """Return what a field of ``annotations.Change`` does, for the history of annotations."""
-    if name == "removed":
-        return "remove" if value else "restore"
-    return f"{name.replace('_', ' ')} {value}" if value != "" else f"no {name}"
+def _describe_change(name: str, value: Any, runs: str) -> str:
+    """Return what a field of ``annotations.Change`` has done to some runs, as a person says it: the history of annotations, and of ``undo``."""
+    match name:
+        case "add_tags":
+            return f"tagged {runs} {_tags(value)}"
+        case "remove_tags":
+            return f"took {_tags(value)} off {runs}"
+        case "star":
+            return f"{'starred' if value else 'unstarred'} {runs}"
+        case "removed":
+            return f"{'removed' if value else 'restored'} {runs}"
+        case "name":
+            return f"renamed {runs} to {value}" if value else f"took the name of {runs} away"
+        case _:
+            return f"noted on {runs}: {value}" if value else f"took the note of {runs} away"
+
+
+def _tags(words: Iterable[str]) -> str:
+    return " ".join(f"#{word}" for word in words)

@@ -134,7 +134,7 @@ class Unforeseen(Foreseen):
 
     @pytest.mark.parametrize(
         ("target", "code"),
-        [("nope", 2), ("numbers_pipeline.py:Nope", 2), ("numbers_pipeline.py:Load", 2), ("nope.py:X", 4)],
+        [("nope", 2), ("numbers_pipeline.py:Nope", 2), ("numbers_pipeline.py:Load", 2), ("nope.py:X", 2)],
     )
     def test_a_target_that_is_none_is_an_error_with_a_hint(self, project, finestflow, target, code):
         answer = finestflow("run", target, code=code)
@@ -257,6 +257,13 @@ class TestShow:
         finestflow("run")
 
         assert "did you mean 'scale'?" in finestflow("show", "@:scael", code=4).err
+
+    def test_a_part_that_no_output_has_is_refused_with_the_parts_there_are(self, project, finestflow):
+        finestflow("run")
+
+        assert "parts of 'scale': [0], [1]" in finestflow("show", "@:scale.zz", code=4).err
+        assert "no part '.zz' of 'total'" in finestflow("show", "@:total.zz", code=4).err
+        assert finestflow("show", "@:scale[1]", "--json").json["node"]["part"] == "[1]"
 
     def test_a_run_that_is_not_there(self, project, finestflow):
         finestflow("run")
@@ -547,6 +554,23 @@ class TestAnnotations:
         finestflow("undo")
 
         assert len(finestflow("log", "--json").json["runs"]) == 1
+
+    def test_undo_says_what_it_took_back_as_a_person_does(self, finestflow):
+        said = {
+            ("tag", "mine", "good", "wip"): "tagged mine #good #wip",
+            ("tag", "-d", "mine", "wip"): "took #wip off mine",
+            ("note", "mine", "quite", "good"): "noted on mine: quite good",
+            ("note", "mine", ""): "took the note of mine away",
+            ("star", "mine"): "starred mine",
+            ("star", "-d", "mine"): "unstarred mine",
+            ("rm", "mine"): "removed mine",
+            ("restore", "mine"): "restored mine",
+        }
+        for words in said:
+            finestflow(*words)
+
+        assert [finestflow("undo").err for _ in said] == [f"took back: {text}\n" for text in reversed(said.values())]
+        assert finestflow("redo").err == "made again: tagged mine #good #wip\n"
 
     def test_rm_with_dry_run_removes_nothing(self, finestflow):
         assert "mine" in finestflow("rm", "-n", "mine").out

@@ -22,7 +22,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["runn"], 2, "run"),
     (["run", "numbrs"], 2, "numbers"),
     (["run", "numbers_pipeline.py:Numbrs"], 2, "Numbers"),
-    (["run", "numbers_pipelin.py:Numbers"], 4, ""),
+    (["run", "numbers_pipelin.py:Numbers"], 2, ""),
     (["run", "no.such.module:Numbers"], 2, ""),
     (["run", "numbers_pipeline.py:Load"], 2, "Pipeline"),
     (["run", "-p", "scale.facto=3"], 2, "factor"),
@@ -30,6 +30,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["run", "-p", "m=3"], 2, "n"),
     (["run", "-p", "scale.factor=three"], 2, "float"),
     (["run", "-p", "n=three"], 2, "int"),
+    (["run", "-p", "n=int:1:9"], 2, "randint:1:9"),
     (["run", "-p", "n"], 2, "="),
     (["run", "--executor", "dask"], 2, "sequential"),
     (["run", "-j", "-3"], 2, "whole number"),
@@ -40,6 +41,8 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["show", "@~5"], 4, ""),
     (["show", "@:totl"], 4, "total"),
     (["why", "@:totl"], 4, "total"),
+    (["show", "@:total.zz"], 4, "total"),
+    (["why", "@:total.zz"], 4, "total"),
     (["logs", "@:totl"], 4, "total"),
     (["get", "@:total.nope"], 4, "total"),
     (["reproduce", "zzzz"], 4, "finestflow log"),
@@ -48,6 +51,7 @@ WRONG: list[tuple[list[str], int, str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_wrong_word_is_one_error_with_the_nearest_name(recorded: Project):
     """Exit code, ``finestflow: error:``, a hint with what was probably meant; no run is recorded."""
     for words, code, nearest in WRONG:

@@ -179,6 +179,7 @@ def test_a_run_goes_on_in_the_background(steps: Project) -> None:
     assert live["dirty"]["changed"] == 1
     steps.edit("steps.py", " ... ended", " ... edited")
     follower = steps.start("logs", "-f")
+    wait_for(lambda: "another body" in read_out(follower))
     (steps.folder / "go").touch()
     assert "[steps] another body\n" in follower.wait().out
     assert steps.show()["status"] == "ok"
@@ -187,7 +188,7 @@ def test_a_run_goes_on_in_the_background(steps: Project) -> None:
 
 
 def test_the_background_says_what_keeps_a_run_from_beginning(steps: Project, tmp_path: Path) -> None:
-    assert "no file 'nothing.py'" in steps.do("run", "nothing.py", "--detach", code=4).err
+    assert "no file 'nothing.py'" in steps.do("run", "nothing.py", "--detach", code=2).err
     steps.write("broken.py", "1 / 0\nclass P(Pipeline): pass\n")
     assert "ZeroDivisionError" in steps.do("run", "broken.py", "--detach", code=None).err
     (tmp_path / "bare").mkdir()
@@ -212,6 +213,7 @@ def test_a_run_in_the_background_that_does_not_answer_is_killed_with_what_it_sta
     )
 
 
+@pytest.mark.slow
 def test_a_folder_that_another_process_holds_is_not_signalled(steps: Project) -> None:
     run = start_waiting(steps)
     (alive,) = (steps.folder / ".git/finestflow/live").glob("*/alive")
@@ -227,6 +229,7 @@ def test_a_folder_that_another_process_holds_is_not_signalled(steps: Project) ->
     assert run.wait().code == 0
 
 
+@pytest.mark.slow
 def test_a_program_shows_what_workers_print_and_is_quiet_otherwise(steps: Project) -> None:
     code = "from steps import Quick\nQuick().options(jobs=JOBS, cache=False)()"
     for jobs, printed in ((1, "first is\x1b[31m done\x1b[0m\n"), (2, "[first] first is\x1b[31m done\x1b[0m\n")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from finestflow.errors import UsageError
-from finestflow.sweep import count_settings, iter_settings, load_rows, mean_of_repeats, parse_setting
+from finestflow.sweep import count_settings, iter_settings, load_rows, mean_of_repeats, parse_setting, range_hint
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,21 @@ def test_repeats_have_a_mean_and_a_sample_deviation():
 
     assert (means["f1"].mean, round(means["f1"].deviation, 6), means["f1"].count) == (2.0, 1.414214, 2)
     assert (means["loss"].deviation, means["loss"].count) == (0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "begin"),
+    [
+        ("int:1:9", "did you mean 'randint:1:9'? ranges: range:FIRST"),
+        ("xy:1:9", "ranges: range:FIRST"),
+        ("logunif:1e-5:1", "did you mean 'loguniform:1e-5:1'?"),
+    ],
+)
+def test_a_refused_value_that_looks_like_a_range_is_told_the_kinds_there_are(value, begin):
+    assert range_hint(value).startswith(begin)
+    assert "Try many settings" in range_hint(value)
+
+
+@pytest.mark.parametrize("value", ["three", "http://host", "a:b", "12:30", "randint:1:9", ""])
+def test_another_value_is_told_nothing_of_ranges(value):
+    assert range_hint(value) == ""
