@@ -162,12 +162,12 @@ def _outer_run(_process: int) -> Reporter | None:
     handed = read_handed(os.environ)
     if not handed.live or not os.path.isdir(handed.live):
         return None
-    from finestflow.given import hidden_values
+    from finestflow.dotenv import hidden_here
     from finestflow.journal.joined import JoinedFolder
     from finestflow.reporter import RunReporter
     from finestflow.workspace import current
 
-    folder = JoinedFolder(Path(handed.live), hidden_values(os.environ))
+    folder = JoinedFolder(Path(handed.live), hidden_here(os.environ, handed.root))
     return RunReporter(handed.node, folder, store=lambda: current().store, warn=warn_once)
 
 

@@ -23,6 +23,7 @@ class Handed:
 
     Attributes:
         live: Live folder of the run that the whole process is; empty when it is none.
+        root: Top of the project of that run.
         node: The node of that run.
         name: A name for the first run that it makes.
         note: A note for the runs that it makes.
@@ -34,6 +35,7 @@ class Handed:
     """
 
     live: str = ""
+    root: str = ""
     node: str = ""
     name: str = ""
     note: str = ""

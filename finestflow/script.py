@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from finestflow.dotenv import hidden_here
 from finestflow.ending import INTERRUPTS, deferring
 from finestflow.errors import FinestflowError
-from finestflow.given import Command, hidden_values, is_python, parse_words
+from finestflow.given import Command, is_python, parse_words
 from finestflow.handed import Handed, has_made_runs
 from finestflow.journal.joined import read_joined
 from finestflow.model import Run, RunId, RunStatus
@@ -168,7 +169,7 @@ class ScriptRunner:
         """Run a program to its end and record it; how it ended is in the result."""
         live = tracking.open_live(request.run_id)
         words = parse_words(request.command.words)
-        telling = Telling(live, listener, words.secrets, hidden_values(self._environ))
+        telling = Telling(live, listener, words.secrets, hidden_here(self._environ, self._root))
         telling.emit(self._begin(request))
         try:
             if live is not None:
@@ -179,6 +180,7 @@ class ScriptRunner:
             telling.emit({"e": "start", "path": request.node, "task": request.node, "t": self._clock.time()})
             handed = Handed(
                 live=str(live.path) if live is not None else "",
+                root=str(self._root),
                 node=request.node,
                 name=request.name,
                 note=request.note,

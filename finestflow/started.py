@@ -21,12 +21,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from finestflow.current import close_run, find_open_run, iter_open_runs, open_run, warn_once
+from finestflow.dotenv import hidden_here
 from finestflow.ending import Terminated, error_of_process, polite_end, watch_exit
 from finestflow.errors import FinestflowError, RepositoryError
 from finestflow.executor.capture import Capture
 from finestflow.executor.watch import Watch, watching
 from finestflow.git.objects import load_writer
-from finestflow.given import command_of_process, flat_values, hidden_values, parse_words
+from finestflow.given import command_of_process, flat_values, parse_words
 from finestflow.handed import Handed, read_handed
 from finestflow.journal.joined import JoinedFolder, read_joined
 from finestflow.journal.names import new_run_id, new_run_name
@@ -137,8 +138,10 @@ class StartedRun:
         command = command_of_process(sys.orig_argv, sys.modules.get("__main__"), workspace.root, workspace.folder)
         handed.mark_runs()
         words = parse_words(command.words)
-        telling = Telling(live, None, words.secrets, hidden_values(workspace.environ, vars(sys.modules["__main__"])))
-        self._destination.open(live, telling)
+        telling = Telling(
+            live, None, words.secrets, hidden_here(workspace.environ, workspace.root, vars(sys.modules["__main__"]))
+        )
+        self._destination.open(live, telling, workspace.root)
         telling.emit(
             {
                 "e": "run",
@@ -299,15 +302,16 @@ class _Destination:
 
     def __init__(self, node: str) -> None:
         self._node = node
+        self._root = Path()
         self._live: LiveFolder | None = None
         self._telling: Telling | None = None
         self._joined: JoinedFolder | None = None
         self._process = os.getpid()
         self._lock = threading.RLock()
 
-    def open(self, live: LiveFolder, telling: Telling) -> None:
+    def open(self, live: LiveFolder, telling: Telling, root: Path) -> None:
         """Take events from now on; before, and where a run is not recorded, they go nowhere."""
-        self._live, self._telling = live, telling
+        self._live, self._telling, self._root = live, telling, root
 
     @property
     def is_recorded(self) -> bool:
@@ -329,7 +333,7 @@ class _Destination:
                 self._telling.emit(event, lazy=lazy)
             return
         if self._joined is None:
-            self._joined = JoinedFolder(self._live.path, hidden_values(os.environ))
+            self._joined = JoinedFolder(self._live.path, hidden_here(os.environ, self._root))
         if event["e"] == "text":
             self._joined.write_log(self._node, event["text"])
         else:

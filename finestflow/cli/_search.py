@@ -102,7 +102,7 @@ def _begin(
     refuse_open_secrets(pipeline, first)
     axes = axes_of(texts).items()
     values = [{path: value} for path, axis in axes if isinstance(axis, list) for value in axis]
-    if secrets := [path for each in values for path in take_secrets(pipeline, [each], workspace.environ)]:
+    if secrets := [path for each in values for path in take_secrets(pipeline, [each], workspace)]:
         raise UsageError(
             f"a search keeps no secrets: {', '.join(map(repr, secrets))}", "let the task read it from the environment"
         )

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from finestflow.blanking import Blanking
+from finestflow.dotenv import hidden_here
 from finestflow.errors import UsageError
-from finestflow.given import BLANK, hidden_values, is_secret
+from finestflow.given import BLANK, is_secret
 from finestflow.pipeline.settings import find_spec
 
 if TYPE_CHECKING:
     from finestflow.pipeline.pipeline import Pipeline
+    from finestflow.workspace import Workspace
 
 __all__ = ["blank_secrets", "refuse_open_secrets", "take_secrets"]
 
@@ -41,14 +43,14 @@ def refuse_open_secrets(pipeline: Pipeline, paths: Iterable[str]) -> None:
             )
 
 
-def take_secrets(pipeline: Pipeline, runs: Sequence[dict[str, str]], environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Take the secrets out of the settings of some runs and return them: secret params, and values that hold a secret of the environment.
+def take_secrets(pipeline: Pipeline, runs: Sequence[dict[str, str]], workspace: Workspace) -> Mapping[str, str]:
+    """Take the secrets out of the settings of some runs and return them: secret params, and values that hold a secret of the environment or of a ``.env`` file.
 
     Raises:
         UsageError: They differ from run to run.
     """
     found: dict[str, str] = {}
-    blank = Blanking(hidden=hidden_values(environ)).blank
+    blank = Blanking(hidden=hidden_here(workspace.environ, workspace.root)).blank
     for values in runs:
         for path in [path for path, value in values.items() if blank(value) != value or _is_secret(pipeline, path)]:
             value = values.pop(path)

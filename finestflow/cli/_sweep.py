@@ -198,7 +198,7 @@ def _secrets_of(
     over = workspace.read_config(given["config"]) if given["config"] else None
     pipeline, _ = workspace.load_pipeline(target, runs[0][0], over=over)
     refuse_open_secrets(pipeline, runs[0][0])
-    return take_secrets(pipeline, [values for values, _ in runs], workspace.environ)
+    return take_secrets(pipeline, [values for values, _ in runs], workspace)
 
 
 def words_of(target: str | None, values: Mapping[str, str], given: Mapping[str, Any]) -> list[str]:

@@ -117,7 +117,7 @@ class SnapshotConfig(_Table):
         BOOL, True, "Whether files that git does not track yet are recorded; `.gitignore` is always obeyed."
     )
     exclude: tuple[str, ...] = _setting(
-        STRINGS, [".env*", "*.pem", "*.key", "id_rsa*"], "Patterns of untracked files that are never recorded."
+        STRINGS, [".env*", "*.env", "*.pem", "*.key", "id_rsa*"], "Patterns of untracked files that are never recorded."
     )
     max_file_size: int = _setting(SIZE, "10 MB", "Larger untracked files are listed with their digest, not recorded.")
     max_files: int = _setting(COUNT, 2000, "So many untracked files are recorded; those beyond are listed.")

@@ -100,7 +100,7 @@ class Workspace(Repeating):
     @cached_property
     def runner(self) -> Runner:
         """Makes runs here."""
-        from finestflow.given import hidden_values
+        from finestflow.dotenv import hidden_here
         from finestflow.runner import Runner
 
         return Runner(
@@ -113,7 +113,7 @@ class Workspace(Repeating):
             root=self.root,
             warn=self.warn,
             sample=self.sample,
-            hidden=lambda: hidden_values(self.environ, vars(sys.modules["__main__"])),
+            hidden=lambda: hidden_here(self.environ, self.root, vars(sys.modules["__main__"])),
         )
 
     def open_executor(self, name: str, jobs: int) -> Executor:
