@@ -134,10 +134,17 @@ def sweep(
         except KeyboardInterrupt:
             _say_what_is_left(session, tag)
             raise
+        left = 0
     else:
-        code = _one_by_one(session, plan, run_once, given)
+        code, left = _one_by_one(session, plan, run_once, given)
     if plan.count > 1 and not as_json and session.workspace.repository is not None:
         _show_table(session, tag, plan)
+    if left:
+        session.out.note(
+            f"{left} of {plan.count} runs have not been made: run it with --keep-going, or again when it is mended"
+        )
+    elif is_parallel and code:
+        _say_what_is_left(session, tag)
     return code
 
 
@@ -146,7 +153,8 @@ def _one_by_one(
     plan: Plan,
     run_once: Callable[[Mapping[str, str], int, Mapping[str, Any]], bool],
     given: Mapping[str, Any],
-) -> int:
+) -> tuple[int, int]:
+    """Make the runs; returns the exit code, and how many were not made because one failed."""
     code = ExitCode.DONE
     for made, (values, turn) in enumerate(plan):
         try:
@@ -160,12 +168,12 @@ def _one_by_one(
         if not is_good:
             code = ExitCode.FAILED
             if not given["keep_going"]:
-                break
-    return code
+                return code, plan.count - made - 1
+    return code, 0
 
 
 def _say_what_is_left(session: Session, tag: str) -> None:
-    """Say after an interrupt which entries of a sweep have not run, and how they do."""
+    """Say after an interrupt or a failure which entries of a sweep have not run, and how they do."""
     entries = open_queue(session).entries(batch=tag)
     cancelled = [str(entry.number) for entry in entries if entry.state in {"cancelled", "killed"}]
     if cancelled:
@@ -234,12 +242,12 @@ def _show_table(session: Session, tag: str, plan: Plan) -> None:
 
     session.workspace.refresh()
     runs = session.workspace.select(f"#{tag}")
-    if len(runs) < 2:
+    if not runs:
         return
     session.out.note("")
-    if plan.repeat > 1:
+    if len(runs) > 1 and plan.repeat > 1:
         _show_repeats(session, runs)
-    else:
+    elif len(runs) > 1:
         show_runs(session, runs)
     session.out.note(f"finestflow compare '#{tag}'   shows them again")
 

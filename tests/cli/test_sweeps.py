@@ -6,6 +6,20 @@ import json
 
 import pytest
 
+PICKY = """
+from finestflow import Param, Pipeline, Task
+
+class Share(Task):
+    among: int = Param(1)
+    def run(self) -> float:
+        return 1 / self.among
+
+class Picky(Pipeline):
+    share: Share
+    def __call__(self) -> float:
+        return self.share()
+"""
+
 
 def factors(finestflow, query=""):
     return [run["params"]["scale.factor"] for run in finestflow("log", query, "--json").json["runs"]]
@@ -36,6 +50,19 @@ def test_repeats_are_told_by_mean_and_deviation(project, finestflow):
         "scale.factor=1.0: total/total 6 ± 0  (n=2)",
         "scale.factor=2.0: total/total 12 ± 0  (n=2)",
     ]
+
+
+def test_a_sweep_that_a_failure_ends_says_how_many_runs_were_not_made_and_how_they_are(project, finestflow):
+    (project / "picky.py").write_text(PICKY)
+    words = ("run", "picky.py", "-p", "share.among=0,2,3")
+
+    stopped = finestflow(*words, code=1).err.splitlines()
+    whole = finestflow(*words, "--keep-going", code=1)
+
+    assert stopped[-2].startswith("finestflow compare '#sweep-")
+    assert stopped[-1].startswith("2 of 3 runs have not been made: run it with --keep-going")
+    assert whole.err.count("ok in") == 2
+    assert "have not been made" not in whole.err
 
 
 def test_what_is_wrong_with_a_sweep_is_said_before_anything_runs(project, finestflow):
