@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,98 @@ def test_the_terminal_is_left_as_it_was(own_lab, keys, number, code):
     found, _ = end(terminal)
     assert found == code
     assert all(sequence in terminal.seen for sequence in LEFT)
+
+
+PAINTING = """
+import os, signal
+from finestflow_tui.app import FinestflowApp
+if "NO_HANGUP" in os.environ: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+on_mount = FinestflowApp.on_mount
+def mount(self): on_mount(self); self.set_interval(0.005, lambda: [widget.refresh() for widget in self.screen.query("*")])
+FinestflowApp.on_mount = mount
+from finestflow.cli import main
+raise SystemExit(main(["tui"]))
+"""
+
+
+@pytest.fixture
+def painting(own_lab, request):
+    """The app, painting without pause; nothing of it is left at the end."""
+    terminal = start(own_lab, code=PAINTING, environ=getattr(request, "param", {}))
+    terminal.wait_for(b"dusty-fox-6", limit=30)
+    yield terminal
+    with contextlib.suppress(ChildProcessError):  # the test has seen its end
+        if os.waitpid(terminal.pid, os.WNOHANG) == (0, 0):
+            os.kill(terminal.pid, signal.SIGKILL)
+            os.waitpid(terminal.pid, 0)
+    with contextlib.suppress(OSError):
+        os.close(terminal.master)
+
+
+def code_of(terminal: Terminal, seconds: float = 30) -> int | None:
+    """Wait for the end without reading what is written; return the exit code, None when there is no end."""
+    descriptor = os.pidfd_open(terminal.pid)
+    try:
+        if not select.select([descriptor], [], [], seconds)[0]:
+            return None
+    finally:
+        os.close(descriptor)
+    return os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1])
+
+
+def fill(terminal: Terminal) -> None:
+    """Read nothing until the app has used no CPU for a while: it waits for room to write."""
+    stat = Path(f"/proc/{terminal.pid}/task/{terminal.pid}/schedstat")
+    used, before = stat.read_text().split()[0], ""
+    while used != before:
+        time.sleep(0.3)
+        used, before = stat.read_text().split()[0], used
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("painting", [{}, {"NO_HANGUP": "1"}], ids=["told", "untold"], indirect=True)
+@pytest.mark.parametrize("is_full", [False, True], ids=["read", "unread"])
+def test_it_ends_when_its_terminal_has_gone(painting, is_full):
+    """With the signal of the kernel or without, and also when the loop is blocked by then."""
+    if is_full:
+        fill(painting)
+    os.close(painting.master)
+    assert code_of(painting) == 129
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_though_nobody_reads_what_it_writes(painting, number):
+    fill(painting)
+    os.kill(painting.pid, number)
+    assert code_of(painting) == 128 + number
+    assert termios.tcgetattr(painting.master)[3] & termios.ECHO
+
+
+@pytest.mark.slow
+def test_it_outlives_many_stops_while_keys_are_pressed(painting):
+    for at in range(30):
+        os.kill(painting.pid, signal.SIGTSTP)
+        os.write(painting.master, b"jk"[at % 2 : at % 2 + 1])
+        painting.read(quiet=0.005, limit=0.03)
+        os.kill(painting.pid, signal.SIGCONT)
+        painting.read(quiet=0.005, limit=0.03)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:  # the last stop may come after the last go on
+        os.kill(painting.pid, signal.SIGCONT)
+        os.write(painting.master, b"\x11")
+        painting.read(quiet=0.05, limit=0.3)
+        if os.waitid(os.P_PID, painting.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            break
+    assert end(painting)[0] == 0
+
+
+@pytest.mark.slow
+def test_a_signal_ends_it_where_there_is_no_repository(tmp_path):
+    terminal = start(tmp_path)
+    terminal.wait_for(b"finestflow init", limit=30)
+    os.kill(terminal.pid, signal.SIGTERM)
+    assert end(terminal)[0] == 143
 
 
 @pytest.mark.slow

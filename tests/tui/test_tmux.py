@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +35,7 @@ class Tmux:
 
     def __init__(self, folder: Path, place: Path, environ: dict[str, str]) -> None:
         self._socket = str(place / "tmux")
+        self._home = b"HOME=" + os.fsencode(place)
         settings = {
             "PATH": os.environ["PATH"],
             "HOME": str(place),
@@ -97,6 +100,14 @@ class Tmux:
             assert time.monotonic() < deadline, f"the shell never came back; the screen is\n{screen}"
             time.sleep(0.05)
 
+    def close(self) -> None:
+        """End the server, and whatever was started in the terminal, though it be deaf to the end of it: all of it has this home, and nothing else."""
+        subprocess.run(["tmux", "-S", self._socket, "kill-server"], capture_output=True, check=False)
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self._home in (process / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
+
     def shell(self, line: str) -> None:
         """Type a line into the shell."""
         self.type("-l", line)
@@ -120,7 +131,7 @@ def terminal(own_lab, tmp_path, request):
         assert tmux.tmux("display", "-p", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}").strip() == "001"
         assert (place / "after").read_text() == (place / "before").read_text()
     finally:
-        tmux.tmux("kill-server")
+        tmux.close()
 
 
 def start(terminal: Tmux) -> None:

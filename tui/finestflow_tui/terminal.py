@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import termios
 import threading
 from collections.abc import Iterator
@@ -32,6 +31,8 @@ _LEAVE = (
     b"\x1b[<u\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[?2048l\x1b[?1004l\x1b[?7h\x1b[?1049l\x1b[?25h"
 )
 """No key protocol, no mouse, no marks around what is pasted, no news of size and focus; lines wrap; the screen of before, and the cursor."""
+_INPUT, _ERROR = 0, 2
+"""What Textual reads from and writes to."""
 _LEFT = 0
 """Takes the place of a signal's number when the app was left."""
 
@@ -45,7 +46,7 @@ class Terminal:
 
     def __init__(self, app: App[int]) -> None:
         self._app = app
-        self._input, self._output = (0 if sys.__stdin__ is None else sys.__stdin__.fileno()), 2
+        self._descriptors = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
         self._settings: list[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[int, Any] = {}
@@ -61,7 +62,7 @@ class Terminal:
     def __enter__(self) -> Self:
         """Begin to watch; in the main thread, as Python lets no other handle signals."""
         with suppress(termios.error):
-            self._settings = termios.tcgetattr(self._input)
+            self._settings = termios.tcgetattr(_INPUT)
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         for number in (signal.SIGTSTP, signal.SIGCONT):
@@ -106,24 +107,32 @@ class Terminal:
         """Wait for the number of a signal; that of SIGHUP when the terminal has gone, with which no signal need come."""
         poll = select.poll()
         poll.register(self._reading, select.POLLIN)
-        for descriptor in {self._input, self._output}:
-            if os.isatty(descriptor):
-                poll.register(descriptor, 0)
+        for descriptor in self._descriptors:
+            poll.register(descriptor, 0)
         while True:
             for descriptor, what in poll.poll():
                 if descriptor == self._reading:
                     return os.read(self._reading, 1)[0]
                 if what & (select.POLLHUP | select.POLLERR):
+                    self._write_to_nobody()
                     return signal.SIGHUP
                 poll.unregister(descriptor)  # macOS cannot poll every terminal: there the signal has to do
+
+    def _write_to_nobody(self) -> None:
+        """Let what is written from now on succeed: an error would end Textual's writer, and be the exit code of Python."""
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in self._descriptors:
+            if descriptor != _INPUT:
+                os.dup2(nobody, descriptor)
+        os.close(nobody)
 
     def _give_back(self) -> None:
         """Put the settings of the terminal back, unless another program has it."""
         if self._is_lent or self._settings is None or self._is_in_background():
             return
         with suppress(OSError, termios.error):
-            termios.tcsetattr(self._input, termios.TCSANOW, self._settings)
-            os.write(self._output, _LEAVE)
+            termios.tcsetattr(_INPUT, termios.TCSANOW, self._settings)
+            os.write(_ERROR, _LEAVE)
 
     # -- job control -------------------------------------------------------------------------------------------------------------------
 
@@ -170,6 +179,6 @@ class Terminal:
 
     def _is_in_background(self) -> bool:
         try:
-            return os.tcgetpgrp(self._input) != os.getpgrp()
+            return os.tcgetpgrp(_INPUT) != os.getpgrp()
         except OSError:  # it has gone
             return False
