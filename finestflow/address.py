@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import NotFoundError, nearest_hint
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from finestflow.cache.codec import Encoded
     from finestflow.model import NodeRecord, OutputRecord, Run
 
-__all__ = ["encoded_of", "find_artifact", "find_items", "find_output", "main_output", "parse_part"]
+__all__ = [
+    "encoded_of",
+    "find_artifact",
+    "find_items",
+    "find_output",
+    "main_output",
+    "parse_part",
+    "recorded_part",
+    "shown_parts",
+    "take_named",
+]
 
 _ITEM = re.compile(r"\[(\d+)\]")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^\]]*)\]")
@@ -100,6 +110,64 @@ def parse_part(text: str) -> tuple[tuple[str, Any], ...]:
             except (ValueError, SyntaxError):
                 part.append(("item", match["key"]))
     return tuple(part)
+
+
+def take_named(value: Any, text: str, names: Sequence[str] = ()) -> Any:
+    """Return the part of a value that a person names: ``.x`` may also be the item ``x`` of a dict, or the one that its task calls so.
+
+    Args:
+        value: The output of a node.
+        text: Which part of it: ``.train[0]``.
+        names: What the record has as the names of its parts.
+
+    Raises:
+        AttributeError, LookupError, TypeError: It has no such part.
+    """
+    for step, label in enumerate(parse_part(text)):
+        value = _take_step(value, *label, () if step else names)
+    return value
+
+
+def _take_step(value: Any, kind: str, key: Any, names: Sequence[str]) -> Any:
+    if isinstance(value, Mapping):
+        if kind == "item" and key not in value and type(key) is int and key < len(names):
+            key = names[key]  # the body took the parts apart: ``train, test = load``
+        if kind == "item" or key in value:
+            return value[key]
+    elif kind == "attribute" and key in names and isinstance(value, (tuple, list)) and not hasattr(value, key):
+        return value[names.index(key)]
+    return value[key] if kind == "item" else getattr(value, key)
+
+
+def recorded_part(output: OutputRecord, text: str) -> str | None:
+    """Return a part that a person names as the record labels it, ``.train`` as ``[0]``; None where the record has none such."""
+    steps = parse_part(text)
+    if not steps:
+        return None
+    kind, key = steps[0]
+    labels = [f".{key}", f"[{key!r}]"] if kind == "attribute" else [f"[{key!r}]"]
+    if key in output.names:
+        labels.append(f"[{output.names.index(key)}]")
+    elif type(key) is int and 0 <= key < len(output.names):
+        labels.append(f"[{output.names[key]!r}]")
+    found = next((label for label in labels if label in output.parts), None)
+    return None if found is None else found + "".join(_label(*step) for step in steps[1:])
+
+
+def shown_parts(output: OutputRecord) -> dict[str, str]:
+    """Return the digest of each part under what a person writes behind the node: ``.train``, ``[3]``."""
+    return {_shown(label, output.names): str(digest) for label, digest in output.parts.items()}
+
+
+def _shown(label: str, names: Sequence[str]) -> str:
+    kind, key = next(iter(parse_part(label)), ("", None))
+    if type(key) is int and key < len(names):
+        return f".{names[key]}"
+    return f".{key}" if kind == "item" and isinstance(key, str) and key.isidentifier() else label
+
+
+def _label(kind: str, key: Any) -> str:
+    return f".{key}" if kind == "attribute" else f"[{key!r}]"
 
 
 def _iter_beginnings(address: str) -> Iterator[str]:

@@ -146,7 +146,7 @@ class OutputRecord(NamedTuple):
 
     ``object`` is the name of the store's file where the value is too large to lie in the database.
     ``parts`` holds the digests of the elements of a tuple, list, dict or dataclass.
-    ``note`` says why a value is not cached.
+    ``note`` says why a value is not cached. ``names`` are those that its task has for the parts, in their order (``Meta.outputs``).
     """
 
     digest: Digest | None
@@ -156,6 +156,7 @@ class OutputRecord(NamedTuple):
     preview: str = ""
     parts: Mapping[str, Digest] = _NOTHING
     note: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,12 +59,14 @@ def find_node(run: Run, text: str) -> tuple[NodeRecord, str]:
 
 
 def _find_part(run: Run, path: str, part: str) -> str:
-    """Return a part of a node's output as the record names it: ``.x`` is the item ``['x']`` where nothing else is called so."""
+    """Return a part of a node's output as the record labels it, ``[0]`` for ``.train``."""
+    from finestflow.address import recorded_part, shown_parts
+
     output = run.nodes[path].output
-    known = output.parts if output is not None else {}
-    for name in (part, f"[{part[1:]!r}]"):
-        if any(name == each or name.startswith((f"{each}.", f"{each}[")) for each in known):
-            return name
+    known = list(shown_parts(output)) if output is not None else []
+    label = recorded_part(output, part) if output is not None else None
+    if label is not None:
+        return label
     hint = nearest_hint(part, known, f"parts of {path!r}") if known else ""
     message = f"run {run.summary.name!r} records no part {part!r} of {path!r}"
     raise NotFoundError(message, hint or f'it is a whole; "finestflow get {run.summary.name}:{path}" writes it')

@@ -118,6 +118,7 @@ def _output(output: OutputRecord | None) -> dict[str, Any] | None:
         "type": output.type,
         "preview": output.preview,
         "parts": dict(output.parts),
+        "names": list(output.names),
         "note": output.note,
     }
 

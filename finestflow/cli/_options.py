@@ -51,12 +51,17 @@ def _complete_run(ctx: click.Context, _param: click.Parameter, incomplete: str) 
                 for item in [CompletionItem("@", help="newest"), *_iter_runs(ctx)]
                 if item.value.startswith(incomplete)
             ]
+        from finestflow.address import shown_parts
         from finestflow.workspace import Workspace
 
         found = Workspace.find(Path.cwd() / (ctx.find_root().params.get("folder") or "."), os.environ).load_run(
             run or "@"
         )
-        return [CompletionItem(f"{run}:{path}") for path in found.nodes if path.startswith(node)]
+        places = [path for path in found.nodes if path.startswith(node)]
+        for path, record in found.nodes.items():
+            if record.output is not None and node.startswith(path):
+                places += [path + part for part in shown_parts(record.output) if (path + part).startswith(node)]
+        return [CompletionItem(f"{run}:{place}") for place in places]
     except Exception:  # noqa: BLE001 - a broken repository must not spoil the user's prompt
         return []
 

@@ -107,7 +107,7 @@ def _dump_input(name: str, each: InputRecord) -> str:
 
 
 def _dump_output(output: OutputRecord) -> str:
-    digest, size, name, kind, preview, parts, note = output
+    digest, size, name, kind, preview, parts, note, names = output
     text = f'{{"digest":{_or_null(digest)},"type":{quote(kind)},"preview":{quote(preview)}'
     if size is not None:
         text += f',"size":{size}'
@@ -115,6 +115,8 @@ def _dump_output(output: OutputRecord) -> str:
         text += f',"object":"{name}"'
     if parts:
         text += f',"parts":{_encode(dict(parts))}'
+    if names:
+        text += f',"names":{_encode(names)}'
     return f'{text},"note":{quote(note)}}}' if note else text + "}"
 
 
@@ -175,6 +177,7 @@ def _load_output(fields: Event) -> OutputRecord:
         preview=fields.get("preview") or "",
         parts=fields.get("parts") or {},
         note=fields.get("note") or "",
+        names=tuple(fields.get("names") or ()),
     )
 
 

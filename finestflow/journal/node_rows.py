@@ -122,8 +122,10 @@ def _digest_of(node: NodeRecord | None) -> str | None:
 
 
 def _dump_output(output: OutputRecord) -> str:
-    digest, size, name, kind, preview, parts, note = output
+    digest, size, name, kind, preview, parts, note, names = output
     text = f'"digest": {quote(digest)}'
+    if names:
+        text += f', "names": {dump_value(names)}'
     if note:
         text += f', "note": {quote(note)}'
     if name is not None:
@@ -192,7 +194,7 @@ def _load_node(
         params=row.get("params", {}),
         code=code[row["code"]] if "code" in row else {},
         inputs=_load_inputs(row.get("inputs", {}), shape.get("edges", {}), outputs),
-        output=None if output is None else OutputRecord(**output),
+        output=None if output is None else _load_output(output),
         started=times.get("started"),
         seconds=times.get("seconds", 0.0),
         attempts=tuple(attempts),
@@ -203,6 +205,11 @@ def _load_node(
         cpu=times.get("cpu"),
         memory=times.get("memory"),
     )
+
+
+def _load_output(fields: Fields) -> OutputRecord:
+    output = OutputRecord(**fields)
+    return output._replace(names=tuple(output.names)) if output.names else output
 
 
 def _load_inputs(rows: Fields, edges: Fields, outputs: Mapping[str, Any]) -> dict[str, InputRecord]:

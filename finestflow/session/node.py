@@ -347,7 +347,9 @@ class Node:
         info = self.info
         output = None
         if info is not None:
-            output = OutputRecord(info.digest, info.size, info.object, info.type, info.preview, info.parts or {})  # type: ignore[arg-type]
+            parts = info.parts or {}
+            names = type(self.task).__finestflow_meta__.outputs or () if parts else ()
+            output = OutputRecord(info.digest, info.size, info.object, info.type, info.preview, parts, "", names)  # type: ignore[arg-type]
         elif self.shared is not _NOTHING:
             output = OutputRecord(None, type=type(self.shared).__qualname__, note=self.problem)
         return NodeRecord(  # by position: 0.3 us instead of 0.8 by keywords

@@ -216,8 +216,7 @@ class Reading(Places):
         Raises:
             NotFoundError: There is no such output, or its value is not in the store.
         """
-        from finestflow.address import encoded_of, find_items, find_output, main_output, parse_part
-        from finestflow.pipeline.output import take_part
+        from finestflow.address import encoded_of, find_items, find_output, main_output, take_named
 
         whole = self.load_run(run) if isinstance(run, str) else run
         address = address or main_output(whole)
@@ -235,7 +234,7 @@ class Reading(Places):
             )
         value = self.store.load(output.digest)
         try:
-            return take_part(value, parse_part(rest)) if rest else value
+            return take_named(value, rest, output.names)
         except (AttributeError, LookupError, TypeError) as error:
             raise NotFoundError(
                 f"the output {address!r} of run {whole.summary.name!r} has no such part: {error}",

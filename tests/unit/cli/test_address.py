@@ -6,7 +6,7 @@ import pytest
 
 from finestflow.cli._address import find_node, split_address
 from finestflow.errors import NotFoundError, UsageError
-from finestflow.model import NodeRecord, Run, RunId, RunStatus, RunSummary
+from finestflow.model import Digest, NodeRecord, OutputRecord, Run, RunId, RunStatus, RunSummary
 
 
 @pytest.fixture
@@ -14,8 +14,11 @@ def run() -> Run:
     summary = RunSummary(
         id=RunId("k" * 12), name="brisk-lynx-41", pipeline="p", status=RunStatus.OK, started=0.0, seconds=1.0
     )
-    paths = ("load", "train/fit", "embed[3]", "fit.final")
-    nodes = {path: NodeRecord(path=path, task="t") for path in paths}
+    parts = {"load": "[0]", "train/fit": ".model", "embed[3]": ".x", "fit.final": "['a']"}
+    nodes = {
+        path: NodeRecord(path=path, task="t", output=OutputRecord(None, parts={part: Digest("d")}, names=("train",)))
+        for path, part in parts.items()
+    }
     return Run(summary=summary, nodes=nodes, outputs={"best": "train/fit.model"})
 
 
@@ -37,10 +40,12 @@ def test_a_node_that_is_needed_and_missing_is_a_usage_error():
     [
         ("load", "load", ""),
         ("load[0]", "load", "[0]"),
+        ("load.train", "load", "[0]"),
         ("train/fit.model", "train/fit", ".model"),
         ("embed[3]", "embed[3]", ""),
         ("embed[3].x", "embed[3]", ".x"),
         ("fit.final", "fit.final", ""),
+        ("fit.final.a", "fit.final", "['a']"),
         ("best", "train/fit", ".model"),
     ],
 )

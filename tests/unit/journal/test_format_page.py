@@ -26,6 +26,7 @@ def example() -> tuple[RunState, dict[str, bytes]]:
     load, fit = {"path": "load", "task": "digits:Load"}, {"path": "fit", "task": "digits:Fit"}
     omitted = {"path": "data/big.npy", "reason": "larger than 10 MB", "size": 64_000_128, "digest": made_up("big")}
     model = {"digest": made_up("model"), "object": made_up("object"), "size": 40_213, "type": "sklearn.svm:SVC"}
+    parts = {"names": ["train", "test"], "parts": {"[0]": made_up("train"), "[1]": made_up("test")}}
     told = [
         {"e": "run", "id": "kzpqwvmnrsto", "name": "brisk-lynx-41", "pipeline": "digits", "target": "digits.py:Digits"}
         | {"started": START, "argv": ["digits.py"], "params": {"svm.C": 1.0, "svm.kind": "rbf"}, "seed": 7, "jobs": 4}
@@ -36,7 +37,7 @@ def example() -> tuple[RunState, dict[str, bytes]]:
         {"e": "snapshot", "tree": made_up("tree", 40), "base": made_up("base", 40), "branch": "main"}
         | {"changed": 2, "untracked": 1, "omitted": [omitted]},
         {"e": "node", **load, "status": "hit", "key": made_up("load"), "t": START + 0.15}
-        | {"hit_of": "zzpmlkvvnorq", "output": {"digest": made_up("data"), "size": 812, "type": "tuple"}},
+        | {"hit_of": "zzpmlkvvnorq", "output": {"digest": made_up("data"), "size": 812, "type": "tuple"} | parts},
         {"e": "start", **fit, "t": START + 0.2},
         *({"e": "metric", "node": "fit", "name": "loss", "value": value, "step": step, "t": START + step}
           for step, value in enumerate((0.9, 0.34, 0.21), start=1)),

@@ -25,6 +25,7 @@ outputs = st.builds(
     type=text,
     preview=text,
     parts=st.dictionaries(text, digests, max_size=2),
+    names=st.lists(text, max_size=2).map(tuple),
     note=text,
 )
 attempts = st.builds(Attempt, started=moments, seconds=moments, status=st.sampled_from(NodeStatus), error=text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from finestflow.address import shown_parts
 from finestflow.compare import goal_of
 from finestflow.git.objects import FileChange
 from finestflow.model import Metric, Run, RunSummary
@@ -193,7 +194,7 @@ def output_text(run: Run, path: str) -> list[Row]:
         rows += [
             row(""),
             title("parts", str(len(output.parts))),
-            *fields((name, digest[:16]) for name, digest in output.parts.items()),
+            *fields((one_line(name), digest[:16]) for name, digest in shown_parts(output).items()),
         ]
     name = f"{run.summary.name}:{path}"
     rows += [

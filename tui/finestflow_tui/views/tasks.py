@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from finestflow.address import shown_parts
 from finestflow.cache.code.graph import WIRING
 from finestflow.graph import graph_of_nodes
 from finestflow.model import NodeRecord, NodeStatus, Run
@@ -299,7 +300,7 @@ def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded
             ("size", size(output.size)),
             ("digest", (output.digest or "none")[:16]),
         ]
-        about += [(f"{name}", digest[:16]) for name, digest in list(output.parts.items())[:12]]
+        about += [(one_line(name), digest[:16]) for name, digest in list(shown_parts(output).items())[:12]]
         about += [("note", one_line(output.note))] if output.note else []
         rows += _section("out", about)
     rows += _section("params", [(name, value_text(value)) for name, value in node.params.items()], "param")
