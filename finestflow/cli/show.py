@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finestflow.address import shown_parts
 from finestflow.cli._address import find_node, split_address
 from finestflow.cli._documents import node_document, run_document
 from finestflow.cli._options import json_option, run_argument
@@ -302,4 +303,4 @@ def _output_fields(output: OutputRecord, part: str) -> Iterator[tuple[str, str]]
         yield "preview", one_line(output.preview)
     if output.note:
         yield "note", one_line(output.note)
-    yield from ((name, digest[:12]) for name, digest in list(output.parts.items())[:20])
+    yield from ((one_line(name), digest[:12]) for name, digest in list(shown_parts(output).items())[:20])
