@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finestflow.cli._documents import summary_document
-from finestflow.cli._options import json_option, query_argument
+from finestflow.cli._options import format_option, json_option, query_argument
 from finestflow.cli._output import STATUS_STYLE, Column, Styled
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._standing import standing_document, standing_text
-from finestflow.cli._text import ago, duration, moments, number, one_line, one_lines, value_text
+from finestflow.cli._text import cut, duration, number, one_line, one_lines, value_text
 from finestflow.cli._views import View, complete_view, get_view
 from finestflow.errors import UsageError, nearest_hint
 
@@ -24,18 +24,22 @@ if TYPE_CHECKING:
 _FIELDS = ("id", "status", "name", "pipeline", "started", "seconds", "headline", "tags", "star", "note", "error")
 _MORE_FIELDS = (*_FIELDS, "metrics", "params", "commit", "base", "branch", "hits", "nodes", "origin")
 _PARAMS = frozenset({"p", "params", "param"})
+_NOTE = 80
 _METRICS = frozenset({"m", "metrics", "metric"})
 
 
 @click.command("log")
 @query_argument()
 @click.option("-n", "--limit", type=click.IntRange(min=0), metavar="N", help="At most N runs.")
-@click.option("--sort", metavar="KEY", help="started, seconds, name, a metric or p.NAME; -KEY for descending.")
+@click.option(
+    "--sort", metavar="KEY", help="started, seconds, name, a metric or p.NAME; -KEY for descending; A,-B for several."
+)
 @click.option("--columns", metavar="A,B", help="Columns: id, status, name, f1, p.lr ...")
 @click.option(
     "--group", metavar="KEY", help="A line for each value of a field, param or metric: mean and best of --columns."
 )
 @click.option("--view", metavar="NAME", shell_complete=complete_view, help="A list that has a name in the settings.")
+@format_option()
 @json_option
 @pass_session
 def command(
@@ -46,6 +50,7 @@ def command(
     columns: str | None,
     group: str | None,
     view: str | None,
+    form: str,
     as_json: bool,
 ) -> None:
     """List the runs, newest first.
@@ -58,13 +63,14 @@ def command(
     for problem in session.history.problems(words) if words else ():
         session.out.warn(problem)
     limit = chosen.limit if limit is None else limit
+    form = "json" if as_json else form
     sort, columns, group = sort or chosen.sort, columns or chosen.columns, group or chosen.group
     if group:
         from finestflow.cli._groups import list_groups
 
-        list_groups(session, words, group, limit=limit, sort=sort, columns=columns, as_json=as_json)
+        list_groups(session, words, group, limit=limit, sort=sort, columns=columns, form=form)
     else:
-        list_runs(session, words, limit=limit, sort=sort, columns=columns, as_json=as_json)
+        list_runs(session, words, limit=limit, sort=sort, columns=columns, form=form)
 
 
 def list_runs(
@@ -74,11 +80,11 @@ def list_runs(
     limit: int | None = None,
     sort: str | None = None,
     columns: str | None = None,
-    as_json: bool = False,
+    form: str = "text",
 ) -> None:
-    """Print the runs that a query finds."""
+    """Print the runs that a query finds, in one of the forms of ``format_option``."""
     workspace = session.history
-    if as_json:
+    if form == "json":
         found = workspace.select(words, sort=sort, limit=limit)
         standing = _standings(workspace, session.now) if any(not run.commit for run in found) else {}
         documents = [summary_document(run) for run in found]
@@ -89,13 +95,18 @@ def list_runs(
         return
     fields = _MORE_FIELDS if columns else _FIELDS
     rows = workspace.select_rows(fields, words, sort=sort, limit=limit)
-    if not rows:
+    if not rows and limit != 0:
         session.out.note("no runs match" if words else 'no runs yet; "finestflow run" makes one')
-        return
-    runs = _Runs(workspace, fields, rows, clock=session.now, is_terminal=session.out.is_terminal)
+        if form == "text":
+            return
+    runs = _Runs(workspace, fields, rows, session, form)
     names = [name.strip() for name in columns.split(",")] if columns else _usual_columns(runs)
-    if columns:
+    if columns and rows:
         _check_names(names, runs)
+    if form != "text":
+        cells = [_values(name, runs) if form == "csv" else _column(name)[1](runs) for name in names]
+        session.out.cells(names, zip(*cells, strict=True), form)
+        return
     chosen = [_column(name) for name in names]
     session.out.long_table([column for column, _ in chosen], [render(runs) for _, render in chosen])
 
@@ -107,8 +118,8 @@ class _Runs:
         workspace: Where they were found.
         fields: Names of the fields, as the index has them.
         rows: The runs.
-        clock: The time.
-        is_terminal: Whether times are told from now, or written out.
+        session: The command.
+        form: How they are written.
     """
 
     def __init__(
@@ -116,14 +127,14 @@ class _Runs:
         workspace: Workspace,
         fields: Sequence[str],
         rows: Sequence[Sequence[Any]],
-        *,
-        clock: float,
-        is_terminal: bool,
+        session: Session,
+        form: str,
     ) -> None:
         self._workspace = workspace
-        self._by_field = dict(zip(fields, zip(*rows, strict=True), strict=True))
-        self._clock = clock
-        self.now = clock if is_terminal else None
+        columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(fields)
+        self._by_field = dict(zip(fields, columns, strict=True))
+        self._session = session
+        self._form = form
 
     def __getitem__(self, field: str) -> Sequence[Any]:
         return self._by_field[field]
@@ -145,8 +156,17 @@ class _Runs:
 
     def progress(self) -> list[str]:
         """Return how far those have come that are going on."""
-        standings = _standings(self._workspace, self._clock)
+        standings = _standings(self._workspace, self._session.now)
         return [standing_text(standings[each]) if each in standings else "" for each in self["id"]]
+
+    def moments(self) -> list[str]:
+        """Return when they began."""
+        return self._session.times(self["started"], self._form)
+
+    def notes(self) -> list[str]:
+        """Return what is to be remembered of them, or why they failed: cut where a person reads it."""
+        texts = one_lines([note or error for note, error in zip(self["note"], self["error"], strict=True)])
+        return [cut(text, _NOTE) for text in texts] if self._form == "text" else list(texts)
 
 
 Render = Callable[[_Runs], Sequence[str]]
@@ -211,23 +231,31 @@ def _column(name: str) -> tuple[Column, Render]:
     return shown, lambda runs: ["".join(map(number, find_value(each, metric, "/") or ())) for each in runs.metrics]
 
 
+def _values(name: str, runs: _Runs) -> Sequence[Any]:
+    """Return the cells of a column as another program wants them: numbers, spans and ids are whole."""
+    fields = {"id": "id", "took": "seconds", "commit": "commit", "base": "base"}
+    if name in fields:
+        return runs[fields[name]]
+    if name in _COLUMNS:
+        return _COLUMNS[name][1](runs)
+    from finestflow.journal.conditions import find_value
+
+    prefix, _, rest = name.partition(".")
+    if rest and prefix in _PARAMS:
+        found = [find_value(each, rest, ".") for each in runs.params]
+    else:
+        found = [find_value(each, rest if rest and prefix in _METRICS else name, "/") for each in runs.metrics]
+    return [each[0] if each else None for each in found]
+
+
 def _statuses(runs: _Runs) -> Sequence[str]:
     styled = {status: Styled(status, STATUS_STYLE.get(status, "")) for status in set(runs["status"])}
     return [styled[status] for status in runs["status"]]
 
 
-def _when(runs: _Runs) -> Sequence[str]:
-    now = runs.now
-    return moments(runs["started"]) if now is None else [ago(then, now) for then in runs["started"]]
-
-
 def _tags(runs: _Runs) -> Sequence[str]:
     marks = zip(runs["star"], _load_all(runs["tags"]), strict=True)
     return [" ".join(["★"] * star + [f"#{one_line(tag)}" for tag in tags]) for star, tags in marks]
-
-
-def _notes(runs: _Runs) -> Sequence[str]:
-    return one_lines([note or error for note, error in zip(runs["note"], runs["error"], strict=True)])
 
 
 def _pairs(runs: _Runs) -> Sequence[str]:
@@ -239,13 +267,13 @@ _COLUMNS: Mapping[str, tuple[Column, Render]] = {
     "status": (Column("status"), _statuses),
     "name": (Column("name"), lambda runs: one_lines(runs["name"])),
     "pipeline": (Column("pipeline", shrinks=True, leaves=True), lambda runs: one_lines(runs["pipeline"])),
-    "when": (Column("when", leaves=True), _when),
+    "when": (Column("when", leaves=True), _Runs.moments),
     "took": (Column("took", right=True, leaves=True), lambda runs: [duration(each) for each in runs["seconds"]]),
     "progress": (Column("progress", shrinks=True, leaves=True, style="blue"), _Runs.progress),
     "metrics": (Column("metrics", shrinks=True, leaves=True), lambda runs: one_lines(runs["headline"])),
     "params": (Column("params", shrinks=True, leaves=True), _pairs),
     "tags": (Column("tags", shrinks=True, leaves=True, style="magenta"), _tags),
-    "note": (Column("note", shrinks=True, leaves=True, style="dim"), _notes),
+    "note": (Column("note", shrinks=True, leaves=True, style="dim"), _Runs.notes),
     "commit": (Column("commit", leaves=True), lambda runs: [each[:10] for each in runs["commit"]]),
     "base": (Column("base", leaves=True), lambda runs: [(each or "")[:10] for each in runs["base"]]),
     "branch": (

@@ -93,7 +93,7 @@ class Index:
         Args:
             where: The query; without one, all runs that are not removed.
             sort: ``started``, ``name``, ``seconds``, ``status``, ``f1``, ``m.f1``, ``p.lr`` ...; a ``-`` before it turns the order round.
-                Runs that lack the value come last.
+                Runs that lack the value come last. Of several keys with commas between, each orders the equals of those before it.
             limit: How many at most.
         """
         return [rows_of.load_summary(row) for row in self._select(rows_of.SUMMARY_COLUMNS, where, sort, limit)]
@@ -118,10 +118,10 @@ class Index:
     ) -> list[tuple[Any, ...]]:
         condition, bound = self.where(where)
         if where is None and limit is not None and 0 < limit <= _MOST_BOUND:
-            first = self.first_by_value(where, sort, limit)
+            first = self.first_by_value(where, sort, limit) if "," not in sort else []
             if len(first) == limit:
                 condition, bound = f"WHERE runs.seq IN ({', '.join('?' * limit)})", list(first)
-        order, ordering = rows_of.order_by(sort)
+        order, ordering = rows_of.order_by(*sort.split(","))
         sql = f"SELECT {columns} FROM runs {condition} ORDER BY {order}"  # noqa: S608 - text is bound, columns are ours
         everything = [*values, *bound, *ordering]
         if limit is not None:
@@ -206,17 +206,18 @@ class Index:
 
         return self._read(read)
 
-    def check_key(self, name: str) -> None:
-        """Raise when runs cannot be sorted by a name.
+    def check_key(self, sort: str) -> None:
+        """Raise when runs cannot be sorted by a key, or by one of several.
 
         Raises:
             QueryError: There is no such field, metric or param.
         """
         metrics, params = self.known_names()
         known = {*rows_of.FIELDS, *metrics, *params}  # each under its last part too, where that names it
-        prefix, _, rest = name.partition(".")
-        if name not in known and not (prefix in {"m", "p", "metrics", "params"} and rest in known):
-            raise QueryError(f"runs have no {name!r} to be sorted by", nearest_hint(name, known, "they have"))
+        for name in (key.removeprefix("-") for key in sort.split(",")):
+            prefix, _, rest = name.partition(".")
+            if name not in known and not (prefix in {"m", "p", "metrics", "params"} and rest in known):
+                raise QueryError(f"runs have no {name!r} to be sorted by", nearest_hint(name, known, "they have"))
 
     def pipelines(self) -> list[tuple[str, int]]:
         """Return the pipelines and how many runs each has, most first."""

@@ -158,8 +158,14 @@ def select_columns(columns: Sequence[str]) -> tuple[str, list[Any]]:
     return ", ".join(texts), values
 
 
-def order_by(sort: str) -> tuple[str, list[Any]]:
-    """Return the SQL for an order of runs, and its parameters; the order of the chain decides between equals."""
+def order_by(*sorts: str) -> tuple[str, list[Any]]:
+    """Return the SQL for an order of runs, and its parameters; each key orders the equals of those before it, at last the order of the chain."""
+    keys = [_order_key(sort) for sort in sorts]
+    last = "DESC" if sorts[-1].startswith("-") else "ASC"
+    return ", ".join([*(text for text, _ in keys), f"runs.seq {last}"]), [value for _, its in keys for value in its]
+
+
+def _order_key(sort: str) -> tuple[str, list[Any]]:
     direction = "DESC" if sort.startswith("-") else "ASC"
     name = sort.removeprefix("-")
     if name in _PLAIN:
@@ -170,7 +176,7 @@ def order_by(sort: str) -> tuple[str, list[Any]]:
     else:
         expression, values = select_columns([name])
         nulls = " NULLS LAST"
-    return f"{expression} {direction}{nulls}, runs.seq {direction}", values
+    return f"{expression} {direction}{nulls}", values
 
 
 def distinct_keys(table: str) -> str:

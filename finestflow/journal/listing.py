@@ -65,12 +65,8 @@ class Listing:
             if len(first) == limit:
                 return array("q", first)
         condition, bound = self.index.where(where)
-        parts, values = [], []
-        for sort in sorts:
-            text, its = rows_of.order_by(sort)
-            parts.append(text)
-            values += its
-        sql = f"SELECT runs.seq FROM runs {condition} ORDER BY {', '.join(parts)}"  # noqa: S608 - text is bound
+        order, values = rows_of.order_by(*sorts)
+        sql = f"SELECT runs.seq FROM runs {condition} ORDER BY {order}"  # noqa: S608 - text is bound
         if limit is not None:
             sql += f" LIMIT {int(limit)}"
         return array("q", (row[0] for row in self.index.fetch(sql, [*bound, *values])))

@@ -170,7 +170,8 @@ def test_columns(lab):
             await ui.press("home", "l", "<")
             assert "clean.threshold" not in ui.lines[2]
             await ui.press("=")
-            assert "clean.thr" in ui.lines[2]
+            assert "p.clean.threshold" in [column.key for column in ui.app.screen.table.columns]
+            assert "›" in ui.lines[2]
             await ui.press("=")
             await ui.press("G", "p")
             assert names(ui)[0] == "baseline-1"

@@ -55,7 +55,7 @@ class RunScreenActions(Frame):
         workspace = self.ff.history.workspace
 
         def done(_: object) -> None:
-            self.ff.steps.append("annotation")
+            self.ff.steps.note_annotation()
             self.ff.changed(ids)
             names = one_line(runs[0].name) if len(runs) == 1 else plural(len(runs), "run")
             self.ff.say(f"{said} {names} · u takes it back", "good")

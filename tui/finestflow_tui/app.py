@@ -37,6 +37,7 @@ from finestflow_tui.state import ViewState
 from finestflow_tui.terminal import Terminal
 from finestflow_tui.text import one_line
 from finestflow_tui.theme import THEMES, Palette, PlainFilter, choose_theme, make_palette
+from finestflow_tui.undo import Steps
 
 if TYPE_CHECKING:
     from finestflow.workspace import Workspace
@@ -89,8 +90,8 @@ class FinestflowApp(App[int]):
         self.history: History = History(workspace) if workspace.repository is not None else None  # type: ignore[assignment]
         self.commands: list[str] = []
         """What would have done the same on the command line, newest last."""
-        self.steps: list[Any] = []
-        """What ``u`` takes back: ``annotation``, or marks as they were."""
+        self.steps = Steps(self.state)
+        """What ``u`` takes back."""
         self.keys = keymap(dict(workspace.config.tui.keys)) if hasattr(workspace.config.tui, "keys") else {}
         self.processes: list[tuple[subprocess.Popen[bytes], str, Path]] = []
         self._open_first = place
@@ -275,22 +276,30 @@ class FinestflowApp(App[int]):
 
     def set_marks(self, marks: dict[str, str]) -> None:
         """Change the marks; ``u`` brings the old ones back."""
-        self.steps.append(dict(self.state.marks))
+        self.steps.keep("the marks", "marks")
         self.state.marks = marks
 
     def undo(self) -> None:
         """Take back what was done last here, or, when nothing was, the last change of annotations by anybody."""
-        step = self.steps.pop() if self.steps else "annotation"
-        if isinstance(step, dict):
-            self.state.marks = step
-            self.changed(())
-            self.say("the marks are back", "good")
-            return
-        self._annotations(self.history.workspace.undo, "took back", "finestflow undo")
+        edit = self.steps.undo()
+        if edit is not None:
+            self._view_changed(f"took back: {edit.said}")
+        else:
+            self._annotations(self.history.workspace.undo, "took back", "finestflow undo")
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        self._annotations(self.history.workspace.redo, "did again", "")
+        edit = self.steps.redo()
+        if edit is not None:
+            self._view_changed(f"did again: {edit.said}")
+        else:
+            self._annotations(self.history.workspace.redo, "did again", "")
+
+    def _view_changed(self, said: str) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, Frame):
+                screen.on_view_changed()
+        self.say(said, "good")
 
     def _annotations(self, change: Callable[[], str], said: str, command: str) -> None:
         screen = self.screen
@@ -326,6 +335,8 @@ class FinestflowApp(App[int]):
                 self.screen.open_views()
             elif where == "live":
                 self.screen.set_query("is:live")
+            elif where == "runs" and self.state.query == "is:live":
+                self.screen.set_query("")
 
     def open_run(self, run: RunSummary, *, tab: str = "", node: str = "") -> None:
         """Open a run."""

@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from finestflow.errors import NotFoundError
+from finestflow.errors import NotFoundError, QueryError
 from finestflow.git.objects import Objects
 from finestflow.git.refs import JOURNAL_REF, update_ref
 from finestflow.journal.annotations import Annotations, Change
 from finestflow.journal.index import Index
 from finestflow.journal.index_update import fields_of
 from finestflow.journal.journal import Journal
+from finestflow.journal.listing import Listing
 from finestflow.journal.query import parse
 from finestflow.model import RunStatus
 
@@ -208,6 +209,21 @@ def test_sorting_puts_runs_without_the_value_last(index, repo, journal) -> None:
     assert ids_of(index, sort="-f1") == [ids[2], ids[3], ids[0], ids[1]]
     assert ids_of(index, sort="m.f1") == [ids[0], ids[3], ids[2], ids[1]]
     assert ids_of(index, sort="-f1", limit=1) == [ids[2]]
+
+
+def test_a_second_key_orders_the_equals_of_the_first(index, repo, journal) -> None:
+    both = ({"f1": 0.5, "loss": 1.0}, {"f1": 0.9, "loss": 2.0}, {"f1": 0.9, "loss": 1.0})
+    ids = [append(journal, 1, metrics=metrics)[0] for metrics in both]
+    index.refresh(repo)
+    assert ids_of(index, sort="-f1,loss") == [ids[2], ids[1], ids[0]]
+    assert ids_of(index, sort="-f1,-loss", limit=2) == [ids[1], ids[2]]
+    order = Listing(index).order(sorts=["-f1", "loss"], limit=2)
+    assert [run.id for _, run in sorted(Listing(index).page(order).items(), key=lambda pair: order.index(pair[0]))] == [
+        ids[2],
+        ids[1],
+    ]
+    with pytest.raises(QueryError, match="no 'lost'"):
+        index.check_key("-f1,-lost")
 
 
 def test_rows_are_plain_tuples_of_the_columns(index, repo, journal) -> None:

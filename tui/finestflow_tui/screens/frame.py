@@ -244,6 +244,10 @@ class Frame(Pointing):
     def on_history_changed(self) -> None:
         """React to new runs or annotations; the app calls it on the screen that is shown."""
 
+    def on_view_changed(self) -> None:
+        """React to an edit of the view that was taken back."""
+        self.on_history_changed()
+
     def on_live_changed(self) -> None:
         """React to news of live runs."""
 

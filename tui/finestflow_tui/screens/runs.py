@@ -82,7 +82,7 @@ class RunsScreen(RunOrder):
         """Show the run under the cursor: what is known at once, the rest after a moment without keys."""
         self._lost = ""
         if self.table.cursor == 0:
-            self._new = 0
+            self.see_new()
         if self._quiet is not None:
             self._quiet.cancel()
         self._quiet = self.soon(QUIET, self.show_preview)
@@ -124,11 +124,14 @@ class RunsScreen(RunOrder):
 
     def on_history_changed(self) -> None:
         """Take in runs that ended, and changed annotations."""
-        before = self._total
         self._total = self.ff.history.total()
-        if self._total > before and self.table.cursor > 0:
-            self._new += self._total - before
         self.list_runs(has_changed=True)
+
+    def on_view_changed(self) -> None:
+        """Show the list as it was arranged before."""
+        self.choose_columns(self.table.order)
+        self.list_runs(has_changed=True)
+        self._marks_changed()
 
     def on_live_changed(self) -> None:
         """Take in what live runs tell."""
@@ -209,6 +212,7 @@ class RunsScreen(RunOrder):
         run = self.current_run()
         if run is None:
             return
+        self.ff.steps.keep("the pin", "pins")
         pins = self.ff.state.pins
         self.ff.state.pins = [pin for pin in pins if pin != run.id] if run.id in pins else [*pins, run.id]
         self.list_runs()

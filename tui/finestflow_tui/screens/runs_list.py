@@ -57,6 +57,9 @@ class RunList(RunScreenActions):
         self._total = 0
         self._found: int | None = None
         self._new = 0
+        """Runs of the list that came since its top was seen last."""
+        self._newest = self._seen = 0
+        """The greatest number in the list, and as it was when its top was seen last."""
         self._lost = ""
         """The run that the cursor was on when it left the list: one that ends is gone for a moment, until it is recorded."""
         self._beat = 0
@@ -96,6 +99,7 @@ class RunList(RunScreenActions):
         if has_changed:
             self._ranges_of = None
             self.table.forget()
+        self._tell_nothing()
         if not state.group and (reset or had_groups):
             self.table.show(self._with_pins(first), cursor=0 if reset else self._position(first, kept) or 0)
         if self._soon is not None:
@@ -114,13 +118,13 @@ class RunList(RunScreenActions):
         ranges_of, is_typing = (query, means), self.has_class("-filtering")
         best = self._best if is_typing or ranges_of == self._ranges_of else None  # while typing, it can wait
 
-        def work() -> tuple[array[int], dict[str, Range], int]:
+        def work() -> tuple[array[int], dict[str, Range], int, int]:
             order = history.order(query, sorts, by, folded, means[:3])
             ranges = history.ranges(means, query) if best is None else best
-            return order, ranges, history.searching.index.count()
+            return order, ranges, history.searching.index.count(), max(order, default=0)
 
-        def show(found: tuple[array[int], dict[str, Range], int]) -> None:
-            order, ranges, self._total = found
+        def show(found: tuple[array[int], dict[str, Range], int, int]) -> None:
+            order, ranges, self._total, self._newest = found
             if best is None:
                 self._ranges_of = ranges_of
             if ranges != self._best:
@@ -135,11 +139,20 @@ class RunList(RunScreenActions):
             self._lost = (kept or self._lost) if at is None else ""
             self.table.show(order, cursor=at)
             self._empty_state()
+            self._tell_nothing()
+            if not history.is_fresh or self.table.cursor == 0:
+                self._seen = self._newest
+            self._new = sum(number > self._seen for number in order) if self._newest > self._seen else 0
             self.status.update()
             self.head.update()
             self.show_preview()
 
         self.slow(work, show, group="order")
+
+    def see_new(self) -> None:
+        """Count what comes from here on: the top of the list is seen."""
+        self._seen, self._new = self._newest, 0
+        self.status.update()
 
     def _position(self, order: array[int], run_id: str) -> int | None:
         """Return where the run is that the cursor was on."""
@@ -201,6 +214,12 @@ class RunList(RunScreenActions):
         self.set_class(is_empty, "-empty")
         if is_empty:
             self.aside.show(no_runs_rows())
+
+    def _tell_nothing(self) -> None:
+        """Say in the place of the rows why there are none."""
+        query = self.ff.state.query
+        said = f"no run matches '{one_line(query)}' · esc clears the filter" if query and self._total else ""
+        self.table.set_nothing("no run is going on · gr all runs" if query == "is:live" and self._total else said)
 
     def show_preview(self) -> None:
         """Show the run under the cursor beside the list; the screen does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from finestflow_tui.views.runs import (
 )
 
 __all__ = ["RunOrder"]
+
+_SINGULAR = frozenset({"id", "name", "when", "took", "commit"})
+"""What each run has of its own: groups of it would be of one run each."""
 
 
 class RunOrder(RunList):
@@ -46,7 +50,7 @@ class RunOrder(RunList):
         text = event.value.strip()
         if text:
             self.ff.state.queries = [text, *(each for each in self.ff.state.queries if each != text)]
-            self.ff.log_command(f"finestflow log '{text}'")
+            self.ff.log_command(shlex.join(["finestflow", "log", text]))
         self.set_query(text)
         self._leave_filter()
 
@@ -75,6 +79,7 @@ class RunOrder(RunList):
         if not term:
             self.say(f"no query can tell runs by {column.title or column.key!r}", "warning")
             return
+        self.ff.steps.keep("the filter", "query")
         self.set_query(f"{self.ff.state.query} {'' if wanted else '-'}{term}", keeps_columns=True)
 
     # -- order -----------------------------------------------------------------------------------------------------------------------------
@@ -97,8 +102,10 @@ class RunOrder(RunList):
         return other if first in self.ff.state.sorts else first
 
     def _sort(self, sorts: list[str]) -> None:
+        self.ff.steps.keep("the order", "sorts")
         self.ff.state.sorts = sorts
-        self.ff.log_command(f"finestflow log {self.ff.state.query} --sort {sorts[0]}".replace("  ", " "))
+        query = [self.ff.state.query] if self.ff.state.query else []
+        self.ff.log_command(shlex.join(["finestflow", "log", *query, "--sort", ",".join(sorts)]))
         self.list_runs(reset=True, keeps_columns=True)
         self.status.update()
 
@@ -110,7 +117,10 @@ class RunOrder(RunList):
         """Group by the column under the cursor, or end it."""
         column = self.table.current_column
         self.folded.clear()
-        if column is not None:
+        if column is not None and column.key in _SINGULAR and not self.ff.state.group:
+            self.say(f"no two runs have the same {column.title!r}: group by a param, a tag or a status", "warning")
+        elif column is not None:
+            self.ff.steps.keep("the groups", "group")
             self.ff.state.group = "" if self.ff.state.group else column.sort
             self.list_runs()
             self.status.update()
@@ -118,6 +128,7 @@ class RunOrder(RunList):
     def action_differing(self) -> None:
         """Show only params that differ, or all."""
         state = self.ff.state
+        self._keep_columns()
         state.everything = not state.everything
         state.hidden.clear()
         state.columns.clear()
@@ -129,9 +140,13 @@ class RunOrder(RunList):
         """Hide the column under the cursor."""
         column = self.table.current_column
         if column is not None and column.key not in {"status", "name"}:
+            self._keep_columns()
             self.ff.state.hidden.append(column.key)
             self.table.set_columns([each for each in self.table.columns if each is not column])
-            self.say(f"hid {column.title!r}: + brings it back")
+            self.say(f"hid {column.title!r}: + or u brings it back")
+
+    def _keep_columns(self) -> None:
+        self.ff.steps.keep("the columns", "columns", "hidden", "everything")
 
     def action_shift_column(self, step: int) -> None:
         """Move the column under the cursor."""
@@ -140,6 +155,7 @@ class RunOrder(RunList):
         to = at + step
         if not (2 <= at < len(keys) and 2 <= to < len(keys)):
             return
+        self._keep_columns()
         keys[at], keys[to] = keys[to], keys[at]
         self.ff.state.columns = keys
         self.choose_columns(self.table.order)
@@ -166,6 +182,7 @@ class RunOrder(RunList):
                 return
             keys = [column.key for column in self.table.columns]
             state = self.ff.state
+            self._keep_columns()
             state.hidden = [each for each in state.hidden if each != name]
             state.columns = [key for key in keys if key != name] if name in keys else _with_column(keys, name)
             self.choose_columns(self.table.order)

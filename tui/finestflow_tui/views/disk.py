@@ -29,6 +29,7 @@ def usage_rows(usage: Usage, limit: int, columns: int) -> list[Row]:
     room = max(10, min(60, columns - 40))
     files, database = _shares((usage.object_bytes, usage.database_bytes), max(total, limit), room)
     bar: list[Span] = [("█" * files, "param"), ("▒" * database, "metric"), ("░" * (room - files - database), "dim")]
+    free: list[Span] = [("   ░ ", "dim"), (f"free {size(limit - total)}", "")] if limit > total else []
     rows = [
         row(" ", *bar, ("  " + size(total), "bold"), (f" of {size(limit)}" if limit else "", "dim")),
         row(
@@ -36,7 +37,7 @@ def usage_rows(usage: Usage, limit: int, columns: int) -> list[Row]:
             f"{plural(usage.objects, 'file')} {size(usage.object_bytes)}   ",
             ("▒ ", "metric"),
             f"database {size(usage.database_bytes)}",
-            *([("   ░ ", "dim"), f"free {size(limit - total)}"] if limit > total else []),
+            *free,
         ),
         row((f" {plural(usage.values, 'value')}, {usage.entries} cache entries", "dim")),
     ]

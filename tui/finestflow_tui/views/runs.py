@@ -61,7 +61,7 @@ _PLAIN = (
 )
 _SORTS = {"when": "started", "took": "seconds", "commit": "commit_id"}
 _WIDEST = {"name": 24, "note": 40, "tags": 24, "pipeline": 14, "branch": 16, "error": 40}
-_METRICS, _PARAMS = 8, 12
+_HEADLINES, _METRICS, _PARAMS = 2, 8, 12
 
 
 class Column(NamedTuple):
@@ -116,7 +116,7 @@ def column_named(name: str, runs: Iterable[RunSummary], now: float) -> Column:
 
 
 def choose_columns(runs: Sequence[RunSummary], now: float, *, everything: bool = False) -> list[Column]:
-    """Choose the columns that say something about some runs.
+    """Choose the columns that say something about some runs: how good they were, what made the difference, then all other metrics.
 
     Args:
         runs: The first runs of the list.
@@ -127,8 +127,10 @@ def choose_columns(runs: Sequence[RunSummary], now: float, *, everything: bool =
     if len({run.pipeline for run in runs}) > 1:
         names.append("pipeline")
     names += ["when", "took"]
-    names += [f"m.{name}" for name in _metric_names(runs)[:_METRICS]]
+    metrics = [f"m.{name}" for name in _metric_names(runs)[:_METRICS]]
+    names += metrics[:_HEADLINES]
     names += [f"p.{name}" for name in _param_names(runs, everything=everything)[:_PARAMS]]
+    names += metrics[_HEADLINES:]
     if any(run.tags or run.star for run in runs):
         names.append("tags")
     if any(run.note or run.error for run in runs):
@@ -157,15 +159,13 @@ def _metric_names(runs: Sequence[RunSummary]) -> list[str]:
 
 
 def _param_names(runs: Sequence[RunSummary], *, everything: bool) -> list[str]:
+    """Return names of params, those with the most values first."""
     values: dict[str, set[str]] = {}
     for run in runs:
         for name, value in run.params.items():
             values.setdefault(name, set()).add(repr(value))
-    by_pipeline: dict[str, int] = {}
-    for run in runs:
-        for name in run.params:
-            by_pipeline[name] = by_pipeline.get(name, 0) + 1
-    return [name for name, found in values.items() if everything or len(found) > 1]
+    ordered = sorted(values, key=lambda name: -len(values[name]))
+    return [name for name in ordered if everything or len(values[name]) > 1]
 
 
 def cells_of(run: RunSummary, columns: Sequence[Column], now: float, best: Mapping[str, Range]) -> list[Span]:

@@ -29,6 +29,9 @@ _GUTTER = 4
 _GAP = 2
 _FIXED = frozenset({"status", "name"})
 _KEPT = 4000
+_NOTHING_AT = 2
+_MORE = 3
+"""Columns of the mark that says how many columns lie to the right."""
 _AHEAD = 8
 """Rows above and below the screen that are fetched with it, for a cursor that scrolls by lines."""
 
@@ -75,6 +78,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         self._cells: dict[int, Sequence[Span]] = {}
         self._strips: dict[tuple[Any, ...], Strip] = {}
         self._offset = 0
+        self._nothing = ""
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
 
@@ -96,6 +100,12 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         if self._seen != before:
             self.refresh()
 
+    def set_nothing(self, text: str) -> None:
+        """Say something else where there are no rows."""
+        if text != self._nothing:
+            self._nothing = text
+            self.refresh()
+
     @property
     def _seen(self) -> tuple[array[int], int]:
         """What is on the screen: the numbers of its rows, and where the cursor is among them."""
@@ -114,6 +124,8 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         self.columns = columns
         names = [column.key for column in columns]
         self.column = names.index(key) if key in names else min(self.column, len(columns) - 1)
+        self._offset = 0
+        self._show_column()
         self.forget()
 
     def forget(self, numbers: Iterable[int] | None = None) -> None:
@@ -149,6 +161,9 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
             return self._header(room)
         at = self.scroll_offset.y + y - 1
         base = self.base
+        if not self.order and y == _NOTHING_AT:
+            spans: list[Span] = [(" " * _GUTTER, ""), (self._nothing, "dim")]
+            return make_strip(cast("FinestflowApp", self.app), spans, base).crop_extend(0, room, base)
         if at >= len(self.order):
             return Strip.blank(room, base)
         number = self.order[at]
@@ -190,14 +205,21 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
 
     def _header(self, width: int) -> Strip:
         app, base = cast("FinestflowApp", self.app), self.base
-        spans: list[Span] = [(" " * _GUTTER, "head")]
-        for place in self._places(width):
+        places = self._places(width)
+        left = f"‹{self._offset}" if self._offset else ""
+        right = len(self.columns) - len(places) - self._offset
+        spans: list[Span] = [(pad(left, _GUTTER), "head")]
+        for place in places:
             column = self.columns[place.column]
             sign = "▼" if f"-{column.sort}" in self.sorted_by[:1] else "▲" if column.sort in self.sorted_by[:1] else ""
             text = cut(column.title, place.width - len(sign)) + sign
             shown = pad(text, place.width, right=column.right)
             spans += [(shown, "column" if place.column == self.column else "head"), (" " * _GAP, "")]
-        return make_strip(app, spans, base).crop_extend(0, width, base)
+        strip = make_strip(app, spans, base).crop_extend(0, width, base)
+        if right <= 0:
+            return strip
+        more = make_strip(app, [(pad(f"›{right}", _MORE, right=True), "head")], base)
+        return Strip.join([strip.crop(0, width - _MORE), more])
 
     def _row(self, number: int) -> Sequence[Span] | None:
         """Return the cells of a row; what is missing on the screen is fetched at once."""
@@ -219,6 +241,8 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         fixed = [at for at, column in enumerate(self.columns) if column.key in _FIXED]
         others = [at for at, column in enumerate(self.columns) if column.key not in _FIXED][self._offset :]
         room = width - _GUTTER
+        if sum(self.columns[at].width + _GAP for at in [*fixed, *others]) - _GAP > room:
+            room -= _MORE
         places = []
         for at in [*fixed, *others]:
             wide = self.columns[at].width
@@ -246,13 +270,22 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
 
     def action_edge(self, step: int) -> None:
         """Go to the first or the last row."""
-        self.put(0 if step < 0 else len(self.order) - 1)
+        to, before = 0 if step < 0 else len(self.order) - 1, self.cursor
+        self.put(to)
+        if step < 0 and before == 0:  # what has come above is seen now
+            self.post_message(self.Moved())
 
     def action_aside(self, step: int) -> None:
         """Go to the next column, and scroll so that it is seen."""
         if not self.columns:
             return
         self.column = min(max(0, self.column + step), len(self.columns) - 1)
+        self._show_column()
+        self._strips.clear()
+        self.refresh()
+
+    def _show_column(self) -> None:
+        """Scroll to the side so that the column under the cursor is seen."""
         others = [at for at, column in enumerate(self.columns) if column.key not in _FIXED]
         if self.column in others:
             position = others.index(self.column)
@@ -261,8 +294,6 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
                 self._offset += 1
         else:
             self._offset = 0
-        self._strips.clear()
-        self.refresh()
 
     def put(self, at: int) -> None:
         """Put the cursor on a row."""
@@ -284,6 +315,8 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
+        self._offset = 0
+        self._show_column()
         set_extent(self, LONGEST, len(self.order) + 1)
         self._strips.clear()
         self._reveal()

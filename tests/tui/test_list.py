@@ -1,0 +1,166 @@
+"""The list of runs as a newcomer meets it: its first columns, what it says when it is empty, what is new, and what ``u`` takes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from finestflow.model import RunId, RunStatus, RunSummary
+from finestflow.workspace import Workspace
+from finestflow_tui.views.runs import choose_columns
+from tests.tui.driving import drive, run
+from tests.tui.test_keys import NEWEST, names
+
+
+def summary(at: int, **more) -> RunSummary:
+    """Make a run with many metrics, of which some params vary more than others."""
+    made = RunSummary(
+        id=RunId("klmnopqrstuv"),
+        name=f"calm-wren-{at}",
+        pipeline="train",
+        status=RunStatus.OK,
+        started=0.0,
+        seconds=1.0,
+        metrics={f"metric{each}": 0.5 for each in range(6)},
+        params={"same": 1, "half": at % 2, "lr": at / 10},
+    )
+    return replace(made, **more)
+
+
+def keys_of(ui) -> list[str]:
+    """Return the keys of the columns, those at the side too."""
+    return [column.key for column in ui.app.screen.table.columns]
+
+
+def test_the_first_columns_are_headline_metrics_then_the_params_that_vary_most():
+    columns = [column.key for column in choose_columns([summary(at) for at in range(4)], 0.0)]
+    assert columns == [
+        *("status", "name", "when", "took", "m.metric0", "m.metric1"),
+        *("p.lr", "p.half", "m.metric2", "m.metric3", "m.metric4", "m.metric5"),
+    ]
+
+
+def test_a_param_is_seen_at_80_columns_and_more_columns_are_told_of(lab):
+    """The heading ends with how many columns lie to the right, and begins with how many lie to the left."""
+
+    async def body():
+        async with drive(lab, (80, 24)) as ui:
+            head = next(line for line in ui.lines if " name " in line)
+            assert "fit.lr" in head
+            assert head.endswith("›3")
+            for _ in range(8):
+                await ui.press("l")
+            head = next(line for line in ui.lines if " name " in line)
+            assert head.startswith("‹")
+            assert "›" not in head
+
+    run(body)
+
+
+def test_an_empty_list_says_why_and_the_way_out(lab):
+    """A query that finds nothing and the live runs when there are none; columns to the side are in sight again afterwards."""
+
+    async def body():
+        async with drive(lab) as ui:
+            for _ in range(8):
+                await ui.press("l")
+            await ui.press("/")
+            await ui.type("zzz")
+            assert "no run matches 'zzz' · esc clears the filter" in ui.text
+            await ui.press("enter")
+            assert "no run matches 'zzz' · esc clears the filter" in ui.text
+            assert " when" in next(line for line in ui.lines if " name " in line)
+            await ui.press("escape")
+            assert names(ui) == NEWEST
+            await ui.press("g", "l")
+            assert "no run is going on · gr all runs" in ui.text
+            await ui.press("g", "r")
+            assert names(ui) == NEWEST
+
+    run(body)
+
+
+def test_u_takes_back_edits_of_the_view_and_annotations_in_the_order_in_which_they_were_made(own_lab):
+    """A star, a hidden column, a pin and an order: each u takes the latest back, ctrl+r makes it again."""
+
+    async def body():
+        async with drive(own_lab, (160, 30)) as ui:
+            await ui.press("j", ".")
+            assert "calm-wren-5 ★" in ui.text
+            await ui.press("l", "-")
+            assert "when" not in keys_of(ui)
+            await ui.press("G", "p")
+            assert names(ui)[0] == "baseline-1"
+            await ui.press("l", "s")
+            assert ui.app.state.sorts != ["-started"]
+            await ui.press("u")
+            assert ui.app.state.sorts == ["-started"]
+            assert "took back: the order" in ui.foot
+            await ui.press("u")
+            assert names(ui)[0] == "dusty-fox-6"
+            await ui.press("u")
+            assert "when" in keys_of(ui)
+            assert "calm-wren-5 ★" in ui.text
+            await ui.press("ctrl+r")
+            assert "when" not in keys_of(ui)
+            await ui.press("u", "u")
+            assert "calm-wren-5 ★" not in ui.text
+            assert "when" in keys_of(ui)
+
+    run(body)
+
+
+def test_runs_are_new_once_and_until_the_top_is_seen(own_lab):
+    """A run that is deleted and brought back is not new; one that comes is, whatever the list is sorted by, until gg."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.press("j", "x", "u")
+            assert "new ↑" not in ui.text
+            table = ui.app.screen.table
+            while table.current_column.key != "m.report/acc":
+                await ui.press("l")
+            await ui.press("s", "G")
+            workspace = Workspace.find(own_lab, dict(ui.app.environ))
+            found = workspace.load_run(workspace.resolve("calm-wren-5"))
+            for at in range(2):
+                copy = replace(found.summary, id=RunId("klmnopqrstu" + "kl"[at]), name=f"new-wren-{at}")
+                workspace.journal.append(replace(found, summary=copy))
+            workspace.refresh()
+            workspace.close()
+            await ui.until(lambda: "2 new ↑" in ui.text)
+            await ui.press("x")
+            await ui.until(lambda: "7 runs" in ui.lines[0])
+            await ui.press("u")
+            await ui.until(lambda: "8 runs" in ui.lines[0])
+            assert "2 new ↑" in ui.text
+            await ui.press("g", "g")
+            assert "new ↑" not in ui.text
+
+    run(body)
+
+
+def test_the_command_of_an_order_has_both_keys_and_quotes_the_query(lab):
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("/")
+            await ui.type("acc>0")
+            await ui.press("enter", "l", "s", "l", "S")
+            assert ui.app.commands[-1] == "finestflow log 'acc>0' --sort started,-seconds"
+
+    run(body)
+
+
+@pytest.mark.parametrize("key", ["took", "when", "name"])
+def test_what_each_run_has_of_its_own_is_no_group(lab, key):
+    async def body():
+        async with drive(lab) as ui:
+            table = ui.app.screen.table
+            while table.current_column.key != key:
+                await ui.press("l")
+            await ui.press("b")
+            assert f"no two runs have the same '{key}'" in ui.foot
+            assert names(ui) == NEWEST
+
+    run(body)
