@@ -46,7 +46,7 @@ def list_groups(
     sort: str | None = None,
     columns: str | None = None,
     limit: int | None = None,
-    as_json: bool = False,
+    form: str = "text",
 ) -> None:
     """Print the groups of the runs that a query finds; runs that go on are not among them.
 
@@ -57,7 +57,7 @@ def list_groups(
         sort: ``runs`` or a metric, by its mean; ``-`` before it turns the order round. By the value when not given.
         columns: The metrics; those that say most when not given.
         limit: How many groups at most.
-        as_json: One document.
+        form: How they are written; see ``format_option``.
     """
     workspace = session.history
     workspace.index.check_key(by)
@@ -68,17 +68,18 @@ def list_groups(
     if sort is not None:
         groups = _sorted(groups, sort)
     groups = groups if limit is None else groups[:limit]
-    if as_json:
+    if form == "json":
         documents = [{"value": g.value, "runs": g.runs, "metrics": _documents(g)} for g in groups]
         session.out.json("run.groups", by=by, groups=documents)
         return
     if not groups:
         session.out.note("no runs match" if words else 'no runs yet; "finestflow run" makes one')
-        return
+        if form == "text":
+            return
     heads = [Column(one_line(by), shrinks=True, style="bold"), Column("runs", right=True)]
     for metric in metrics:
         heads += [Column(one_line(metric), right=True), Column("best", right=True, leaves=True)]
-    session.out.table(heads, [_cells(group, metrics) for group in groups], page=True)
+    session.out.table(heads, [_cells(group, metrics) for group in groups], page=True, form=form)
 
 
 def _usual_metrics(workspace: Workspace, words: str) -> list[str]:

@@ -288,11 +288,31 @@ class Output:
             buffer.flush()
 
     def table(
-        self, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, page: bool = False, header: bool = True
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[str]],
+        *,
+        page: bool = False,
+        header: bool = True,
+        form: str = "text",
     ) -> None:
-        """Write an aligned table, cut to the terminal when there is one."""
+        """Write an aligned table, cut to the terminal when there is one; or as ``format_option`` names it, ``md`` or ``csv``."""
+        if form != "text":
+            self.cells([column.title for column in columns], rows, form)
+            return
         room = self.columns if self.is_terminal else None
         self.lines(format_table(columns, rows, room=room, color=self.color, header=header), page=page)
+
+    def cells(self, heads: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
+        """Write a table for other programs: ``md``, or ``csv`` with values as they are."""
+        if form == "csv":
+            import csv
+
+            csv.writer(self.out, lineterminator="\n").writerows([heads, *rows])
+        else:
+            from finestflow.cli._markdown import cell, table
+
+            self.lines(table(heads, ([cell(each) for each in row] for row in rows)))
 
     def long_table(self, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
         """Write an aligned table of many rows, given column by column, in the pager where it does not fit the terminal."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from finestflow.cli._output import Output
+from finestflow.cli._text import ago, moments
 from finestflow.errors import RepositoryError
 
 if TYPE_CHECKING:
@@ -70,6 +71,17 @@ class Session:
             raise RepositoryError(f"no git repository at {str(self.folder)!r}", 'make one with "finestflow init"')
         workspace.refresh()
         return workspace
+
+    def times(self, times: Iterable[float], form: str = "text") -> list[str]:
+        """Return times as a table tells them: from now at a terminal, else written out.
+
+        Args:
+            times: Seconds since the epoch.
+            form: How the table is written; see ``format_option``.
+        """
+        if form == "text" and self.out.is_terminal:
+            return [ago(then, self.now) for then in times]
+        return moments(times)
 
     def close(self) -> None:
         """Write what is pending and close files."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finestflow.cli._options import json_option, query_argument
+from finestflow.cli._options import format_option, json_option, query_argument
 from finestflow.cli._output import Column
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, one_line, size
+from finestflow.cli._text import one_line, size
 
 if TYPE_CHECKING:
     from finestflow.gc import Share
@@ -23,39 +23,44 @@ if TYPE_CHECKING:
 @click.option(
     "--by", type=click.Choice(["run", "task"]), help="The outputs of each run, or of each task; largest first."
 )
+@format_option()
 @json_option
 @pass_session
-def command(session: Session, query: Sequence[str], by: str | None, as_json: bool) -> None:
+def command(session: Session, query: Sequence[str], by: str | None, form: str, as_json: bool) -> None:
     """Show how much room runs and outputs take.
 
     With --by, of the runs that a query finds: "alone" is what only that run or task needs, and what its removal would free. Records lie in
     git's own objects, packed with everything else; "git count-objects -vH" shows those.
     """
+    form = "json" if as_json else form
     if by is not None or query:
-        _show_shares(session, " ".join(query), by or "run", as_json=as_json)
+        _show_shares(session, " ".join(query), by or "run", form)
     else:
-        _show_all(session, as_json=as_json)
+        _show_all(session, form)
 
 
-def _show_shares(session: Session, query: str, by: str, *, as_json: bool) -> None:
+def _show_shares(session: Session, query: str, by: str, form: str) -> None:
     for problem in session.history.problems(query) if query else ():
         session.out.warn(problem)
     shares = session.history.shares(query, by_task=by == "task")
-    if as_json:
+    if form == "json":
         session.out.json("usage.shares", by=by, shares=[_document(share) for share in shares])
         return
+    times = session.times([share.started for share in shares], form)
+    shown = str if form == "csv" else size
     rows = [
         [
-            *([one_line(share.name)] if by == "task" else [one_line(share.name), ago(share.started, session.now)]),
+            one_line(share.name),
+            *([] if by == "task" else [when]),
             str(share.values),
-            size(share.bytes),
-            size(share.alone),
+            shown(share.bytes),
+            shown(share.alone),
         ]
-        for share in shares
+        for share, when in zip(shares, times, strict=True)
     ]
     heads = [Column("task")] if by == "task" else [Column("run"), Column("when", leaves=True)]
     numbers = [Column(name, right=True) for name in ("values", "size", "alone")]
-    session.out.table([*heads, *numbers], rows, page=True)
+    session.out.table([*heads, *numbers], rows, page=True, form=form)
 
 
 def _document(share: Share) -> dict[str, object]:
@@ -63,12 +68,12 @@ def _document(share: Share) -> dict[str, object]:
     return {**name, "values": share.values, "bytes": share.bytes, "alone_bytes": share.alone}
 
 
-def _show_all(session: Session, *, as_json: bool) -> None:
+def _show_all(session: Session, form: str) -> None:
     workspace = session.history
     usage = workspace.usage()
     runs = workspace.index.count()
     other = sum(_iter_sizes(workspace.state_dir, skip="store"))
-    if as_json:
+    if form == "json":
         session.out.json(
             "usage",
             runs=runs,
@@ -80,15 +85,16 @@ def _show_all(session: Session, *, as_json: bool) -> None:
             limit_bytes=workspace.config.store.max_size,
         )
         return
+    shown = str if form == "csv" else size
     rows = [
         ["runs", str(runs), ""],
         ["cache entries", str(usage.entries), ""],
-        ["outputs", str(usage.values), size(usage.database_bytes + usage.object_bytes)],
-        ["  in the database", "", size(usage.database_bytes)],
-        ["  as files", str(usage.objects), size(usage.object_bytes)],
-        ["index and the like", "", size(other)],
+        ["outputs", str(usage.values), shown(usage.database_bytes + usage.object_bytes)],
+        ["  in the database", "", shown(usage.database_bytes)],
+        ["  as files", str(usage.objects), shown(usage.object_bytes)],
+        ["index and the like", "", shown(other)],
     ]
-    session.out.table([Column("what"), Column("count", right=True), Column("size", right=True)], rows)
+    session.out.table([Column("what"), Column("count", right=True), Column("size", right=True)], rows, form=form)
     if usage.database_bytes + usage.object_bytes > workspace.config.store.max_size:
         limit = size(workspace.config.store.max_size)
         session.out.note(f'the outputs have more than the {limit} of store.max-size: see "finestflow gc --fit -n"')

@@ -25,4 +25,4 @@ def command(session: Session, commit: str, as_json: bool) -> None:
     tree = resolve_tree(workspace.require_repository(), commit)
     if tree is None:
         raise NotFoundError(f"git knows no commit {commit!r}", "write a branch, a tag or an id; git log shows some")
-    list_runs(session, f"code:{tree}", as_json=as_json)
+    list_runs(session, f"code:{tree}", form="json" if as_json else "text")

@@ -10,7 +10,7 @@ import click
 from finestflow.cli._options import json_option
 from finestflow.cli._output import Column
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, one_line, plural
+from finestflow.cli._text import one_line, plural
 
 if TYPE_CHECKING:
     from finestflow.evidence import Use
@@ -43,7 +43,11 @@ def command(session: Session, what: str, query: str, as_json: bool) -> None:
     elif uses:
         _show_uses(session, uses, stored)
     elif texts:
-        rows = [[one_line(run.name), ago(run.started, session.now), one_line(", ".join(files))] for run, files in texts]
+        times = session.times([run.started for run, _ in texts])
+        rows = [
+            [one_line(run.name), when, one_line(", ".join(files))]
+            for (run, files), when in zip(texts, times, strict=True)
+        ]
         session.out.table([Column("run"), Column("when"), Column("files", shrinks=True)], rows, page=True)
     else:
         session.out.note(f"none of {plural(len(runs), 'run')} used {what!r}")
@@ -57,13 +61,13 @@ def _show_uses(session: Session, uses: Sequence[Use], stored: set[Digest]) -> No
     rows = [
         [
             one_line(use.run.name),
-            ago(use.run.started, session.now),
+            when,
             one_line(use.node),
             one_line(use.part),
             names[use.version],
             _output_text(use, stored),
         ]
-        for use in uses
+        for use, when in zip(uses, session.times([use.run.started for use in uses]), strict=True)
     ]
     session.out.table(columns, rows, page=True)
     outputs = {use.output for use in uses if use.output is not None}

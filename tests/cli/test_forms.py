@@ -1,0 +1,57 @@
+"""Lists as Markdown and CSV, as other programs take them."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+
+@pytest.fixture
+def runs(project, finestflow):
+    """Two runs, the newer with a note that Markdown and CSV could mistake."""
+    finestflow("run", "-p", "scale.factor=1")
+    finestflow("run", "-p", "scale.factor=1.23456789", "-m", 'a | b, "c" ' + "x" * 200)
+
+
+def test_a_log_is_text_markdown_csv_or_json(runs, finestflow):
+    """Numbers and ids are whole in CSV; --format json is --json; times are written out; long notes are cut where a person reads them."""
+    columns = ("--columns", "id,status,p.scale.factor,total,took,when,note")
+    documents = finestflow("log", "--json").json["runs"]
+    table = list(csv.DictReader(finestflow("log", *columns, "--format", "csv").out.splitlines()))
+    lines = finestflow("log", *columns, "--format", "md").out.splitlines()
+    text = finestflow("log", *columns).out.splitlines()
+
+    assert [row["id"] for row in table] == [run["id"] for run in documents]
+    assert [float(row["p.scale.factor"]) for row in table] == [1.23456789, 1.0]
+    assert [float(row["took"]) for row in table] == [run["seconds"] for run in documents]
+    assert table[0]["when"] == text[1].split()[5]
+    assert table[0]["note"] == documents[0]["note"] == 'a | b, "c" ' + "x" * 200
+    assert lines[0] == "| id | status | p.scale.factor | total | took | when | note |"
+    assert 'a \\| b, "c" xxx' in lines[2]
+    assert len(lines) == 4
+    assert text[1].endswith("x…")
+    assert json.loads(finestflow("log", "--format", "json").out)["runs"] == documents
+
+
+def test_groups_and_disk_usage_have_the_same_forms(runs, finestflow):
+    assert finestflow("log", "--group", "p.scale.factor", "--format", "csv").out.startswith("p.scale.factor,runs,")
+    assert finestflow("du", "--format", "md").out.splitlines()[:3] == [
+        "| what | count | size |",
+        "|---|---|---|",
+        "| runs | 2 |  |",
+    ]
+    shares = list(csv.DictReader(finestflow("du", "--by", "task", "--format", "csv").out.splitlines()))
+    assert all(share["size"].isdigit() for share in shares)
+    assert shares
+
+
+def test_a_list_of_no_runs_is_its_head(runs, finestflow):
+    """With -n0 nobody is told that there are no runs; a query that finds none leaves a table of none."""
+    answer = finestflow("log", "-n0")
+    assert (answer.out.split()[:2], answer.err) == (["id", "status"], "")
+    assert finestflow("log", "-n0", "--format", "csv").out == "id,status,name,pipeline,when,took\n"
+    none = finestflow("log", "status:failed", "--columns", "id,total", "--format", "md")
+    assert none.out == "| id | total |\n|---|---|\n"
+    assert "no runs match" in none.err
