@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 # What `make demo` needs, and what everything else needs, each with a stamp so that it is done once.
 DEMO := $(VENV)/.demo
 DEV := $(VENV)/.dev
+# dvc pins packages that we have in other versions, so it gets an environment of its own.
+PEERS := $(VENV)/peers
 # How many processes run tests; `make test WORKERS=0` runs them in one, for a debugger.
 WORKERS ?= auto
 
@@ -53,7 +55,11 @@ test: $(DEV)  ## run the quick tier of tests, under a minute on two cores
 slow: $(DEV)  ## run the slow tier of tests, some minutes
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) -m "slow and not stress" $(ARGS)
 
-stress: $(DEV)  ## run the longest tier of tests: before a release, not before each change
+$(PEERS)/bin/dvc: | $(DEV)
+	@echo "setting up $(PEERS) with dvc (once)"
+	@{ $(BIN)/python -m venv $(PEERS) && $(PEERS)/bin/python -m pip install -qq 'dvc>=3'; } || echo "dvc cannot be had: its test is skipped"
+
+stress: $(DEV) $(PEERS)/bin/dvc  ## run the longest tier of tests: before a release, not before each change
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) -m stress --timeout 1800 $(ARGS)
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) --hypothesis-profile deep --timeout 1800 tests/properties $(ARGS)
 
