@@ -202,7 +202,7 @@ def test_it_is_put_aside_and_taken_up_again(terminal):
     terminal.sees("what was here", "Stopped")
     terminal.tmux("resize-window", "-x", "120", "-y", "35")
     terminal.shell("fg")
-    screen = terminal.sees("dusty-fox-6", "keys")
+    screen = terminal.sees("dusty-fox-6", "x delete")  # for which it has to be as wide as it is now
     assert len(screen.rstrip("\n").splitlines()) == 35
     terminal.type("q")
     terminal.misses("dusty-fox-6")

@@ -12,6 +12,7 @@ import select
 import signal
 import termios
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
@@ -56,6 +57,7 @@ class Terminal:
         self._is_ending = False
         self._is_lent = False
         self._is_stop_asked = False
+        self._is_stopped = False
         self._is_coming = False
         """Whether the loop has been asked already to stop or to draw anew."""
 
@@ -159,7 +161,7 @@ class Terminal:
             self._ask_the_loop()
 
     def _go_on(self, *_: object) -> None:
-        self._is_stop_asked = False
+        self._is_stop_asked = self._is_stopped = False
         if not self._is_lent:  # SIGSTOP came before, of which nobody is told: the shell has used the terminal
             self._ask_the_loop()
 
@@ -174,8 +176,10 @@ class Terminal:
         self._is_coming = False
         with self._app.suspend():
             while not self._is_ending and (self._is_stop_asked or self._is_in_background()):
-                self._is_stop_asked = False
+                self._is_stop_asked, self._is_stopped = False, True
                 os.kill(os.getpid(), signal.SIGSTOP)
+                while self._is_stopped and not self._is_ending:  # another thread may take either signal first
+                    time.sleep(0.001)
 
     def _is_in_background(self) -> bool:
         try:
