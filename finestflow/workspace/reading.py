@@ -12,7 +12,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from finestflow.errors import FinestflowError, NotFoundError
+from finestflow.errors import FinestflowError, NotFoundError, nearest_hint
 from finestflow.workspace.places import Places
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class Reading(Places):
         Raises:
             NotFoundError: There is no such output, or its value is not in the store.
         """
-        from finestflow.address import encoded_of, find_items, find_output, main_output, take_named
+        from finestflow.address import encoded_of, find_items, find_output, main_output, shown_parts, take_named
 
         whole = self.load_run(run) if isinstance(run, str) else run
         address = address or main_output(whole)
@@ -238,7 +238,7 @@ class Reading(Places):
         except (AttributeError, LookupError, TypeError) as error:
             raise NotFoundError(
                 f"the output {address!r} of run {whole.summary.name!r} has no such part: {error}",
-                f"its type is {output.type}",
+                nearest_hint(rest, shown_parts(output), "its parts") if output.parts else f"its type is {output.type}",
             ) from error
 
     def _import_project(self, run: Run) -> None:

@@ -89,7 +89,25 @@ def test_parts_are_read_back_by_name(made, finestflow):
 
     assert {place: json.loads(finestflow("get", f"@:{place}").out) for place in expected} == expected
     assert {place: outputs[place] for place in expected} == expected
+    assert "hint: did you mean '.train'?" in finestflow("get", "@:split.trian", code=4).err
     assert "no such part" in finestflow("get", "@:split.valid", code=4).err
+
+
+def test_a_named_part_that_the_pipeline_returns_is_its_output(project, finestflow):
+    (project / "returned.py").write_text(
+        PIPELINE
+        + """
+
+class Returned(Pipeline):
+    split: Split
+
+    def __call__(self):
+        return self.split(2).test
+"""
+    )
+    finestflow("run", "returned.py:Returned")
+
+    assert json.loads(finestflow("get", "@:result").out) == [2]
 
 
 def test_show_lists_the_names_and_tells_a_part(made, finestflow):
