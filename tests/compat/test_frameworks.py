@@ -16,6 +16,7 @@ import finestflow
 from finestflow import current as meant
 from finestflow.workspace import Workspace, current
 from tests.docs.test_examples import blocks
+from tests.sampling import slow
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -46,6 +47,7 @@ def steps_of(run, name):
     return [step for step, _, _ in run.metrics[name].values]
 
 
+@pytest.mark.slow  # loading it takes seconds, and makes each later fork of this process dearer
 class TestScikitLearn:
     @pytest.fixture(autouse=True)
     def data(self):
@@ -322,7 +324,9 @@ class Numbers:
         return float(index)
 
 
-@pytest.mark.parametrize("framework", ["sklearn", "lightning.pytorch", "transformers", "keras", "optuna", "xgboost"])
+@pytest.mark.parametrize(
+    "framework", [*slow(["sklearn", "lightning.pytorch", "transformers", "keras", "xgboost"]), "optuna"]
+)
 def test_the_example_of_the_page_runs_and_is_recorded(framework, runs, monkeypatch):
     pytest.importorskip(framework)
     (example,) = [

@@ -289,6 +289,7 @@ def test_a_changed_package_and_interpreter_are_named_before_it_starts(project: P
     assert "package ourlib 1.0 -> 1.1" in answer.err.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_run_without_a_snapshot_says_that_there_is_nothing_to_run(project: Project):
     """A class made in a function cannot be imported again, and it says so before anything starts."""
     project.write(

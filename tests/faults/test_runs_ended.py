@@ -191,6 +191,7 @@ def test_runs_at_once_compute_each_task_once(steps: Project, tmp_path: Path, mon
     steps.do("verify", "--deep")
 
 
+@pytest.mark.slow
 def test_who_waits_goes_on_when_the_other_is_killed(steps: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A claim dies with its owner: the run that waited computes the task itself."""
     first = started_second(steps, tmp_path, monkeypatch)

@@ -105,6 +105,7 @@ def test_a_plot_is_read_with_a_crosshair(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_runs_are_lines_over_axes(lab):
     """V in a comparison draws parallel coordinates: an axis for each param and metric that differs."""
 

@@ -595,6 +595,7 @@ def test_names_imported_from_libraries_are_not_taken_for_values(project):
     )
 
 
+@pytest.mark.slow  # it loads scikit-learn
 def test_a_decorated_function_of_a_library_counts_by_its_version_alone(project):
     module = project.load(
         "scores", "from sklearn.metrics import accuracy_score\ndef f(a, b):\n    return accuracy_score(a, b)\n"
