@@ -60,13 +60,14 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One node of both runs."""
+    """One node of both runs; ``failed`` is whether it failed in both."""
 
     path: str
     verdict: str
     before: str | None
     after: str | None
     detail: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +88,13 @@ class Verdict:
 
     def summary(self) -> str:
         """Return the verdict in a sentence."""
-        counted = sum(node.verdict in {IDENTICAL, CLOSE} for node in self.nodes)
+        counted = sum(node.verdict in {IDENTICAL, CLOSE} and not node.failed for node in self.nodes)
+        failed = next((node.path for node in self.nodes if node.failed), None)
         unknown = sum(node.verdict == UNKNOWN for node in self.nodes)
         rest = f", {unknown} not comparable" if unknown else ""
+        if self.identical and failed is not None:
+            same = f"all {counted} compared outputs have the same digest" if counted else "no output to compare"
+            return f"identical: {failed!r} failed again with the same error; {same}{rest if counted else ''}"
         if self.identical:
             return f"identical: all {counted} compared outputs have the same digest{rest}"
         return f"differs: first at {self.first!r}; {counted} of {len(self.nodes)} outputs are the same{rest}"
@@ -278,8 +283,8 @@ def _compare(
             detail=f"{old.status.value} -> {new.status.value}: {new.error}",
         )
     if not _is_good(old):
-        same = old.error == new.error
-        return Comparison(path=path, verdict=IDENTICAL if same else DIFFERS, before=None, after=None, detail=new.error)
+        verdict = IDENTICAL if old.error == new.error else DIFFERS
+        return Comparison(path=path, verdict=verdict, before=None, after=None, detail=new.error, failed=True)
     if old.output is None and new.output is None:  # a program's own node: what it saved has nodes below
         return Comparison(path=path, verdict=IDENTICAL, before=None, after=None)
     if before is None or after is None:

@@ -164,7 +164,8 @@ def _cancelling(event: Event) -> str:
 def _node_line(event: Event, *, color: bool) -> str:
     status = str(event["status"])
     padded = f"{status:<7}"
-    reason = one_line(event.get("error") or event.get("why") or "")
+    why = event.get("why")  # of what is skipped it names the node whose error this is
+    reason = one_line((status == "skipped" and why) or event.get("error") or why or "")
     shown = paint(padded, STATUS_STYLE.get(status, "")) if color else padded
     return f"  {shown}  {duration(event.get('seconds')):>6}  {one_line(event['path']):<{_PATH_ROOM}}  {reason}".rstrip()
 

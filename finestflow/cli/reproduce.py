@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -72,10 +73,7 @@ def command(
             first=verdict.first or None,
             changes=list(notes),
             missing=list(preflight.missing),
-            nodes=[
-                {"path": n.path, "verdict": n.verdict, "before": n.before, "after": n.after, "detail": n.detail}
-                for n in verdict.nodes
-            ],
+            nodes=[asdict(node) for node in verdict.nodes],
         )
     else:
         session.out.lines(_lines(verdict, session.out))

@@ -230,7 +230,7 @@ def node_table(
             duration(node.seconds) if node.seconds else "",
             *(_used_texts(node) if is_measured else ()),
             cut(one_line(node.output.preview), _PREVIEW_ROOM) if node.output else "",
-            one_line(node.error or node.why),
+            one_line((node.status.value == "skipped" and node.why) or node.error or node.why),
         ]
         for node in nodes
     ]

@@ -364,7 +364,8 @@ class Session:
             status = (
                 NodeStatus.FAILED if obstacle.status is NodeStatus.RUNNING else obstacle.status
             )  # its body has, its calls go on
-            self._skip(node, f"skipped: {obstacle.path!r} {status.value}", obstacle.error)
+            is_told = obstacle.why.startswith("skipped: ")  # whose failure that was
+            self._skip(node, obstacle.why if is_told else f"skipped: {obstacle.path!r} {status.value}", obstacle.error)
 
     def _skip(self, node: Node, why: str, error: BaseException | None) -> None:
         node.status = NodeStatus.SKIPPED
