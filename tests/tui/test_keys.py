@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from textual import events
 
 from finestflow.workspace import Workspace
 from finestflow_tui.keys import FOOTERS, KEYS, LEADERS, iter_keys, key_named, key_text
@@ -288,7 +289,7 @@ def test_one_run(lab):
             assert "fit/loss" in ui.text
             assert "┤" in ui.text
             await ui.press("v")
-            assert "log10" in ui.text
+            assert "(log y)" in ui.text
             await ui.press("]")
             assert "calm-wren-5" in ui.lines[0]
             assert "run 2 of 6" in ui.lines[0]
@@ -468,4 +469,22 @@ def test_keys_can_be_changed_in_the_settings(own_lab):
             assert "o sort" in ui.foot
 
     assert key_named("sort").keys == "s"
+    run(body)
+
+
+@pytest.mark.parametrize("opens", ["d", "c"])
+def test_a_screen_may_be_opened_and_closed_blind(lab, opens):
+    """A q behind the key that opens a screen closes that screen; it does not leave the app, nor go ahead of the other."""
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("space", "space")
+            for key in (opens, "q", "M"):
+                event = events.Key(key, key)
+                event.set_sender(ui.app)
+                ui.app._driver.send_message(event)
+            await ui.until(lambda: not ui.app.state.marks)
+            await ui.settle()
+            assert ui.app.screen.NAME == "runs"
+
     run(body)
