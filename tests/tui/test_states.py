@@ -298,3 +298,28 @@ def test_the_editor_and_other_programs_get_the_terminal(own_lab):
 
     run(body)
     assert subprocess.run(["git", "fsck"], cwd=own_lab, capture_output=True, check=False).returncode == 0
+
+
+def test_the_log_of_a_live_run_is_followed_from_the_start_until_somebody_scrolls(own_lab):
+    """L on a run that goes on shows the end of its log, and what comes; k stays where it is."""
+
+    async def body():
+        async with drive(own_lab, (100, 24)) as ui:
+            live = begin(own_lab)
+            live.write_log("fit", "".join(f"line {at}\n" for at in range(200)))
+            await ui.until(lambda: "1 live" in ui.text)
+            await ui.settle()
+            await ui.press("home", "L")
+            await ui.until(lambda: "line 199" in ui.text)
+            live.write_log("fit", "line 200\n")
+            live.emit({"e": "progress", "node": "fit", "done": 8, "total": 20, "t": STARTED})
+            await ui.until(lambda: "line 200" in ui.text)
+            await ui.press("k", "k")
+            assert "line 200" not in ui.text
+            live.write_log("fit", "line 201\n")
+            live.emit({"e": "progress", "node": "fit", "done": 9, "total": 20, "t": STARTED})
+            await ui.settle()
+            assert "line 201" not in ui.text
+            live._close_files()
+
+    run(body)

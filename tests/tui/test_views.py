@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finestflow.cache.holdings import Held
+from finestflow.cache.store import Usage, ValueInfo
 from finestflow.compare import goal_of
 from finestflow.comparison import Row as Line
 from finestflow.comparison import SideBySide
@@ -22,10 +26,12 @@ from finestflow_tui.termimage import find_protocol, picture_codes
 from finestflow_tui.text import asciify, fit, plain_text, width
 from finestflow_tui.theme import choose_theme, make_palette
 from finestflow_tui.views import record, tasks
-from finestflow_tui.views.diff import diff_rows, log_rows, parse_patch
+from finestflow_tui.views.diff import diff_rows, excerpts, log_rows, parse_patch
+from finestflow_tui.views.disk import usage_rows, value_rows
 from finestflow_tui.views.excerpt import excerpt_rows
 from finestflow_tui.views.logs import LogRows, NodeLog, frame_in
-from finestflow_tui.views.plot import axes_of, nearest, smooth, thin
+from finestflow_tui.views.plot import axes_of, nearest, smooth, thin, ticks
+from finestflow_tui.views.reproduce import ending_text
 from finestflow_tui.views.runs import cells_of, choose_columns, preview, preview_more
 
 HOSTILE = (
@@ -364,6 +370,78 @@ def test_the_plain_twin_prints_the_list_and_a_run(lab, environ):
     assert [line.split()[1] for line in iter_lines(workspace, ["status:failed"])][1:] == ["icy-owl-4"]
     assert any("score ×5" in line for line in iter_lines(workspace, ["dusty-fox-6"]))
     workspace.close()
+
+
+def test_the_plain_twin_is_ascii_where_that_is_asked_for(lab, environ):
+    from finestflow.workspace import Workspace
+
+    workspace = Workspace.find(lab, {**environ, "FINESTFLOW_ASCII": "1"})
+    workspace.refresh()
+    lines = [*iter_lines(workspace, []), *iter_lines(workspace, ["dusty-fox-6"]), *iter_lines(workspace, [":cache"])]
+    workspace.close()
+    assert all(line.isascii() for line in lines)
+    assert lines[1].startswith("*  dusty-fox-6")
+
+
+def test_a_process_that_ended_is_told_of_in_words():
+    """The verdict of a reproduction, whatever was printed before it; else the last line that is not data."""
+    nodes = [{"path": "fit", "verdict": verdict} for verdict in ("identical", "differs")]
+    verdict = {"schema": 1, "kind": "reproduction", "identical": False, "first": "fit", "nodes": nodes}
+    assert ending_text(f"loading\n{json.dumps(verdict)}\n", 1) == "differs: first at fit; 1 of 2 outputs are the same"
+    same = {**verdict, "identical": True, "nodes": nodes[:1]}
+    assert ending_text(json.dumps(same), 0) == "identical: 1 of 1 outputs have the same digest"
+    assert ending_text("one\nfreed 3 MB\n\n", 0) == "freed 3 MB"
+    assert ending_text("", 0) == "done"
+    assert ending_text('{"kind": "other"}', 3) == "exit code 3"
+
+
+def test_the_disk_bar_is_in_proportion_and_says_each_kind_by_its_sign():
+    """29 MB of 20 GB is one column of sixty, and the rest is free; without a limit the bar is what there is."""
+    usage = Usage(entries=3, values=3, inline_bytes=0, objects=2, object_bytes=20_000_000, database_bytes=9_000_000)
+    bar, legend = map(plain_text, usage_rows(usage, 20_000_000_000, 100)[:2])
+    assert bar.split() == ["█▒" + "░" * 58, "29.0", "MB", "of", "20.0", "GB"]
+    assert legend.split("   ") == [" █ 2 files 20.0 MB", "▒ database 9.0 MB", "░ free 20.0 GB"]
+    assert asciify(bar).split()[0] == "#+" + "." * 58
+    half = plain_text(usage_rows(usage, 58_000_000, 100)[0]).split()[0]
+    assert (half.count("█"), half.count("▒"), half.count("░")) == (21, 9, 30)
+    assert "░" not in plain_text(usage_rows(usage, 0, 100)[0])
+    assert plain_text(usage_rows(usage._replace(object_bytes=0, database_bytes=0), 0, 100)[0]).split()[0] == "░" * 60
+
+
+def test_what_why_compares_is_not_shown_as_an_output():
+    info = ValueInfo("9c" * 32, (), None, None, None, 500, "str", '\'{"code": {"(wiring)": "1f"}}\'')
+    shown = [plain_text(line) for line in value_rows([Held(info, 0.0, 0, "")], {}, "size")]
+    assert "no output: code and params of a call, for why" in shown[1]
+    assert "(wiring)" not in shown[1]
+
+
+def test_an_axis_is_labelled_with_values_and_runs_with_whole_numbers():
+    assert ticks(-2.0, 2.0, is_log=True) == [(-2.0, "0.01"), (-1.0, "0.1"), (0.0, "1"), (1.0, "10"), (2.0, "100")]
+    assert ticks(-3, 0, is_whole=True) == [(-3.0, "-3"), (-2.0, "-2"), (-1.0, "-1"), (0.0, "0")]
+    assert [text for _, text in ticks(0, 29, is_whole=True)] == ["0", "8", "16", "24"]
+    assert ticks(0.0, 1.0) == []
+
+
+def test_long_values_are_shown_from_shortly_before_their_difference():
+    before, after = excerpts("a" * 300 + "x" + "c" * 50, "a" * 300 + "y" + "c" * 50, 60)
+    assert before != after
+    assert before.startswith("…aaa")
+    assert "x" in before
+    assert "y" in after
+    assert max(width(before), width(after)) <= 60
+    assert excerpts("same", None, 60) == ("same", "(absent)")
+    assert excerpts("short", "shorn", 60) == ("short", "shorn")
+
+
+def test_a_run_without_a_first_commit_says_so():
+    run = hostile_run().summary
+    for branch, said in (("master", "master, no commit"), ("", "no commit")):
+        lines = [plain_text(line) for line in preview(replace(run, branch=branch, base=None, dirty=(0, 0)), None, 0.0)]
+        assert said in lines
+    lines = [
+        plain_text(line) for line in preview(replace(run, branch="main", base="1684" * 10, dirty=(1, 0)), None, 0.0)
+    ]
+    assert "main@1684168 ±1" in lines
 
 
 def test_ascii_keeps_the_width():

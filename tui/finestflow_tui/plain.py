@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from finestflow_tui.history import History
 from finestflow_tui.layout.dag import Drawing
 from finestflow_tui.start import Place, find_place
-from finestflow_tui.text import Row, columns_of, cut, plain_text, row, title
+from finestflow_tui.text import Row, asciify, columns_of, cut, plain_text, row, title, wants_ascii
 from finestflow_tui.views import compare, diff, disk, logs, record, tasks
 from finestflow_tui.views.code import source_rows
 from finestflow_tui.views.runs import cells_of, choose_columns, preview
@@ -32,7 +32,8 @@ def iter_lines(workspace: Workspace, words: Sequence[str]) -> Iterator[str]:
     """
     history = History(workspace)
     try:
-        yield from map(plain_text, _rows(history, find_place(workspace, words)))
+        lines = map(plain_text, _rows(history, find_place(workspace, words)))
+        yield from map(asciify, lines) if wants_ascii(workspace.environ) else lines
     finally:
         history.close()
 

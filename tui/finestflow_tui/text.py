@@ -6,7 +6,7 @@ becomes a span, so a row holds no control characters and no markup. Imports noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from finestflow.cli._text import (
@@ -49,6 +49,7 @@ __all__ = [
     "text_rows",
     "title",
     "value_text",
+    "wants_ascii",
     "width",
 ]
 
@@ -150,6 +151,11 @@ def delta(before: float, after: float) -> str:
     return text
 
 
+def wants_ascii(environ: Mapping[str, str]) -> bool:
+    """Say whether the person has asked for ASCII."""
+    return environ.get("FINESTFLOW_ASCII", "") not in {"", "0"}
+
+
 _ASCII = str.maketrans(
     {
         **dict.fromkeys("─━╌╴╶╸╺╼╾═⋯", "-"),
@@ -179,13 +185,13 @@ _ASCII = str.maketrans(
         "×": "x",
         "≠": "#",
         "╱": "/",
-        "⏎": "<",
-        "␣": "_",
+        "⏎": "enter",
+        "␣": "space",
         **dict(zip("▁▂▃▄▅▆▇█", "__..--=#", strict=True)),
     }
 )
 
 
 def asciify(text: str) -> str:
-    """Return the text with our own drawing characters as ASCII; text of runs keeps its letters."""
+    """Return the text with our own drawing characters as ASCII, as wide but for the names of keys; text of runs keeps its letters."""
     return text if text.isascii() else text.translate(_ASCII)

@@ -185,7 +185,7 @@ class DiffScreen(RunScreenActions):
                 "params": lambda: view.value_rows([("params", diff.params), ("inputs", diff.inputs)]),
                 "metrics": lambda: view.metric_rows(diff.metrics),
                 "env": lambda: view.value_rows([("environment", diff.environment)]),
-                "outputs": lambda: view.output_rows(diff, self._inside),
+                "outputs": lambda: view.output_rows(diff, self._inside, columns=max(40, self.pane.room)),
             }
             self.pane.show(rows[self.tab](), keep=self.tab == "outputs")
             if self.tab == "outputs":
@@ -277,7 +277,7 @@ class DiffScreen(RunScreenActions):
         def show(found: list[dict[str, str]]) -> None:
             self._inside[path] = found
             if self.tab == "outputs" and self.diff is not None:
-                self.pane.show(view.output_rows(self.diff, self._inside), keep=True)
+                self.pane.show(view.output_rows(self.diff, self._inside, columns=max(40, self.pane.room)), keep=True)
 
         names = f"{self.before.id}:{path}", f"{self.after.id}:{path}"
         self._soon = self.set_timer(

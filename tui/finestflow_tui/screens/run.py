@@ -7,7 +7,6 @@ live run is followed: the same screen, fed by its events.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from textual.app import ComposeResult
@@ -16,6 +15,7 @@ from finestflow.model import Run, RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
+from finestflow_tui.screens.run_files import FileTabs
 from finestflow_tui.screens.run_logs import LogTab
 from finestflow_tui.screens.run_metrics import MetricTab
 from finestflow_tui.screens.run_outputs import OutputTab
@@ -23,7 +23,6 @@ from finestflow_tui.screens.run_tasks import TaskTab
 from finestflow_tui.start import RUN_TABS
 from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.views import record
-from finestflow_tui.views.code import source_rows
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.painted import Body
@@ -71,6 +70,7 @@ class RunScreen(RunScreenActions):
         self.metrics = MetricTab(self)
         self.outputs = OutputTab(self)
         self.tasks = TaskTab(self, node)
+        self.files = FileTabs(self)
         self._pattern = ""
         self._place = ""
 
@@ -120,7 +120,7 @@ class RunScreen(RunScreenActions):
         """Show a run as a new screen would."""
         self._place = self._pattern = ""
         self.tasks.unfolded.clear()
-        self.logs.node = None
+        self.logs.reset()
         self.list.show([])
         self.detail.show([])
         self.show_run(run, tab=tab, node=node)
@@ -278,19 +278,10 @@ class RunScreen(RunScreenActions):
         self.list.show(record.environment_rows(self._run), keep=keep)
 
     def _show_config(self, keep: bool) -> None:
-        workspace, run = self.ff.history.workspace, self.summary
-
-        def work() -> Sequence[Row]:
-            text = workspace.journal.read_file(run.commit, "config.toml") if run.commit else None
-            if text is None:
-                return [row(("the configuration is written when the run ends", "dim"))]
-            return source_rows("config.toml", text)
-
-        self.fill(work, keep=keep)
+        self.files.show_config(keep=keep)
 
     def _show_code(self, keep: bool) -> None:
-        history, run = self.ff.history, self._run
-        self.fill(lambda: record.file_rows(*history.files_of(run)), keep=keep)
+        self.files.show_code(keep=keep)
 
     def _show_outputs(self, keep: bool) -> None:
         self.outputs.show(keep=keep)
@@ -314,19 +305,7 @@ class RunScreen(RunScreenActions):
         elif self.tab == "outputs":
             self.outputs.show_detail()
         elif self.tab == "code":
-            self.slow_for_tab(lambda: source_rows(key, self.read_file(key)), self.detail.show, group="detail")
-
-    def read_file(self, path: str) -> bytes:
-        """Return a file as it was in the run."""
-        return self.ff.history.read_file(self._run, path)
-
-    def name_in_project(self, path: str) -> str:
-        """Return the name of a file below the root of the project; empty for one that is elsewhere."""
-        root = self.ff.workspace.root
-        try:
-            return Path(path).relative_to(root).as_posix() if Path(path).is_absolute() else path
-        except ValueError:
-            return ""
+            self.files.show_file(key)
 
     def on_rows_view_moved(self, event: RowsView.Moved) -> None:
         """Show what the cursor is on."""
@@ -445,7 +424,7 @@ class RunScreen(RunScreenActions):
         if self.whole is None:
             return
         if self.tab == "code" and self.key is not None:
-            self.ff.edit_text(self.key, self.read_file(self.key).decode("utf-8", "replace"))
+            self.ff.edit_text(self.key, self.files.read(self.key).decode("utf-8", "replace"))
         elif self.tab == "logs":
             self.logs.edit()
         else:

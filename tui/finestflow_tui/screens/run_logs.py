@@ -28,6 +28,12 @@ class LogTab:
         self.node: str | None = None
         """The node whose log is shown; None for all."""
         self._live: tuple[str, LiveLog] | None = None
+        self._shown = ""
+        """The run whose log was shown last."""
+
+    def reset(self) -> None:
+        """Begin as a new tab would: with all nodes, at the end of a log that grows."""
+        self.node, self._shown = None, ""
 
     def show(self, *, keep: bool) -> None:
         """Read and show it."""
@@ -35,8 +41,9 @@ class LogTab:
         run, workspace = screen.whole, screen.ff.history.workspace
         assert run is not None
         is_live = run.summary.status is RunStatus.RUNNING
-        if is_live and not keep:
+        if is_live and not (keep and self._shown == run.summary.id):
             screen.list.follows = True
+        self._shown = run.summary.id
 
         def work() -> LogRows:
             if node is not None:
@@ -98,8 +105,8 @@ class LogTab:
         top = view.scroll_offset.y
         frame = frame_in(view.rows[top : top + view.size.height])
         if frame is not None:
-            name = screen.name_in_project(frame[0])
-            data = screen.read_file(name) if name else b""
+            name = screen.files.name_in_project(frame[0])
+            data = screen.files.read(name) if name else b""
             if data:
                 screen.ff.edit_text(name, data.decode("utf-8", "replace"), frame[1])
                 return

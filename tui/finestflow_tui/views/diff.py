@@ -32,6 +32,7 @@ from finestflow_tui.text import (
     row,
     title,
     value_text,
+    width,
 )
 from finestflow_tui.views.code import highlight
 from finestflow_tui.views.runs import better
@@ -320,27 +321,32 @@ def metric_rows(changes: Sequence[Change]) -> list[Row]:
     )
 
 
-def output_rows(diff: RunDiff, inside: Mapping[str, Sequence[Mapping[str, str]]] | None = None) -> list[Row]:
+def excerpts(before: str | None, after: str | None, columns: int) -> tuple[str, str]:
+    """Return both values in so many columns, from shortly before the first difference on where they are longer."""
+    old, new = ("(absent)" if text is None else one_line(text) for text in (before, after))
+    start = 0
+    if old != new and max(width(old), width(new)) > columns:
+        pairs = enumerate(zip(old, new, strict=False))
+        same = next((at for at, (left, right) in pairs if left != right), min(len(old), len(new)))
+        start = max(0, same - columns // 3)
+    return tuple(cut(("…" if start else "") + text[start:], columns) for text in (old, new))  # type: ignore[return-value]
+
+
+def output_rows(
+    diff: RunDiff, inside: Mapping[str, Sequence[Mapping[str, str]]] | None = None, *, columns: int = 120
+) -> list[Row]:
     """Return outputs that differ, what they were, and why; how many are equal.
 
     Args:
         diff: What differs.
         inside: What differs inside the values, by path, as far as that is known.
+        columns: Room of a line.
     """
     rows: list[Row] = []
     for change in diff.outputs:
         rows.append(row((one_line(change.path), "bold"), key=change.path))
-        rows.append(
-            row(
-                ("  A  ", "dim"),
-                (cut(one_line(change.before), 120) if change.before is not None else "(absent)", "bad"),
-            )
-        )
-        rows.append(
-            row(
-                ("  B  ", "dim"), (cut(one_line(change.after), 120) if change.after is not None else "(absent)", "good")
-            )
-        )
+        before, after = excerpts(change.before, change.after, columns - 8)
+        rows += [row(("  A  ", "dim"), (before, "bad")), row(("  B  ", "dim"), (after, "good"))]
         found = (inside or {}).get(change.path, ())
         rows += [
             row(f"     {one_line(each['path'])} ".rstrip(), "  ", (one_line(each["text"]), "warning")) for each in found

@@ -15,6 +15,7 @@ __all__ = ["gc_rows", "trash_rows", "usage_rows", "value_rows"]
 
 _SORTS = ("size", "cost", "uses")
 _MOST = 2000
+_KEYED = "no output: code and params of a call, for why"
 
 
 def usage_rows(usage: Usage, limit: int, columns: int) -> list[Row]:
@@ -85,7 +86,7 @@ def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str, leavin
                 (str(each.entries), "dim"),
                 (cut(one_line(info.type), 22), "dim"),
                 (one_line(names.get(each.run, each.run[:6])), ""),
-                (cut(one_line(info.preview), 60), "dim"),
+                (_KEYED if _is_about(each) else cut(one_line(info.preview), 60), "dim"),
             ]
         )
     keys = [None, *(each.info.digest for each in ordered)]
@@ -94,6 +95,12 @@ def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str, leavin
         if ordered
         else [row(("the store is empty", "dim"))]
     )
+
+
+def _is_about(held: Held) -> bool:
+    """Say whether a value is no output, but what ``why`` compares a later call with."""
+    text = held.info.preview.lstrip("'\"")
+    return not held.entries and held.info.type == "str" and text.startswith('{"code": {')
 
 
 def gc_rows(plan: GcPlan) -> list[Row]:

@@ -10,10 +10,11 @@ from typing import NamedTuple
 from finestflow.comparison import SideBySide
 from finestflow.model import Metric
 
-__all__ = ["Axis", "Series", "axes_of", "nearest", "series_of", "smallest_multiples", "smooth", "thin"]
+__all__ = ["Axis", "Series", "axes_of", "nearest", "series_of", "smallest_multiples", "smooth", "thin", "ticks"]
 
 Points = Sequence[tuple[float, float]]
 _MOST_AXES = 8
+_TICKS = 5
 _KINDS = ("param", "input", "metric")
 
 
@@ -68,6 +69,27 @@ def thin(points: Points, columns: int, *, log: bool = False, log_x: bool = False
 def _ends(bucket: list[tuple[float, float]]) -> list[tuple[float, float]]:
     least, most = min(bucket, key=lambda point: point[1]), max(bucket, key=lambda point: point[1])
     return [least] if least == most else sorted((least, most))
+
+
+def ticks(low: float, high: float, *, is_log: bool = False, is_whole: bool = False) -> list[tuple[float, str]]:
+    """Return places on an axis and what is written there: the value, also where its logarithm is drawn.
+
+    Args:
+        low: Where the axis begins, as it is drawn.
+        high: Where it ends.
+        is_log: Logarithms are drawn.
+        is_whole: There are whole numbers only.
+    """
+    from finestflow_tui.text import number
+
+    if is_log:
+        places = [low + (high - low) * at / (_TICKS - 1) for at in range(_TICKS)]
+        labels = {number(10**place): place for place in places}
+        return [(place, label) for label, place in labels.items()]
+    if is_whole:
+        step = max(1, math.ceil((high - low) / (_TICKS - 1)))
+        return [(float(at), str(at)) for at in range(math.ceil(low), math.floor(high) + 1, step)]
+    return []
 
 
 def smooth(points: Points, weight: float) -> Points:

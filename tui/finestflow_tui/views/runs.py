@@ -274,7 +274,8 @@ def preview(run: RunSummary, before: RunSummary | None, now: float) -> list[Row]
 
 
 def _code_text(run: RunSummary) -> str:
-    base = f"{one_line(run.branch) + '@' if run.branch else ''}{(run.base or 'no commit')[:7]}"
+    parts = [one_line(run.branch or ""), run.base[:7] if run.base else "no commit"]
+    base = ("@" if run.base else ", ").join(part for part in parts if part)
     changed, untracked = run.dirty
     return base + (f" ±{changed}" if changed else "") + (f" +{untracked}" if untracked else "")
 

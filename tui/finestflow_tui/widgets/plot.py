@@ -5,7 +5,7 @@ It can have the keys: then a crosshair reads all lines at one place, and a part 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
@@ -14,7 +14,7 @@ from textual_plotext import PlotextPlot
 
 from finestflow_tui.bindings import bindings
 from finestflow_tui.text import asciify, cut, number, one_line
-from finestflow_tui.views.plot import Axis, Points, Series, nearest, smooth, thin
+from finestflow_tui.views.plot import Axis, Points, Series, nearest, smooth, thin, ticks
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
@@ -117,22 +117,38 @@ class Plot(PlotextPlot, inherit_bindings=False):
         import math
 
         plot = self.plt
+        drawn: list[tuple[float, float]] = []
+        is_whole = True
         for at, series in enumerate(self._series[:_MOST]):
             color = _COLORS[at % len(_COLORS)]
             points = self._seen(series.points)
             shown = smooth(points, self.smoothing) if self.smoothing else points
             if self.smoothing:
                 self._line(thin(points, columns, log=self.is_log, log_x=self.is_log_x), marker, "gray")
-            ends = self._line(thin(shown, columns, log=self.is_log, log_x=self.is_log_x), marker, color)
+            line = thin(shown, columns, log=self.is_log, log_x=self.is_log_x)
+            drawn += line
+            is_whole = is_whole and all(float(x).is_integer() for x, _ in points)
+            ends = self._line(line, marker, color)
             if ends is not None and len(self._series) > 1:
                 plot.text(cut(one_line(series.label), 12), *ends, color=color, alignment="right")
         if self.place is not None and (not self.is_log_x or self.place > 0):
             plot.vline(math.log10(self.place) if self.is_log_x else self.place, "gray")
-        signs = [name for name, wanted in (("log10", self.is_log), ("log10 x", self.is_log_x)) if wanted]
+        if drawn:
+            xs, ys = [x for x, _ in drawn], [y for _, y in drawn]
+            self._label(plot.xticks, ticks(min(xs), max(xs), is_log=self.is_log_x, is_whole=is_whole))
+            self._label(plot.yticks, ticks(min(ys), max(ys), is_log=self.is_log))
+        signs = [name for name, wanted in (("log y", self.is_log), ("log x", self.is_log_x)) if wanted]
         signs += [f"smoothed {self.smoothing:g}"] if self.smoothing else []
-        plot.title(cut(one_line(self._title) + (f"  ({', '.join(signs)})" if signs else ""), columns - _LEFT))
+        said = f"  ({', '.join(signs)})" if signs else ""
+        plot.title(cut(one_line(self._title), columns - _LEFT - len(said)) + said)
         if self.place is not None:
             plot.xlabel(cut(f"@ {self.reading}", columns - _LEFT))
+
+    @staticmethod
+    def _label(axis: Callable[..., object], found: Sequence[tuple[float, str]]) -> None:
+        """Write at places of an axis; where none are given, plotext chooses."""
+        if found:
+            axis([place for place, _ in found], [label for _, label in found])
 
     def _line(self, points: Points, marker: str, color: str) -> tuple[float, float] | None:
         """Draw a line and return where it ends."""
