@@ -33,7 +33,7 @@ def commands_page() -> str:
                 sub = command.get_command(inner, child)
                 assert sub is not None
                 lines += [f"### {name} {child}", "", "```text", _help(sub, inner, child), "```", ""]
-    lines += ["## Exit codes", "", *_exit_codes(), ""]
+    lines += ["## JSON", "", *_json(cli, root), "", "## Exit codes", "", *_exit_codes(), ""]
     return "\n".join(lines)
 
 
@@ -43,6 +43,29 @@ _WIDE = {"terminal_width": 100, "max_content_width": 100}
 def _help(command: click.Command, parent: click.Context | None, name: str) -> str:
     settings = {**(command.context_settings or {}), **_WIDE}
     return command.get_help(click.Context(command, parent=parent, info_name=name, **settings)).rstrip()
+
+
+def _json(cli: click.Group, root: click.Context) -> Iterator[str]:
+    from finestflow.cli import COMMANDS
+
+    found = {name: cli.get_command(root, name) for name in COMMANDS}
+    without = [
+        f"`{name}`"
+        for name, command in found.items()
+        if not isinstance(command, click.Group) and not any("--json" in each.opts for each in command.params)
+    ]
+    yield f"Every command but {', '.join(without[:-1])} and {without[-1]}, which are for people and shells, takes `--json`: stdout then has one document,"
+    yield '`{"schema": 1, "kind": "...", ...}`, and nothing else. Fields are only ever added; what is not there is null; times are ISO 8601 with'
+    yield "their zone. An error is a document of the kind `error` on stderr, with `message`, `hint` and `exit`."
+    yield ""
+    yield "| command | has |"
+    yield "|---|---|"
+    yield "| `run` | a line an event (`event.start`, `event.node`, `event.text` ...), and `run.end` with the run at the end of each run |"
+    yield "| `logs` | a line for each that was printed: `run`, `node` (empty for the body of the pipeline), `text` as it was written; with `-f` also `run.end` |"
+    yield "| `queue run` | a line an entry that has ended, `queue.end`: `entry`, `run` (null where none began), `exit`, `error` |"
+    yield "| `get` | `output` with the `value`; of one that JSON cannot hold `value`, as `show RUN:NODE --value`; with `-o` `file` with `path` and `bytes` |"
+    yield "| `tag note star rm restore undo redo` | `annotation`: `change`, `runs` (`id`, `name`), `step`: the commit that `undo` takes back, null where nothing changed |"
+    yield "| `config schema` | a JSON Schema in any case |"
 
 
 def _exit_codes() -> Iterator[str]:

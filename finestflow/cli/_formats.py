@@ -16,7 +16,7 @@ from typing import Any
 from finestflow.cache.copying import copy_file
 from finestflow.errors import UsageError
 
-__all__ = ["dump_value", "write_value"]
+__all__ = ["dump_value", "natural_suffix", "write_value"]
 
 
 def dump_value(value: Any, suffix: str = "") -> tuple[bytes, str]:

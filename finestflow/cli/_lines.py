@@ -7,7 +7,7 @@ too long, or nothing more will come. ``logs -f`` and what ``run`` shows go throu
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from finestflow.cli._output import paint
 from finestflow.cli._text import many_lines, one_line
@@ -19,9 +19,14 @@ _COLORS = ("cyan", "magenta", "yellow", "green", "blue")
 
 
 class NodeLines:
-    """Takes what nodes write piece by piece, and gives it back line by line."""
+    """Takes what nodes write piece by piece, and gives it back line by line.
 
-    def __init__(self) -> None:
+    Args:
+        clean: What is done to a piece of whole lines; for a program they stay as they are.
+    """
+
+    def __init__(self, clean: Callable[[str], str] = many_lines) -> None:
+        self._clean = clean
         self._rest: dict[str, str] = {}
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
 
@@ -39,7 +44,7 @@ class NodeLines:
             return []
         if not end:
             whole, rest = text, ""
-        lines = many_lines(self._rest.pop(node, "") + whole).split("\n")
+        lines = self._clean(self._rest.pop(node, "") + whole).split("\n")
         if rest:
             self._rest[node] = rest
         return lines
@@ -54,7 +59,7 @@ class NodeLines:
         for each in [node] if node is not None else list(self._rest):
             rest = self._rest.pop(each, "")
             if rest:
-                yield each, many_lines(rest)
+                yield each, self._clean(rest)
 
 
 def label_of(node: str, *, color: bool) -> str:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finestflow.cli._errors import ExitCode
+from finestflow.cli._output import SCHEMA, dump_json
 from finestflow.cli._session import Session
 from finestflow.cli._text import duration, headline, many_lines, one_line
 from finestflow.errors import LockedError
@@ -69,7 +70,13 @@ def taken_from_queue(session: Session, number: int | None) -> Iterator[None]:
 
 
 def work_off(
-    session: Session, *, jobs: int, keep_going: bool, batch: str = "", secrets: Mapping[str, str] = MappingProxyType({})
+    session: Session,
+    *,
+    jobs: int,
+    keep_going: bool,
+    batch: str = "",
+    secrets: Mapping[str, str] = MappingProxyType({}),
+    as_json: bool = False,
 ) -> int:
     """Run what waits, so many at a time, and say how each ended; returns the exit code.
 
@@ -79,6 +86,7 @@ def work_off(
         keep_going: Whether the next one starts after one has failed.
         batch: Only what was added together; all when empty.
         secrets: Settings of all these runs that the queue does not hold.
+        as_json: Whether each is said as a JSON line.
     """
     from finestflow.ending import polite_end
 
@@ -94,7 +102,7 @@ def work_off(
             entry = queue.claim(worker, batch=batch)
             if entry is None:
                 return
-            if not _run_entry(session, entry, children, environ):
+            if not _run_entry(session, entry, children, environ, as_json=as_json):
                 has_failed = True
 
     presses = itertools.count()
@@ -117,12 +125,23 @@ def work_off(
 
 
 def _run_entry(
-    session: Session, entry: Entry, children: set[subprocess.Popen[bytes]], environ: Mapping[str, str]
+    session: Session,
+    entry: Entry,
+    children: set[subprocess.Popen[bytes]],
+    environ: Mapping[str, str],
+    *,
+    as_json: bool,
 ) -> bool:
     """Run one entry in a process of its own; return whether it went well."""
     child = run_apart(entry.folder, ["--queued", str(entry.number), *entry.words], children, environ)
     if child.ended is None and child.code == ExitCode.LOCKED and _state_of(session, entry) in {"running", "ok"}:
         return True  # a worker that was killed meanwhile had started a process for it, which has it
+    if as_json:
+        error = _error_of(child.said) if child.ended is None else child.ended["error"]
+        told = {"entry": entry.number, "run": child.ended, "exit": child.code, "error": error}
+        session.out.line(dump_json({"schema": SCHEMA, "kind": "queue.end", **told}, ascii_only=True))
+        session.out.out.flush()
+        return child.ended is not None and bool(child.ended["status"] == "ok")
     return say_ended(session, child, f"entry {entry.number}")
 
 

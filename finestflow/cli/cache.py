@@ -23,14 +23,19 @@ _SHORTEST = 6
 
 
 @click.group("cache", invoke_without_command=True)
+@json_option
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, as_json: bool) -> None:
     """Look at the values of the store, and evict single ones.
 
     "finestflow gc" frees what no run needs; this is for a value that is wrong or too large.
     """
+    if as_json and ctx.invoked_subcommand is not None:
+        raise UsageError(
+            "--json stands behind the name of the command", f"finestflow cache {ctx.invoked_subcommand} --json"
+        )
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_, limit=50, sort="size", as_json=False)
+        ctx.invoke(list_, limit=50, sort="size", as_json=as_json)
 
 
 @command.command("list")

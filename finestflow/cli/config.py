@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from finestflow.cli._options import json_option
 from finestflow.cli._output import Column, Styled
 from finestflow.cli._session import Session, pass_session
 from finestflow.config import PROJECT_FILE, json_schema, write_setting
@@ -22,7 +23,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @pass_session
 def list_(session: Session, as_json: bool) -> None:
     """List every setting, its value and where that came from."""
@@ -38,7 +39,7 @@ def list_(session: Session, as_json: bool) -> None:
 
 @command.command("get")
 @click.argument("key")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @pass_session
 def get(session: Session, key: str, as_json: bool) -> None:
     """Print the value of one setting."""
@@ -57,15 +58,20 @@ def get(session: Session, key: str, as_json: bool) -> None:
 @click.argument("value")
 @click.option("--user", "scope", flag_value="user", help="In the user's file, for all projects.")
 @click.option("--machine", "scope", flag_value="machine", help="In .git, for this clone only.")
+@json_option
 @pass_session
-def set_(session: Session, key: str, value: str, scope: str | None) -> None:
+def set_(session: Session, key: str, value: str, scope: str | None, as_json: bool) -> None:
     """Write one setting into the project's file; its comments and order stay."""
     file = _file_of(session, scope)
     written = write_setting(file, key, value)
-    session.out.note(f"{key} = {_toml(written)}  in {file}")
+    if as_json:
+        session.out.json("config.value", key=key, value=written, source=scope or "project", where=file)
+    else:
+        session.out.note(f"{key} = {_toml(written)}  in {file}")
 
 
 @command.command("schema")
+@click.option("--json", is_flag=True, expose_value=False, help="It is JSON in any case.")
 @pass_session
 def schema(session: Session) -> None:
     """Print the JSON Schema of .finestflow.toml, for editors."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finestflow.cli._options import target_argument
+from finestflow.cli._options import json_option, target_argument
 from finestflow.cli._output import STATUS_STYLE, Output
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import cut
@@ -36,8 +36,9 @@ _ITEMS_SHOWN = 8
 )
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Fold pipelines that lie deeper inside others.")
 @click.option("--items", is_flag=True, help="Draw each item of a fan-out, however many there are.")
+@json_option
 @pass_session
-def command(session: Session, target: str | None, form: str, depth: int | None, items: bool) -> None:
+def command(session: Session, target: str | None, form: str, depth: int | None, items: bool, as_json: bool) -> None:
     """Draw the graph of a run or a pipeline.
 
     TARGET is a run, the newest when it is left out, or a pipeline as "run" takes it; its body is then followed without running any task.
@@ -45,7 +46,7 @@ def command(session: Session, target: str | None, form: str, depth: int | None, 
     graph = _find_graph(session, target)
     if depth is not None:
         graph = fold(graph, depth)
-    if form == "json":
+    if as_json or form == "json":
         _write_json(session, graph)
         return
     if not items:

@@ -6,6 +6,7 @@ import subprocess
 
 import click
 
+from finestflow.cli._options import json_option
 from finestflow.cli._session import Session, pass_session
 from finestflow.config import PROJECT_FILE, find_project_file
 from finestflow.errors import RepositoryError
@@ -28,8 +29,9 @@ _HIDDEN = ("log.excludeDecoration", "refs/refs/")
 
 
 @click.command("init")
+@json_option
 @pass_session
-def command(session: Session) -> None:
+def command(session: Session, as_json: bool) -> None:
     """Prepare a repository for finestflow; safe to repeat.
 
     It creates a git repository where there is none, writes a .finestflow.toml that explains itself, and keeps git log tidy.
@@ -37,7 +39,8 @@ def command(session: Session) -> None:
     """
     out, environ = session.out, session.environ
     repository = find_repository(session.folder, environ)
-    if repository is None:
+    is_new = repository is None
+    if is_new:
         _git(session, "init", "--quiet")
         repository = find_repository(session.folder, environ)
         out.note(f"made a git repository in {session.folder}")
@@ -45,12 +48,15 @@ def command(session: Session) -> None:
     if _HIDDEN[1] not in known:
         _git(session, "config", "--local", "--add", *_HIDDEN)
         out.note(f"git log shows no names of runs ({_HIDDEN[0]} = {_HIDDEN[1]})")
-    existing = find_project_file(session.folder)
+    file = find_project_file(session.folder)
     root = repository.work_tree if repository is not None else None
-    if existing is None or (root is not None and not existing.is_relative_to(root)):
+    is_written = file is None or (root is not None and not file.is_relative_to(root))
+    if is_written:
         file = (root or session.folder) / PROJECT_FILE
         file.write_text(_TEMPLATE, encoding="utf-8")
         out.note(f"wrote {file.name}")
+    if as_json:
+        out.json("init", root=root, created=is_new, settings=file, written=is_written)
     out.note('ready: "finestflow run file.py:Pipeline" runs and records a pipeline')
 
 

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finestflow.cli._address import split_address
+from finestflow.cli._documents import summary_document
 from finestflow.cli._errors import ExitCode
 from finestflow.cli._follow import summary_line
 from finestflow.cli._lines import NodeLines, label_of
 from finestflow.cli._options import run_argument
+from finestflow.cli._output import SCHEMA, dump_json
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import many_lines, one_line
 from finestflow.errors import NotFoundError, UsageError, nearest_hint
 
 if TYPE_CHECKING:
     from finestflow.journal.following import LiveRun
-    from finestflow.model import Run
+    from finestflow.model import Run, RunSummary
 
 _PAUSE = 0.1
 
@@ -27,19 +29,27 @@ _PAUSE = 0.1
 @run_argument(metavar="[RUN[:NODE]]")
 @click.option("-f", "--follow", is_flag=True, help="Go on while the run goes, all nodes in the order of writing.")
 @click.option("--raw", is_flag=True, help="Bytes as they were written, escape sequences included.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line a line; with -f the run at the end.")
 @pass_session
-def command(session: Session, run: str, follow: bool, raw: bool) -> int:
+def command(session: Session, run: str, follow: bool, raw: bool, as_json: bool) -> int:
     """Print what a run or a node wrote, also while it goes.
 
     With -f a run that is going on is followed until it ends; Ctrl-C stops following, not the run.
     """
     workspace = session.history
     name, node = split_address(run)
+    if raw and as_json:
+        raise UsageError(
+            "--raw and --json contradict each other", "the text of a JSON line has every character as it was"
+        )
     if raw and session.out.is_terminal:
         raise UsageError("--raw would send control characters to the terminal", "send it to a file or a pipe")
     live = workspace.find_live(name) if follow else None
     if live is not None:
-        return _Following(session, live, node, raw=raw).follow()
+        return _Following(session, live, node, raw=raw, as_json=as_json).follow()
+    if as_json:
+        _print_json(session, name, node, is_followed=follow)
+        return ExitCode.DONE
     data = workspace.read_log(name, node or None)
     if raw:
         session.out.raw(data)
@@ -51,6 +61,27 @@ def command(session: Session, run: str, follow: bool, raw: bool) -> int:
     return ExitCode.DONE
 
 
+def _print_json(session: Session, name: str, node: str, *, is_followed: bool) -> None:
+    """Write the lines of a run that has ended, node after node."""
+    workspace = session.workspace
+    run = workspace.load_run(name)
+    logs = {node: workspace.read_log(run.summary, node)} if node else workspace.read_logs(run)
+    for each, data in logs.items():
+        for line in data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else ():
+            session.out.line(_line_document(run.summary, each, line))
+    if is_followed:
+        session.out.line(_end_document(run.summary))
+
+
+def _line_document(run: RunSummary, node: str, text: str) -> str:
+    told = {"schema": SCHEMA, "kind": "log", "run": run.id, "node": node, "text": text}
+    return dump_json(told, ascii_only=True)
+
+
+def _end_document(run: RunSummary) -> str:
+    return dump_json({"schema": SCHEMA, "kind": "run.end", "run": summary_document(run)}, ascii_only=True)
+
+
 class _Following:
     """Prints what a live run writes, until it has ended.
 
@@ -59,18 +90,20 @@ class _Following:
         live: The run, as it was found.
         node: Only this node, its items and what is below it; empty for all.
         raw: Bytes as they were written, in place of lines that name their node.
+        as_json: Lines as JSON, and the run at the end.
     """
 
-    def __init__(self, session: Session, live: LiveRun, node: str, *, raw: bool) -> None:
+    def __init__(self, session: Session, live: LiveRun, node: str, *, raw: bool, as_json: bool) -> None:
         from finestflow.journal.following import LogReader
 
         self._session = session
         self._live = type(live)(live.entry)  # read from the beginning: the events say in which order logs were written
         self._reader = LogReader(live.entry)
-        self._lines = NodeLines()
+        self._lines = NodeLines(str) if as_json else NodeLines()
         self._found = live.summary
         self._node = node
         self._raw = raw
+        self._as_json = as_json
 
     def follow(self) -> int:
         """Return the exit code when the run has ended, or nobody wants to follow it any more."""
@@ -101,8 +134,11 @@ class _Following:
         if self._raw:
             out.raw(data)
             return
-        label = self._label(node)
-        out.out.writelines(f"{label}{line}\n" for line in self._lines.feed(node, self._lines.decode(node, data)))
+        for line in self._lines.feed(node, self._lines.decode(node, data)):
+            out.line(self._text(node, line))
+
+    def _text(self, node: str, line: str) -> str:
+        return _line_document(self._found, node, line) if self._as_json else f"{self._label(node)}{line}"
 
     def _label(self, node: str) -> str:
         if node and node == self._node:
@@ -119,14 +155,17 @@ class _Following:
         if not self._live.entry.path.exists():
             self._print_rest(workspace.load_run(run_id))
         for node, line in self._lines.flush():
-            out.out.write(f"{self._label(node)}{line}\n")
+            out.line(self._text(node, line))
         out.out.flush()
         ended = self._live.state.run if self._live.state.has_ended else workspace.load_run(run_id)
         if self._node and not any(map(self._is_wanted, ended.nodes)):
             raise NotFoundError(
                 f"run {self._found.name!r} has no node {self._node!r}", nearest_hint(self._node, ended.nodes, "nodes")
             )
-        out.note(summary_line(ended.summary, color=out.color_err))
+        if self._as_json:
+            out.line(_end_document(ended.summary))
+        else:
+            out.note(summary_line(ended.summary, color=out.color_err))
 
     def _print_rest(self, run: Run) -> None:
         """Print what was written between the last look and the end: it is in the record now."""

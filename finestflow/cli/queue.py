@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 
 
 @click.group("queue", invoke_without_command=True)
+@json_option
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, as_json: bool) -> None:
     """Keep runs that wait for their turn.
 
     "finestflow run ... --queue" adds them, "finestflow queue run -j 2" works them off, also after a restart; each runs once.
     """
+    if as_json and ctx.invoked_subcommand is not None:
+        raise UsageError(
+            "--json stands behind the name of the command", f"finestflow queue {ctx.invoked_subcommand} --json"
+        )
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_, as_json=False)
+        ctx.invoke(list_, as_json=as_json)
 
 
 @command.command("list")
@@ -65,17 +70,19 @@ def list_(session: Session, as_json: bool) -> None:
 @command.command("run")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="How many runs at a time.")
 @click.option("--keep-going", is_flag=True, help="After a failed run, go on with the next.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line an entry that has ended.")
 @pass_session
-def run(session: Session, jobs: int, keep_going: bool) -> int:
+def run(session: Session, jobs: int, keep_going: bool, as_json: bool) -> int:
     """Work off what waits, each run in a process of its own."""
-    return work_off(session, jobs=jobs, keep_going=keep_going)
+    return work_off(session, jobs=jobs, keep_going=keep_going, as_json=as_json)
 
 
 @command.command("rm")
 @click.argument("numbers", nargs=-1, type=int, metavar="[ENTRY]...")
 @click.option("--ended", is_flag=True, help="All that have ended.")
+@json_option
 @pass_session
-def remove(session: Session, numbers: Sequence[int], ended: bool) -> None:
+def remove(session: Session, numbers: Sequence[int], ended: bool, as_json: bool) -> None:
     """Take entries out of the queue; their runs stay."""
     from finestflow.queue import ENDED
 
@@ -84,15 +91,23 @@ def remove(session: Session, numbers: Sequence[int], ended: bool) -> None:
     if not chosen and not ended:
         raise UsageError("no entry is named", "finestflow queue lists them; --ended takes all that have ended")
     queue.remove(chosen)
+    if as_json:
+        session.out.json("queue.rm", entries=chosen)
+        return
     session.out.note(f"took away: {', '.join(map(str, chosen)) or 'nothing'}")
 
 
 @command.command("retry")
 @click.argument("numbers", nargs=-1, required=True, type=int, metavar="ENTRY...")
+@json_option
 @pass_session
-def retry(session: Session, numbers: Sequence[int]) -> None:
+def retry(session: Session, numbers: Sequence[int], as_json: bool) -> None:
     """Let entries that have ended wait again."""
     open_queue(session).retry(numbers)
+    if as_json:
+        session.out.json("queue.retry", entries=numbers)
+    else:
+        session.out.note(f"waiting again: {', '.join(map(str, numbers))}")
 
 
 def _document(entry: Entry) -> dict[str, object]:

@@ -41,10 +41,11 @@ def command(session: Session, file: str, at: str | None, output: str | None, is_
     path = _path_in_repository(workspace, session.folder / file)
     with Objects(workspace.require_repository()) as objects:
         versions = list(iter_versions(objects, _runs(workspace, session, at), path))
-        if is_list or as_json:
+        if is_list or (as_json and output is None):
             _list(session, path, versions, as_json=as_json)
             return
-        data = objects.read_blob(_choose(objects, versions, session.folder / file, is_dated=at is not None).blob)
+        chosen = _choose(objects, versions, session.folder / file, is_dated=at is not None)
+        data = objects.read_blob(chosen.blob)
     if output is None:
         session.out.raw(data)
         return
@@ -54,7 +55,10 @@ def command(session: Session, file: str, at: str | None, output: str | None, is_
             stream.write(data)
     except FileExistsError:
         raise UsageError(f"{output!r} is there already", "name another file, or print it and redirect") from None
-    session.out.note(f"wrote {output}")
+    if as_json:
+        session.out.json("file", path=place, bytes=len(data), run=chosen.run.id, blob=chosen.blob)
+    else:
+        session.out.note(f"wrote {output}")
 
 
 def _path_in_repository(workspace: Workspace, place: Path) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import click
 
-from finestflow.cli._options import query_argument
+from finestflow.cli._options import json_option, query_argument
 from finestflow.cli._session import Session, pass_session
+from finestflow.cli._text import plural
 from finestflow.errors import NotFoundError, UsageError
 
 
@@ -20,9 +21,16 @@ from finestflow.errors import NotFoundError, UsageError
 )
 @click.option("--sort", metavar="KEY", help="started, a metric or p.NAME; -KEY for descending.")
 @click.option("--title", metavar="TEXT", help="Its heading; the query when left out.")
+@json_option
 @pass_session
 def command(
-    session: Session, query: Sequence[str], output: str, limit: int, sort: str | None, title: str | None
+    session: Session,
+    query: Sequence[str],
+    output: str,
+    limit: int,
+    sort: str | None,
+    title: str | None,
+    as_json: bool,
 ) -> None:
     """Write a page about some runs, in one HTML file.
 
@@ -44,8 +52,12 @@ def command(
         diff = workspace.diff(before.summary.id, after.summary.id)
         sections.append(Section(diff=diff, patch=workspace.code_patch(diff)))
     page = build_report(runs, reversed(sections), title=title or words or "Runs", now=session.now)
+    place = session.folder / output
     try:
-        (session.folder / output).write_text(page, encoding="utf-8")
+        place.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{output!r} cannot be written: {error.strerror}", "name another file with -o") from None
-    session.out.note(f"wrote {output}: {len(runs)} runs")
+    if as_json:
+        session.out.json("report", path=place, runs=[run.summary.id for run in runs])
+    else:
+        session.out.note(f"wrote {output}: {plural(len(runs), 'run')}")

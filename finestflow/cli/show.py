@@ -54,7 +54,7 @@ def command(session: Session, run: str, logs: bool, config: bool, graph: bool, v
         _print_value(session, name, place, as_json=as_json)
         return
     if config:
-        _print_config(session, name)
+        _print_config(session, name, as_json=as_json)
         return
     found = workspace.load_run(name)
     out = session.out
@@ -64,11 +64,13 @@ def command(session: Session, run: str, logs: bool, config: bool, graph: bool, v
             document = node_document(node)
             if part and node.output is not None:
                 document |= {"part": part, "digest": node.output.parts.get(part)}
-            out.json("node", run=found.summary.id, node=document)
+            out.json(
+                "node", run=found.summary.id, node=document, **_log_fields(session, found, node.path, is_wanted=logs)
+            )
             return
         lines = list(_node_lines(node, part, out))
     elif as_json:
-        out.json("run", run=run_document(found))
+        out.json("run", run=run_document(found), **_log_fields(session, found, "", is_wanted=logs))
         return
     else:
         lines = list(_run_lines(found, session))
@@ -81,11 +83,23 @@ def command(session: Session, run: str, logs: bool, config: bool, graph: bool, v
     out.lines(lines, page=True)
 
 
-def _print_config(session: Session, name: str) -> None:
+def _log_fields(session: Session, run: Run, node: str, *, is_wanted: bool) -> dict[str, dict[str, str]]:
+    """Return what a node printed, or each node of the run, when that is asked for."""
+    if not is_wanted:
+        return {}
+    workspace = session.workspace
+    logs = {node: workspace.read_log(run.summary, node)} if node else workspace.read_logs(run)
+    return {"logs": {each: data.decode("utf-8", "replace") for each, data in logs.items()}}
+
+
+def _print_config(session: Session, name: str, *, as_json: bool) -> None:
     """Write what "finestflow run" takes to make such a run again."""
     from finestflow.journal.toml import dump_toml
 
     summary = session.workspace.resolve(name)
+    if as_json:
+        session.out.json("run.config", run=summary.id, config=session.workspace.read_config(summary.id))
+        return
     text = f"# run {summary.name} ({summary.id})\n" + dump_toml(session.workspace.read_config(summary.id))
     session.out.raw(text.encode())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -108,6 +109,7 @@ def start_waiting(project: Project, *words: str) -> Started:
 def test_a_run_is_listed_shown_followed_and_stopped_by_other_processes(steps: Project) -> None:
     run = start_waiting(steps)
     followers = [steps.start("logs", "-f"), steps.start("logs", "@:wait", "-f"), steps.start("logs", "@:none", "-f")]
+    by_line = steps.start("logs", "-f", "--json")
 
     listed = steps.do("log", "is:live", "--json").json["runs"]
     assert [each["status"] for each in listed] == ["running"]
@@ -121,7 +123,7 @@ def test_a_run_is_listed_shown_followed_and_stopped_by_other_processes(steps: Pr
     assert "first/score  1.5" in shown
     assert steps.do("logs", "@:first").out == "first is done\n"
 
-    wait_for(lambda: "first is done" in read_out(followers[0]))
+    wait_for(lambda: "first is done" in read_out(followers[0]) and "first is" in read_out(by_line))
     stopped = steps.do("stop", listed[0]["name"], "--json").json["run"]
     assert stopped["status"] == "cancelled"
     assert stopped["commit"]
@@ -130,6 +132,10 @@ def test_a_run_is_listed_shown_followed_and_stopped_by_other_processes(steps: Pr
     whole, one, none = (follower.wait() for follower in followers)
     assert whole.out == "[steps] the body\n[first] first is done\n[wait] no line end yet\n"
     assert one.out == "no line end yet\n"
+    lines = [json.loads(line) for line in by_line.wait().out.splitlines()]
+    texts = [(line["node"], line["text"]) for line in lines[:-1]]  # as they were written
+    assert texts == [("", "the body"), ("first", "first is\x1b[31m done\x1b[0m"), ("wait", "no line end yet")]
+    assert (lines[-1]["kind"], lines[-1]["run"]["status"]) == ("run.end", "cancelled")
     assert "cancelled in" in whole.err
     assert (whole.code, one.code, none.code) == (0, 0, 4)
     assert "has no node 'none'" in none.err
