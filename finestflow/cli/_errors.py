@@ -27,6 +27,9 @@ __all__ = ["ExitCode", "Presses", "guard", "leave"]
 _TWICE_SECONDS = 2.0
 """Two presses of Ctrl-C within so long are meant as one wish: that it ends at once. A task may have taken the first as a wish of another kind."""
 
+_OF_ALL = frozenset({"-q", "--quiet", "-v", "--verbose", "-C", "--color", "--version"})
+"""Options of the program, which a command does not have."""
+
 
 class ExitCode(IntEnum):
     """What the process says of itself when it ends; a code that is not listed means failure too."""
@@ -245,6 +248,10 @@ def _lower(message: str) -> str:
 
 def _usage_hint(error: object) -> str:
     context = getattr(error, "ctx", None)
+    option = getattr(error, "option_name", "")
+    if option in _OF_ALL and context is not None:
+        first, *rest = context.command_path.split(" ")
+        return f"{option} is for all commands and stands before theirs: {' '.join([first, option, *rest])} ..."
     return f'see "{context.command_path} --help"' if context is not None else ""
 
 

@@ -156,19 +156,17 @@ def moments(times: Iterable[float]) -> list[str]:
 
 
 def parse_when(text: str, now: float) -> float:
-    """Return the time that ``2d`` (ago) or ``2026-11-01`` means.
+    """Return the time that ``2d``, ``30 minutes ago``, ``yesterday`` or ``2026-11-01`` means, as ``since:`` of queries has it.
 
     Raises:
-        ValueError: when it is neither.
+        ValueError: when it is none of these.
     """
-    from datetime import datetime
+    from finestflow.journal.quantity import parse_moment
 
-    from finestflow.config.kinds import parse_duration
-
-    try:
-        return now - parse_duration(text)
-    except ValueError:
-        return datetime.fromisoformat(text).astimezone().timestamp()
+    moment = parse_moment(text.strip(), now)
+    if moment is None:
+        raise ValueError(text)
+    return moment
 
 
 def value_text(value: Any) -> str:

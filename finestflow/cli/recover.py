@@ -12,7 +12,7 @@ import click
 from finestflow.cli._options import json_option
 from finestflow.cli._output import Column
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, iso, one_line, parse_when
+from finestflow.cli._text import iso, one_line, parse_when
 from finestflow.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -21,10 +21,16 @@ if TYPE_CHECKING:
     from finestflow.model import RunSummary
     from finestflow.workspace import Workspace
 
+_TIMES = (
+    'times are 2d, 12h, "30 minutes ago", today, yesterday, 2026-11-01, 2026-11-01T12:30; runs: see "finestflow log"'
+)
+
 
 @click.command("recover")
 @click.argument("file")
-@click.option("--at", metavar="TIME|RUN", help="As it was then: 2d (ago), 2026-11-01, or as a run had it.")
+@click.option(
+    "--at", metavar="TIME|RUN", help='As it was then: 2d, "30 minutes ago", yesterday, 2026-11-01, or as a run had it.'
+)
 @click.option("-o", "--output", metavar="PATH", help="Write it there, which must not exist yet, instead of to stdout.")
 @click.option("--list", "is_list", is_flag=True, help="List its versions, newest first.")
 @json_option
@@ -75,7 +81,10 @@ def _runs(workspace: Workspace, session: Session, at: str | None) -> list[RunSum
     try:
         limit = parse_when(at, session.now)
     except ValueError:
-        return [workspace.resolve(at)]
+        try:
+            return [workspace.resolve(at)]
+        except NotFoundError as error:
+            raise NotFoundError(f"--at is {at!r}, which is neither a time nor a run", _TIMES) from error
     runs = [run for run in workspace.select(sort="-started") if run.started <= limit]
     if not runs:
         raise NotFoundError(f"no run is as old as {at!r}", 'list them with "finestflow log"')
@@ -99,5 +108,6 @@ def _list(session: Session, path: str, versions: Sequence[FileVersion], *, as_js
         session.out.json("file.versions", path=path, versions=rows)
         return
     columns = [Column("run"), Column("when"), Column("blob")]
-    cells = [[one_line(v.run.name), ago(v.run.started, session.now), v.blob[:10]] for v in versions]
+    times = session.times([version.run.started for version in versions])
+    cells = [[one_line(v.run.name), when, v.blob[:10]] for v, when in zip(versions, times, strict=True)]
     session.out.table(columns, cells, page=True)

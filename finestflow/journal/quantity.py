@@ -30,6 +30,19 @@ _UNITS = {
 }
 _SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _AGES = _SECONDS | {"mo": 30 * 86400.0, "y": 365 * 86400.0}
+_WORDS = {
+    "second": "s",
+    "sec": "s",
+    "minute": "m",
+    "min": "m",
+    "hour": "h",
+    "day": "d",
+    "week": "w",
+    "month": "mo",
+    "year": "y",
+}
+_word = re.compile(rf"({'|'.join(_WORDS)})s?(?![a-z])")
+_blank = re.compile(r"(?<=[a-z\d]) +(?=[a-z\d])")
 _quantity = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?inf|nan)\s*([a-z%]*)", re.IGNORECASE)
 _part = re.compile(r"(\d+\.?\d*|\.\d+)([a-z]*)", re.IGNORECASE)
 
@@ -49,14 +62,15 @@ def parse_duration(text: str) -> float | None:
 
 
 def parse_moment(text: str, now: float, zone: tzinfo | None = None) -> float | None:
-    """Read a moment: an age such as ``2d``, a date or time in ISO 8601, ``today``, ``yesterday``, ``now``.
+    """Read a moment: an age such as ``2d``, ``30 minutes ago`` or ``an hour ago``, a date or time in ISO 8601, ``today``, ``yesterday``, ``now``.
 
     Args:
         text: What was typed.
         now: The time, in seconds since the epoch.
         zone: Whose midnight counts where the text has no zone; None is the machine's.
     """
-    age = None if text.isdecimal() else _sum_parts(text, _AGES)
+    short = _short_age(text)
+    age = None if short.isdecimal() else _sum_parts(short, _AGES)
     if age is not None:
         return now - age
     word = text.lower()
@@ -71,6 +85,13 @@ def parse_moment(text: str, now: float, zone: tzinfo | None = None) -> float | N
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _short_age(text: str) -> str:
+    """Return an age in words as it is written short: ``2 days ago`` as ``2d``."""
+    words = text.strip().lower().removesuffix(" ago")
+    words = re.sub(r"^an? ", "1 ", words)
+    return _blank.sub("", _word.sub(lambda match: _WORDS[match[1]], words))
 
 
 def _sum_parts(text: str, units: dict[str, float]) -> float | None:

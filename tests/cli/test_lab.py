@@ -279,6 +279,12 @@ def test_recover_prints_a_file_as_a_run_had_it(ask, lab):
     assert ask("recover", "lab.py", "--at", "mended") == (lab / "lab.py").read_text()
     assert ask("recover", "lab.py", "--at", "@~3") == PIPELINE
     assert len(ask("recover", "lab.py", "--json")["versions"]) == 3
+    assert "no run is as old as" in ask("recover", "lab.py", "--at", "2 days ago", code=4)
+    assert ask("recover", "lab.py", "--at", "now") == (lab / "lab.py").read_text()
+    lost = ask("recover", "lab.py", "--at", "sometime", code=4)
+    assert "neither a time nor a run" in lost
+    assert '"30 minutes ago", today, yesterday, 2026-11-01' in lost
+    assert "T" in ask("recover", "lab.py", "--list").splitlines()[1].split()[1]  # written out, as log does
     assert "no run has a file 'nope.py'" in ask("recover", "nope.py", code=4)
     assert "is not in this repository" in ask("recover", "../elsewhere", code=2)
 

@@ -166,3 +166,9 @@ class TestCompletion:
         done = spawn(env=environ)
 
         assert {line.split(",")[1] for line in done.stdout.split()} >= {"reproduce", "restore"}
+
+
+def test_an_option_of_the_program_behind_a_command_is_told_where_it_stands(finestflow):
+    assert finestflow("log", "-q", code=2).err.splitlines()[1] == (
+        "hint: -q is for all commands and stands before theirs: finestflow -q log ..."
+    )

@@ -212,6 +212,13 @@ def test_what_is_no_duration(text: str) -> None:
     ("text", "moment"),
     [
         ("2d", NOW - 172800),
+        ("2d ago", NOW - 172800),
+        ("1 minute ago", NOW - 60),
+        ("90 Minutes ago", NOW - 5400),
+        ("1 hour 30 min", NOW - 5400),
+        ("an hour ago", NOW - 3600),
+        ("3days", NOW - 259200),
+        ("2 months ago", NOW - 5184000),
         ("1mo", NOW - 2592000),
         ("now", NOW),
         ("today", datetime(2026, 11, 22, tzinfo=UTC).timestamp()),
@@ -226,6 +233,6 @@ def test_moments_as_people_type_them(text: str, moment: float) -> None:
     assert parse_moment(text, NOW, UTC) == moment
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "99999-01-01", "9" * 400 + "d"])
+@pytest.mark.parametrize("text", ["", "soon", "minutes ago", "5 ago", "2 lightyears ago", "2026-13-01", "99999-01-01", "9" * 400 + "d"])
 def test_what_is_no_moment(text: str) -> None:
     assert parse_moment(text, NOW, UTC) is None
