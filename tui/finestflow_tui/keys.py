@@ -272,7 +272,7 @@ KEYS: tuple[Key, ...] = (
         "u",
         "undo",
         "undo",
-        "Take the last change back: star, tag, note, delete, restore, marks.",
+        "Take the last change back: star, tag, note, delete, restore, marks, pins, columns, order, groups.",
         "Act",
         _EVERY,
     ),
