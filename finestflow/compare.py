@@ -6,7 +6,7 @@ Owns the comparison as data; commands and screens show it. Invariant: nothing of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
@@ -55,13 +55,15 @@ class Change:
 class NodeChange:
     """One node whose output differs, with what its call depended on that differs too.
 
-    ``why`` names functions, constants, packages, params and inputs; previews are one line of text each, None where there is no output.
+    ``why`` names functions, constants, packages, params and inputs; previews are one line of text each, None where there is no output, and so are
+    the digests of what they show.
     """
 
     path: str
     before: str | None
     after: str | None
     why: tuple[str, ...] = ()
+    digests: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +204,9 @@ def _node_changes(before: Run, after: Run) -> tuple[NodeChange, ...]:
             continue
         if (old or new).kind == "pipeline":  # type: ignore[union-attr]
             continue
-        found.append(NodeChange(path=path, before=_shown(old), after=_shown(new), why=_reasons(old, new)))
+        why = () if old is None or new is None else tuple(_iter_reasons((before, old), (after, new)))
+        digests = _digest(old), _digest(new)
+        found.append(NodeChange(path=path, before=_shown(old), after=_shown(new), why=why, digests=digests))
     return tuple(found)
 
 
@@ -220,19 +224,26 @@ def _shown(node: NodeRecord | None) -> str | None:
     return node.output.preview if node.output is not None else f"({node.status.value})"
 
 
-def _reasons(old: NodeRecord | None, new: NodeRecord | None) -> tuple[str, ...]:
+def _iter_reasons(before: tuple[Run, NodeRecord], after: tuple[Run, NodeRecord]) -> Iterator[str]:
+    """Yield what a call depended on that differs; of one that was never made its params alone are known, from those of its run."""
     from finestflow.cache.fingerprint import explain
 
-    if old is None or new is None:
-        return ()
-    reasons = list(explain(old.code, new.code))
-    reasons += [f"param {c.name!r} {c.before!r} -> {c.after!r}" for c in _changes(old.params, new.params)]
-    names = dict.fromkeys([*old.inputs, *new.inputs])
-    for name in names:
+    old, new = before[1], after[1]
+    if not (old.code and new.code):
+        known = {path: [_param(*each, path) for each in (before, after)] for path in {**old.params, **new.params}}
+        yield from (f"param {name!r} {a!r} -> {b!r}" for name, (a, b) in known.items() if None not in (a, b) and a != b)
+        return
+    yield from explain(old.code, new.code)
+    yield from (f"param {c.name!r} {c.before!r} -> {c.after!r}" for c in _changes(old.params, new.params))
+    for name in dict.fromkeys([*old.inputs, *new.inputs]):
         left, right = old.inputs.get(name), new.inputs.get(name)
         if (left.digest if left else None) != (right.digest if right else None):
-            reasons.append(f"input {name!r}")
-    return tuple(reasons)
+            yield f"input {name!r}"
+
+
+def _param(run: Run, node: NodeRecord, name: str) -> Any:
+    """Return a param that a call had or would have had; None where the run does not say."""
+    return node.params.get(name, run.summary.params.get(f"{node.path.partition('/')[0]}.{name}"))
 
 
 def _changed_files(before: Run, after: Run, repository: Repository) -> tuple[FileChange, ...]:

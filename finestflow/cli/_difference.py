@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "document_of", "lines_of", "markdown_of", "patch_lines", "rows_of"]
 
 _PREVIEW_ROOM = 60
+_DIGEST = 8
 _MARKS = {"added": "+", "removed": "-", "changed": "~"}
 _PATCH_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -29,7 +30,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 
 class Row(NamedTuple):
-    """One thing that differs; ``change`` is added, removed or changed, and ``before`` and ``after`` are None for files."""
+    """One thing that differs; ``change`` is added, removed or changed, and ``before`` and ``after`` are None for files. Outputs have digests."""
 
     part: str
     name: str
@@ -37,6 +38,8 @@ class Row(NamedTuple):
     before: Any
     after: Any
     delta: float | None = None
+    before_digest: str | None = None
+    after_digest: str | None = None
 
 
 def rows_of(difference: RunDiff, parts: Collection[str] = tuple(PARTS)) -> Iterator[Row]:
@@ -49,7 +52,8 @@ def rows_of(difference: RunDiff, parts: Collection[str] = tuple(PARTS)) -> Itera
             name = item.path if part == "outputs" else item.name
             delta = item.delta if part == "metrics" else None
             change = "added" if item.before is None else "removed" if item.after is None else "changed"
-            yield Row(part, name, change, item.before, item.after, delta)
+            digests = item.digests if part == "outputs" else (None, None)
+            yield Row(part, name, change, item.before, item.after, delta, *digests)
 
 
 # -- text ------------------------------------------------------------------------------------------------------------------------------
@@ -85,7 +89,8 @@ def _section(part: str, found: Iterable[Any], out: Output) -> Iterator[str]:
         yield from (f"  {_MARKS.get(change.kind, '~')} {one_line(change.path)}" for change in found)
     elif part == "outputs":
         for node in found:
-            yield f"  {out.style(one_line(node.path), 'bold')}  {_shown(node.before)} → {_shown(node.after)}"
+            shown = " → ".join(_previews(node.before, node.after, node.digests))
+            yield f"  {out.style(one_line(node.path), 'bold')}  {shown}"
             yield from (f"    {out.style(one_line(reason), 'dim')}" for reason in node.why)
     else:
         yield from _changes(found, out, is_metric=part == "metrics")
@@ -113,6 +118,15 @@ def _changes(changes: Iterable[Change], out: Output, *, is_metric: bool) -> Iter
     ]
     room = out.columns if out.is_terminal else None
     return format_table(columns, rows, room=room, color=out.color, header=False) if rows else iter(())
+
+
+def _previews(before: str | None, after: str | None, digests: tuple[str | None, str | None]) -> tuple[str, str]:
+    """Return two outputs as a person reads them: with the beginnings of their digests where they look the same."""
+    old, new = _shown(before), _shown(after)
+    if old != new:
+        return old, new
+    left, right = ((each or "")[:_DIGEST] for each in digests)
+    return f"{old} {left}".rstrip(), f"{new} {right}".rstrip()
 
 
 def _shown(preview: str | None) -> str:
@@ -156,7 +170,10 @@ def _markdown_row(row: Row) -> list[str]:
     if row.part == "files":
         return [row.part, cell(row.name), "", row.change, ""]
     is_metric = row.part == "metrics"
-    texts = [_shown(each) if row.part == "outputs" else _value(each, is_metric=is_metric) for each in row[3:5]]
+    if row.part == "outputs":
+        texts = _previews(row.before, row.after, row[6:])
+    else:
+        texts = _value(row.before, is_metric=is_metric), _value(row.after, is_metric=is_metric)
     return [row.part, cell(row.name), *map(cell, texts), "" if row.delta is None else f"{row.delta:+.4g}"]
 
 
@@ -175,7 +192,8 @@ def document_of(difference: RunDiff) -> dict[str, Any]:
         "metrics": changes(difference.metrics),
         "environment": changes(difference.environment),
         "outputs": [
-            {"path": n.path, "before": n.before, "after": n.after, "why": list(n.why)} for n in difference.outputs
+            {"path": n.path, "before": n.before, "after": n.after, "digests": list(n.digests), "why": list(n.why)}
+            for n in difference.outputs
         ],
         "graph": {"nodes": changes(difference.nodes), "edges": changes(difference.edges)},
         "files": [{"path": f.path, "kind": f.kind} for f in difference.files],
