@@ -307,7 +307,7 @@ def test_the_log_of_a_live_run_is_followed_from_the_start_until_somebody_scrolls
         async with drive(own_lab, (100, 24)) as ui:
             live = begin(own_lab)
             live.write_log("fit", "".join(f"line {at}\n" for at in range(200)))
-            await ui.until(lambda: "1 live" in ui.text)
+            await ui.until(lambda: "quick-wren-9" in ui.text)
             await ui.settle()
             await ui.press("home", "L")
             await ui.until(lambda: "line 199" in ui.text)
