@@ -47,8 +47,6 @@ __all__ = ["FinestflowApp", "run_app"]
 
 _POLL = 0.25
 _OPENING = 0.01
-_UNDERWAY = 0.1
-"""Seconds that a key may take through the widgets of a screen that has closed, before those after it wait no longer."""
 
 
 class FinestflowApp(App[int]):
@@ -100,7 +98,6 @@ class FinestflowApp(App[int]):
         self._run_screen: RunScreen | None = None
         """The screen of a run that was open once; it is kept, since making one takes as long as all the rest of opening a run."""
         self._is_ready: Callable[[], bool] | None = None
-        self._returned: list[events.Key] = []
         self._held: list[events.Key] = []
         self._typed_at: WeakKeyDictionary[events.Key, Screen[Any]] = WeakKeyDictionary()
         self._plain_filter = PlainFilter()
@@ -151,28 +148,16 @@ class FinestflowApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """Give a key to the screen that is open when its turn comes: Textual drops what is typed while one opens, and people type ``gg`` blind."""
-        if isinstance(event, events.Key) and event.is_forwarded:
-            is_late = self._typed_at.pop(event, self.screen) is not self.screen
-            if is_late or self._is_ready is not None:
-                self._returned.append(events.Key(event.key, event.character))
-                self._hold_until_back()
+        if isinstance(event, events.Key):
+            if self._is_ready is not None:
+                self._held.append(events.Key(event.key, event.character) if event.is_forwarded else event)
                 return
-        elif isinstance(event, events.Key):
-            if self._is_ready is not None or not self._are_back():
-                self._held.append(event)
-                self._hold_until_back()
+            if not event.is_forwarded:
+                self._typed_at[event] = self.screen
+            elif self._typed_at.get(event, self.screen) is not self.screen:
+                self.post_message(events.Key(event.key, event.character))
                 return
-            self._typed_at[event] = self.screen
         await super().on_event(event)
-
-    def _are_back(self) -> bool:
-        """Whether no key is on its way through a screen that is no longer shown: it comes back, and goes ahead of those typed after it."""
-        return all(screen is self.screen for screen in self._typed_at.values())
-
-    def _hold_until_back(self) -> None:
-        if self._is_ready is None:
-            latest = time.monotonic() + _UNDERWAY
-            self.hold_keys(lambda: self._are_back() or time.monotonic() > latest)
 
     def _release_keys(self) -> None:
         """Give a screen or a line that has opened the keys that came meanwhile."""
@@ -180,8 +165,7 @@ class FinestflowApp(App[int]):
             self.set_timer(_OPENING, self._release_keys)
             return
         self._is_ready = None
-        self._typed_at.clear()
-        held, self._returned, self._held = [*self._returned, *self._held], [], []
+        held, self._held = self._held, []
         for event in held:
             self.post_message(event)
 
