@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finestflow.cli._options import json_option
+from finestflow.cli._options import format_option, json_option
 from finestflow.cli._output import STATUS_STYLE, Column, Styled
 from finestflow.cli._queue import open_queue, work_off
 from finestflow.cli._session import Session, pass_session
-from finestflow.cli._text import ago, iso, one_line
+from finestflow.cli._text import iso, one_line
 from finestflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,21 +32,23 @@ def command(ctx: click.Context, as_json: bool) -> None:
             "--json stands behind the name of the command", f"finestflow queue {ctx.invoked_subcommand} --json"
         )
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_, as_json=as_json)
+        ctx.invoke(list_, form="text", as_json=as_json)
 
 
 @command.command("list")
+@format_option()
 @json_option
 @pass_session
-def list_(session: Session, as_json: bool) -> None:
+def list_(session: Session, form: str, as_json: bool) -> None:
     """List the runs that wait, go on, and have ended."""
     entries = open_queue(session).entries()
-    if as_json:
+    if as_json or form == "json":
         session.out.json("queue", entries=[_document(entry) for entry in entries])
         return
     if not entries:
         session.out.note('the queue is empty; "finestflow run ... --queue" adds to it')
-        return
+        if form == "text":
+            return
     columns = [
         Column("entry", right=True),
         Column("state"),
@@ -58,13 +60,13 @@ def list_(session: Session, as_json: bool) -> None:
         [
             str(entry.number),
             Styled(entry.state, STATUS_STYLE.get(entry.state, "dim")),
-            ago(entry.added, session.now),
+            added,
             entry.run,
             one_line(shlex.join(entry.words)),
         ]
-        for entry in entries
+        for entry, added in zip(entries, session.times([entry.added for entry in entries], form), strict=True)
     ]
-    session.out.table(columns, rows, page=True)
+    session.out.table(columns, rows, page=True, form=form)
 
 
 @command.command("run")

@@ -55,3 +55,10 @@ def test_a_list_of_no_runs_is_its_head(runs, finestflow):
     none = finestflow("log", "status:failed", "--columns", "id,total", "--format", "md")
     assert none.out == "| id | total |\n|---|---|\n"
     assert "no runs match" in none.err
+
+
+def test_the_queue_has_the_same_forms(project, finestflow):
+    assert finestflow("queue", "list", "--format", "csv").out == "entry,state,added,run,command\n"
+    finestflow("run", "-p", "scale.factor=8", "--queue")
+    (entry,) = csv.DictReader(finestflow("queue", "list", "--format", "csv").out.splitlines())
+    assert (entry["entry"], entry["state"], entry["added"][10]) == ("1", "waiting", "T")
