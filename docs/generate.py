@@ -243,6 +243,9 @@ going on are on top, with their progress; a new run never moves the line under t
 
 ![The tasks of a run, with lanes, times and why each ran](../images/tui-run.svg)
 
+**The list** shows two metrics first, then the params that vary most, then the rest: `›3` at the end of the headings says that three columns lie to the right.
+A second key (`S`) orders runs that are equal by the first. `2 new ↑` counts the runs that came since the top of the list was seen.
+
 **Logs** are those of all nodes, each line under the name of its node: in the order of writing while the run goes, afterwards node after node. `n` goes
 to the next line that tells of an error, `/` searches, `f` chooses a node, `e` opens the file of the last traceback frame that is seen, as it was in that run.
 
@@ -267,11 +270,12 @@ The **mouse** chooses, opens (twice), sorts (a heading), marks (the gutter), dra
 
 Marks (`space`) are letters that stay with runs on every screen. With two marks `d` compares them; with one, it and the run under the cursor;
 without, the run under the cursor and the one before it. Stars, tags, notes and deletions are commits on `refs/finestflow/annotations`: `u` takes
-the last one back, also after a restart. `@` lists the commands that would have done the same.
+the last one back, also after a restart. Edits of the view (marks, pins, columns, order, groups, `f`) are taken back by the same key, in the order in
+which both were made, as long as the screen is open; `^r` makes them again. `@` lists the commands that would have done the same.
 
 What is on the screen (query, order, columns, marks) is kept in `.git/finestflow/tui.json`. Colours, columns, keys and named views are
 [settings](configuration.md): `[tui] theme`, `columns`, `keys`; views are `[views.NAME]`, and `gv` lists them. With `NO_COLOR` no colour is written, with `FINESTFLOW_ASCII=1` nothing
-but ASCII is drawn. When it stops by a fault of its own, what happened is in `.git/finestflow/crash-tui.txt`.
+but ASCII is drawn or printed. When it stops by a fault of its own, what happened is in `.git/finestflow/crash-tui.txt`.
 
 ## Keys
 
