@@ -243,7 +243,7 @@ going on are on top, with their progress; a new run never moves the line under t
 
 ![The tasks of a run, with lanes, times and why each ran](../images/tui-run.svg)
 
-**The list** shows two metrics first, then the params that vary most, then the rest: `›3` at the end of the headings says that three columns lie to the right.
+**The list** shows two metrics first, then the params that vary most, then the rest: `\u203a3` at the end of the headings says that three columns lie to the right.
 A second key (`S`) orders runs that are equal by the first. `2 new ↑` counts the runs that came since the top of the list was seen.
 
 **Logs** are those of all nodes, each line under the name of its node: in the order of writing while the run goes, afterwards node after node. `n` goes
