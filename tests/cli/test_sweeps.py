@@ -78,6 +78,7 @@ def test_a_sweep_with_jobs_makes_its_runs_in_processes_of_their_own(project, fin
     assert answer.err.count("ok in") == 2
 
 
+@pytest.mark.slow
 def test_the_queue_is_worked_off_once_and_keeps_what_failed(project, finestflow):
     finestflow("run", "-p", "scale.factor=8", "--queue")
     finestflow("run", "broken", "--queue")

@@ -267,6 +267,7 @@ class Sums(Pipeline):
 
 
 @pytest.mark.parametrize("jobs", ["2", *slow(["1"])])
+@pytest.mark.slow
 def test_a_task_may_have_a_store_of_its_own(project: Project, jobs: str):
     """What is in it is a hit when the project's store is gone, also for workers, and only that."""
     project.write("apart.py", APART)

@@ -106,6 +106,7 @@ def start_waiting(project: Project, *words: str) -> Started:
     return started
 
 
+@pytest.mark.slow
 def test_a_run_is_listed_shown_followed_and_stopped_by_other_processes(steps: Project) -> None:
     run = start_waiting(steps)
     followers = [steps.start("logs", "-f"), steps.start("logs", "@:wait", "-f"), steps.start("logs", "@:none", "-f")]

@@ -38,6 +38,7 @@ def test_in_a_fresh_clone_without_a_cache_the_outputs_are_identical(project: Pro
     assert clone.do("get", "@:total").out == "63.0\n"
 
 
+@pytest.mark.slow
 def test_it_leaves_no_trace_in_the_work_tree(project: Project, tmp_path: Path):
     """No file, no worktree, no temporary folder is left, and git status is what it was."""
     project.do("run", TARGET)
@@ -66,6 +67,7 @@ def test_into_keeps_the_work_tree(project: Project):
     assert "not empty" in project.do("reproduce", "@", "--into", "again", code=2).err
 
 
+@pytest.mark.slow
 def test_what_is_not_deterministic_is_exit_3_and_named(project: Project):
     """The first task that diverges is named; what comes before it is identical; the verdict is in the record."""
     project.edit("numbers_pipeline.py", "import finestflow", "import os")
@@ -250,6 +252,7 @@ def test_a_secret_has_to_be_given_again(project: Project):
 
 
 @pytest.mark.parametrize("change", [*slow(["missing", "same"]), "changed"])
+@pytest.mark.slow
 def test_a_file_left_out_of_the_snapshot_is_checked_before_it_starts(project: Project, change: str):
     """A large file is copied when it is as it was, and named when it is gone or changed."""
     project.write(".finestflow.toml", '[snapshot]\nmax-file-size = "1 KB"\n')

@@ -92,6 +92,7 @@ def test_eight_writers_of_25_runs_lose_nothing_while_git_collects(tmp_path):
     check_chain(tmp_path, 8, 25)
 
 
+@pytest.mark.slow
 def test_snapshots_of_several_processes_at_once_are_equal(tmp_path):
     """Each has an index of its own, so that none waits for or disturbs another."""
     edited(committed(tmp_path))

@@ -120,6 +120,7 @@ def hard(tmp_path_factory, home_of_session):
 
 
 @pytest.mark.parametrize("name", ["stopped", "deaf"])
+@pytest.mark.slow
 def test_a_task_that_does_not_end_is_ended(hard, name):
     node = hard[0].nodes[name]
     assert node.status is NodeStatus.FAILED

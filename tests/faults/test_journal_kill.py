@@ -139,6 +139,7 @@ def test_a_recovery_that_is_killed_itself_is_recovered(repository, repo, git, po
     assert_one_entry(repo, git, run_id, "killed")
 
 
+@pytest.mark.slow
 def test_two_recoveries_at_once_give_one_entry(repository, repo, git) -> None:
     run_id = "kzpqwvmnrsto"
     finish(start(WRITER, repository, run_id, git("rev-parse", "HEAD^{tree}"), "middle"))

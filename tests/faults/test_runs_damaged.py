@@ -342,6 +342,7 @@ def test_a_real_full_disk(small_disk: Path):
 
 
 @pytest.mark.parametrize("name", [*slow(["index.sqlite"]), "store/store.sqlite"])
+@pytest.mark.slow
 def test_a_database_that_somebody_holds_is_waited_for(project: Project, name: str):
     """A program that writes one of the databases for a moment delays a run, and no more."""
     project.do("run", TARGET)

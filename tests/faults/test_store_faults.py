@@ -309,6 +309,7 @@ def kill_writers(folder, count, turn=0):
         writer.stdout.close()
 
 
+@pytest.mark.slow
 def test_killed_writers_leave_no_entry_without_its_value(tmp_path, open_store):
     kill_writers(tmp_path, 2)
 
@@ -325,6 +326,7 @@ def test_many_killed_writers_leave_no_entry_without_its_value(tmp_path, open_sto
     assert [path for path, _ in store.objects.iter_abandoned()] != []
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_the_same_keys_agree(tmp_path, open_store):
     writers = [start_writer(tmp_path, 0, 1500) for _ in range(2)]
     for writer in writers:

@@ -58,6 +58,7 @@ def test_an_interpreter_that_ends_ends_what_is_running(program):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, *slow([signal.SIGTERM, signal.SIGHUP])])
+@pytest.mark.slow
 def test_an_interrupted_runner_ends_its_workers_and_records_the_run(program, number, repository):
     process, pids = program()
     os.kill(process.pid, number)

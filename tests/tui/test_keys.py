@@ -258,6 +258,7 @@ def test_annotations_and_their_undo(own_lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_one_run(lab):
     """Enter opens a run; numbers open tabs; [ ] go to its neighbours on the same tab; w L v f / n do what they say."""
 

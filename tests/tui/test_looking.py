@@ -41,6 +41,7 @@ def test_an_output_is_shown_from_inside(lab, monkeypatch):
     run(body)
 
 
+@pytest.mark.slow
 def test_a_run_is_compared_with_the_files_as_they_are_now(own_lab):
     """D shows what was edited since; + shows more lines around it, ,w leaves spaces out, and other tabs say that nothing has run."""
     path = own_lab / "train.py"

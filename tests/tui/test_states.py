@@ -63,6 +63,7 @@ def drive_nowhere(folder):
     return drive(folder, state_path_in=folder)
 
 
+@pytest.mark.slow
 def test_a_live_run_is_followed_and_does_not_move_the_cursor(own_lab):
     """It appears on top, its metrics and progress change, and when it is killed the journal takes it over."""
 
@@ -174,6 +175,7 @@ def test_a_damaged_index_is_made_again(own_lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_a_repository_that_goes_away_is_no_crash(own_lab):
     async def body():
         async with drive(own_lab) as ui:

@@ -210,6 +210,7 @@ def test_without_a_terminal_it_says_what_to_do():
     assert "--plain" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_list_needs_no_git_library(lab, tmp_path):
     """Everything that the first paint and moving about need is the index: neither GitPython nor dulwich is loaded for it."""
     code = f"""

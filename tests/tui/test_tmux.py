@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")]
+pytestmark = [pytest.mark.stress, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")]
 
 CRASH = """
 from finestflow_tui.screens.runs import RunsScreen

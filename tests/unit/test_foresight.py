@@ -44,6 +44,7 @@ def is_getting_ready(workspace: Workspace, words=("run", "foreseen.py"), **optio
     return is_ready
 
 
+@pytest.mark.slow
 def test_a_command_that_has_been_through_does_not_start_processes_until_a_file_of_its_code_changes(workspace):
     assert is_getting_ready(workspace)
     assert not is_getting_ready(workspace, jobs=1)

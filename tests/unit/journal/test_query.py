@@ -233,6 +233,8 @@ def test_moments_as_people_type_them(text: str, moment: float) -> None:
     assert parse_moment(text, NOW, UTC) == moment
 
 
-@pytest.mark.parametrize("text", ["", "soon", "minutes ago", "5 ago", "2 lightyears ago", "2026-13-01", "99999-01-01", "9" * 400 + "d"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "minutes ago", "5 ago", "2 lightyears ago", "2026-13-01", "99999-01-01", "9" * 400 + "d"]
+)
 def test_what_is_no_moment(text: str) -> None:
     assert parse_moment(text, NOW, UTC) is None

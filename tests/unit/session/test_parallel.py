@@ -137,6 +137,7 @@ def test_a_long_chain_of_calls_that_wait_is_no_recursion(lab: Lab) -> None:
     assert again.run.summary.hits == 1500
 
 
+@pytest.mark.slow
 def test_waiting_can_be_interrupted(free_lab: Lab) -> None:
     class Wait(Task):
         def run(self):

@@ -311,6 +311,7 @@ def test_cancelling_a_run_ends_its_jobs_and_leaves_others(wide_lab, tmp_path):
     assert not any(each.outcomes for each in (*pending.values(), *queued))
 
 
+@pytest.mark.slow
 def test_closing_ends_all_and_the_pool_can_be_used_again(own_lab):
     pid = own_lab.value(own_lab.run(tasks.Where()))
     folder = own_lab.pool.folder
@@ -366,6 +367,7 @@ def test_a_pool_whose_workers_cannot_start_says_so(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["spawn", *slow(["fork"])])
+@pytest.mark.slow
 def test_workers_may_start_in_other_ways(tmp_path, method):
     lab = Lab(tmp_path / "lab", ROOT, start_method=method)
     try:
@@ -379,6 +381,7 @@ def test_workers_may_start_in_other_ways(tmp_path, method):
         lab.close()
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_be_sent_has_failed_and_the_others_go_on(own_lab, monkeypatch):
     send = Worker.send
 

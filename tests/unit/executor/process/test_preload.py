@@ -91,6 +91,7 @@ class TestWhatIsNamed:
 
 
 class TestWorkers:
+    @pytest.mark.slow
     def test_have_what_is_installed_from_birth_and_what_is_the_projects_from_its_file_of_now(self, place, monkeypatch):
         place.library("flour")
         helper = Path(place.file("bakery.py", SEEN))
