@@ -25,6 +25,7 @@ class Loud(Task):
         print("python", self.n)
         subprocess.run(["echo", f"child {self.n}"], check=True)
         ctypes.CDLL(None).printf(b"c code %d\n", self.n)
+        ctypes.CDLL(None).fflush(None)  # when C does it by itself depends on what its stdout was at first
         os.write(2, b"descriptor %d\n" % self.n)
         logging.info("logged %d", self.n)
         child = multiprocessing.get_context("fork").Process(target=work)
