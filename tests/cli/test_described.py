@@ -59,6 +59,7 @@ def digests(finestflow, run="@"):
     }
 
 
+@pytest.mark.slow
 def test_a_described_pipeline_runs_and_its_runs_say_how_to_make_them_again(described, finestflow):
     answer = finestflow("run", "best", "-p", "large.factor=7")
     assert "returned 'large'" in answer.err

@@ -144,6 +144,7 @@ def test_a_run_is_listed_shown_followed_and_stopped_by_other_processes(steps: Pr
     assert "no run matches" in steps.do("stop", "nobody", code=4).err
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_is_followed_to_its_end(steps: Project) -> None:
     run = start_waiting(steps)
     follower = steps.start("logs", "-f")

@@ -15,6 +15,7 @@ from tests.sampling import slow
 TARGET = "numbers_pipeline.py:Numbers"
 
 
+@pytest.mark.slow
 def test_in_a_fresh_clone_without_a_cache_the_outputs_are_identical(project: Project, tmp_path: Path):
     """Exit 0, a table, a verdict, and a record of its own that says what it reproduces; a run of hits is computed."""
     for _ in range(2):

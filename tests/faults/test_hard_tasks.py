@@ -17,7 +17,9 @@ from finestflow import Pipeline, Task
 from finestflow.model import NodeStatus
 from finestflow.options import RunOptions
 from finestflow.workspace import Workspace
-from tests.faults.test_workers import is_gone, wait_until
+from tests.waiting import is_gone, wait_until
+
+pytestmark = pytest.mark.slow
 
 DEVICE = """
 import os

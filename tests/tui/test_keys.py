@@ -57,6 +57,7 @@ def test_every_key_of_a_screen_has_its_action():
             assert hasattr(cls, f"action_{key.action.partition('(')[0]}"), (where, key.id)
 
 
+@pytest.mark.slow
 def test_moving_in_the_list(lab):
     """J k arrows G home gg, half pages and pages move the cursor; h and l the column; { } 0 and tab arrange the panes."""
 
@@ -108,6 +109,7 @@ def test_moving_in_the_list(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_filter_sort_and_group(lab):
     """/ filters while typing, tab completes, escape restores; s sorts, S adds a key, b groups, enter folds, f and F write queries."""
 
@@ -212,6 +214,7 @@ def test_marks(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_annotations_and_their_undo(own_lab):
     """. stars, t tags, m notes, x deletes, u takes back, ctrl+r does again, the trash brings back; a second clone of the app sees all of it."""
 
@@ -319,6 +322,7 @@ def test_one_run(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_differences(lab):
     """D compares with the run before, or marks; tabs, v, n, ] and ,s work; an identical pair says so."""
 

@@ -165,6 +165,7 @@ def test_a_value_that_is_gone_is_told(own_lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_a_damaged_index_is_made_again(own_lab):
     (own_lab / ".git" / "finestflow" / "index.sqlite").write_bytes(b"not a database" * 100)
 

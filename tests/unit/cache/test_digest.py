@@ -348,6 +348,7 @@ def test_a_complete_part_in_a_value_with_cycles_keeps_its_digest():
     assert parts["['plain']"] == digest([1, 2])
 
 
+@pytest.mark.slow
 def test_objects_that_all_know_each_other_take_no_exponential_time():
     nodes = [Ordinary(i=i) for i in range(40)]
     for node in nodes:

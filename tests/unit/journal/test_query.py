@@ -167,6 +167,7 @@ def test_parentheses_without_end_are_refused_before_they_hurt() -> None:
     assert any("deep" in problem.hint for problem in query.problems)
 
 
+@pytest.mark.slow
 def test_a_query_of_any_length_can_be_answered() -> None:
     for text in (" ".join(["lynx"] * 3000), " or ".join(["f1>0"] * 3000), " ".join(["-(a or b)"] * 3000)):
         assert "a query may have 500 terms" in {problem.hint for problem in parse(text, now=NOW).problems}

@@ -121,6 +121,7 @@ def test_the_same_call_twice_is_computed_once(free_lab: Lab) -> None:
     assert sorted(statuses(finished).values()) == ["hit", "ok"]
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_calls_that_wait_is_no_recursion(lab: Lab) -> None:
     class Chain(Pipeline):
         add: Add

@@ -141,6 +141,7 @@ def test_a_function_that_cannot_be_stored_comes_back_as_itself(lab):
 
 
 @pytest.mark.parametrize("what", ["lock", "generator"])
+@pytest.mark.slow
 def test_an_output_that_cannot_come_back_is_made_here(own_lab, what):
     outcome = own_lab.run(tasks.Give(), what)
     assert outcome.problem
