@@ -336,9 +336,10 @@ class _Worker:
 
     def _check_preloaded(self, setup: Setup) -> None:
         """Raise if modules that were loaded in advance saw another environment or another path than those of the runner."""
-        if setup.variables != dict(os.environ) or any(
-            preloaded.get(name) != file for name, file in setup.origins.items()
-        ):
+        environ = dict(os.environ)
+        if "LC_CTYPE" not in setup.variables:
+            environ.pop("LC_CTYPE", None)  # an interpreter that starts in the C locale sets it itself: PEP 538
+        if setup.variables != environ or any(preloaded.get(name) != file for name, file in setup.origins.items()):
             raise _UnfitError
         preloaded.clear()  # what changes from now on, changes in both
 
