@@ -78,19 +78,24 @@ STINT = 250
 """Runs of one process; then the code changes, as it does between the days of a person."""
 
 
+def begin_repository(folder: Path) -> None:
+    """Make a folder a repository whose first commit has all its files."""
+    for words in (
+        ["init", "-q", "-b", "main"],
+        ["config", "user.name", "Ada"],
+        ["config", "user.email", "ada@example.org"],
+    ):
+        subprocess.run(["git", *words], cwd=folder, env=ENVIRON, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=folder, env=ENVIRON, check=True)
+    subprocess.run(["git", "commit", "-qm", "begin"], cwd=folder, env=ENVIRON, check=True)
+
+
 def build_real(folder: Path, runs: int, *, processes: int = 2) -> None:
     """Make a repository with so many runs by running them, or make those that it lacks."""
     if not (folder / ".git").exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "lab.py").write_text(PIPELINE.format(turn=0))
-        for words in (
-            ["init", "-q", "-b", "main"],
-            ["config", "user.name", "Ada"],
-            ["config", "user.email", "ada@example.org"],
-        ):
-            subprocess.run(["git", *words], cwd=folder, env=ENVIRON, check=True)
-        subprocess.run(["git", "add", "-A"], cwd=folder, env=ENVIRON, check=True)
-        subprocess.run(["git", "commit", "-qm", "begin"], cwd=folder, env=ENVIRON, check=True)
+        begin_repository(folder)
     while (have := count(folder)) < runs:
         share = min(STINT, -(-(runs - have) // processes))
         (folder / "lab.py").write_text(PIPELINE.format(turn=have))

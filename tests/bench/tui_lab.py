@@ -16,6 +16,7 @@ from finestflow.journal.message import format_message
 from finestflow.journal.record import FOLDER, dump_record
 from finestflow.model import Metric
 from tests.bench.journal import summary_of
+from tests.bench.lab import begin_repository
 from tests.bench.terminal import ENVIRON
 
 __all__ = ["PAGES", "build_list", "build_pages", "change_pages"]
@@ -120,14 +121,7 @@ def build_pages(folder: Path) -> Path:
         (folder / f"part{at:02}.py").write_text(
             "".join(f"def f{line}(x):\n    return x + {line}\n" for line in range(100))
         )
-    for words in (
-        ["init", "-q", "-b", "main"],
-        ["config", "user.name", "Ada"],
-        ["config", "user.email", "ada@example.org"],
-    ):
-        subprocess.run(["git", *words], cwd=folder, env=ENVIRON, check=True)
-    subprocess.run(["git", "add", "-A"], cwd=folder, env=ENVIRON, check=True)
-    subprocess.run(["git", "commit", "-qm", "begin"], cwd=folder, env=ENVIRON, check=True)
+    begin_repository(folder)
     for target, (name, _) in zip(("Sixty", "TwoHundred", "Thousand"), PAGES, strict=True):
         _run(folder, target, name)
     return folder
