@@ -247,7 +247,9 @@ going on are on top, with their progress; a new run never moves the line under t
 A second key (`S`) orders runs that are equal by the first. `2 new ↑` counts the runs that came since the top of the list was seen.
 
 **Logs** are those of all nodes, each line under the name of its node: in the order of writing while the run goes, afterwards node after node. `n` goes
-to the next line that tells of an error, `/` searches, `f` chooses a node, `e` opens the file of the last traceback frame that is seen, as it was in that run.
+to the next line that tells of an error, `/` searches, `f` chooses a node. Frames of tracebacks are links: enter or `e` opens the file of the last one that is seen, as it was in that run.
+`,l` leaves the lines that tell of a level or a louder one (`WARNING ...`, warnings of Python, tracebacks), `,m` puts the lines of all nodes into the order of
+the times that they begin with: a record has no times of lines but those, and does not tell standard output and error apart.
 
 **Outputs** are shown from inside: pictures, the first rows and statistics of tables and arrays, text, the first bytes of the rest. A process of its own loads
 the value, and only values of this clone are loaded without being asked for. Enter shows a picture in full where the terminal can (kitty, iTerm, WezTerm).

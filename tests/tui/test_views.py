@@ -18,6 +18,7 @@ from finestflow.compare import goal_of
 from finestflow.comparison import Row as Line
 from finestflow.comparison import SideBySide
 from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Run, RunId, RunStatus, RunSummary
+from finestflow.workspace import Workspace
 from finestflow_tui.glyphs import sparkline
 from finestflow_tui.plain import iter_lines
 from finestflow_tui.screens.choose import rank
@@ -29,7 +30,7 @@ from finestflow_tui.views import record, tasks
 from finestflow_tui.views.diff import diff_rows, excerpts, log_rows, parse_patch
 from finestflow_tui.views.disk import usage_rows, value_rows
 from finestflow_tui.views.excerpt import excerpt_rows
-from finestflow_tui.views.logs import LogRows, NodeLog, frame_in
+from finestflow_tui.views.logs import LogRows, NodeLog
 from finestflow_tui.views.plot import axes_of, nearest, smooth, thin, ticks
 from finestflow_tui.views.reproduce import ending_text
 from finestflow_tui.views.runs import cells_of, choose_columns, preview, preview_more
@@ -255,62 +256,21 @@ def test_a_thinned_series_keeps_its_extremes(points, columns):
     assert max(y for _, y in kept) == max(y for _, y in series)
 
 
-def log_of(*parts: bytes | tuple[str, bytes], named: bool = False) -> LogRows:
-    """Return the rows of what was printed: bytes, or a node and its bytes."""
-    pairs = (("", part) if isinstance(part, bytes) else part for part in parts)
-    return LogRows((NodeLog(data, node) for node, data in pairs), named=named)
-
-
-def test_a_log_is_an_index_of_its_lines():
-    """Lines are found by position and by text, going round both ways; without a text, those that tell of an error."""
-    rows = log_of(b"one\nError: two\n\nfour")
-    assert [plain_text(rows[at]) for at in range(len(rows))] == ["one", "Error: two", "", "four"]
-    assert rows[1].spans[0][1] == "error"
-    assert rows.find("FOUR", 0, 1) == 3
-    assert rows.find("one", 3, -1) == 0
-    assert rows.find("one", 2, 1) == 0
-    assert rows.find("", 3, 1) == 1
-    assert rows.find("no such", 0, 1) is None
-    assert not len(log_of(b""))
-
-
-def test_the_lines_of_all_nodes_stand_under_their_names():
-    """A node has a colour and a name on each line, wherever its lines come; a search goes through all of them."""
-    rows = log_of(("fit", b"a\nb\n"), ("load", b"c\n"), ("fit", b"d\n"), named=True)
-    assert [plain_text(line) for line in rows] == ["fit  │ a", "fit  │ b", "load │ c", "fit  │ d"]
-    assert rows[0].spans[0][1] == rows[3].spans[0][1] != rows[2].spans[0][1]
-    assert [rows.find("c", 0, 1), rows.find("a", 2, 1), rows.find("d", 0, -1), rows.find("b", 3, -1)] == [2, 0, 3, 1]
-    copy = rows.copy()
-    rows.add(NodeLog(b"e\n", "load"))
-    assert (len(copy), len(rows)) == (4, 5)
-
-
-def test_colours_of_a_log_are_kept_and_nothing_else_of_its_escapes():
-    """What a program coloured has that colour; without colours it is bold at most; a bar that overwrote itself has its last state."""
-    row = log_of(b"\x1b[1;31mbad\x1b[0m plain \x1b[38;5;208morange\x1b]0;title\x07\x1b[2J\x1b[39m end\n")[0]
-    assert row.spans == (("bad", "sgr:1;31"), (" plain ", ""), ("orange", "sgr:38;5;208"), (" end", ""))
-    palette, plain = make_palette("finestflow-dark"), make_palette("x", colored=False)
-    assert palette["sgr:1;31"].bold
-    assert palette["sgr:1;31"].color is not None
-    assert palette["sgr:38;5;208"].color.name == "color(208)"
-    assert plain["sgr:1;31"].color is None
-    assert plain["sgr:1;31"].bold
-    for codes in ("38", "38;2;300;0", "38;5", "999", ";;", "48;2;1;2;3"):
-        palette[f"sgr:{codes}"]
-    assert plain_text(log_of(b"10%\r50%\r100%\r\n")[0]) == "100%"
-
-
-def test_the_last_frame_of_a_traceback_is_found():
-    """The file and line of the innermost frame are what an editor is opened at."""
-    rows = log_of(b'Traceback:\n  File "/lab/train.py", line 3, in run\n  File "/lab/x.py", line 7, in f\nValueError\n')
-    assert frame_in(rows[0:4]) == ("/lab/x.py", 7)
-    assert frame_in(rows[0:1]) is None
-
-
-def test_a_log_of_one_line_of_ten_megabytes_is_cut():
-    rows = log_of(b"y" * 10_000_000)
-    assert len(rows) == 1
-    assert len(plain_text(rows[0])) <= 4000
+def test_a_task_says_what_it_used(lab):
+    """CPU, its share of a core and the most memory stand with a task, and in the table where there is room; nothing where it was not measured."""
+    workspace = Workspace.find(lab, {})
+    run = workspace.load_run("baseline-1")
+    workspace.close()
+    fit = run.nodes["fit"]._replace(cpu=4.0, memory=300_000_000, seconds=2.0)
+    measured = replace(run, nodes={**{k: v._replace(cpu=None) for k, v in run.nodes.items()}, "fit": fit})
+    said = "\n".join(map(plain_text, tasks.node_rows(measured, "fit", (), 0.0)))
+    assert "used  4.0s of CPU (200% of a core), 300 MB of memory at most" in said
+    assert "used" not in "\n".join(map(plain_text, tasks.node_rows(measured, "load", (), 0.0)))
+    wide, narrow = (
+        list(map(plain_text, tasks.task_rows(measured, tasks.shape_of(measured), c, 0.0))) for c in (110, 80)
+    )
+    assert [line.endswith("cpu 4.0s      300 MB") for line in wide] == ["fit" in line.split() for line in wide]
+    assert not any("cpu" in line for line in narrow)
 
 
 def test_words_that_differ_stand_out():

@@ -396,14 +396,18 @@ _SIGNS = {
 }
 
 
-def key_text(keys: str) -> str:
-    """Return how people write keys: ``j,down`` is ``j ↓``."""
+def key_text(keys: str, *, is_ascii: bool = False) -> str:
+    """Return how people write keys: ``j,down`` is ``j ↓``; in ASCII ``j down``, since an arrow of letters would be another key."""
     if keys.startswith("1,2,3"):
         return "1-9"
-    return " ".join(
-        _SIGNS.get(key, key.replace("ctrl+", "^").upper() if key.startswith("f1") else key.replace("ctrl+", "^"))
-        for key in keys.split(",")
-    )
+    return " ".join(_sign_of(key, is_ascii=is_ascii) for key in keys.split(","))
+
+
+def _sign_of(key: str, *, is_ascii: bool) -> str:
+    sign = _SIGNS.get(key, "")
+    if sign and (sign.isascii() or not is_ascii):
+        return sign
+    return key.upper() if key == "f1" else key.replace("ctrl+", "^").replace("shift+", "S-")
 
 
 def iter_keys(where: str) -> Iterator[Key]:

@@ -238,6 +238,7 @@ def make_palette(name: str, *, colored: bool = True) -> Palette:
             "removed-word": style(
                 "" if colors.removed_word else colors.bad, colors.removed_word, bold=True, **plain(underline=True)
             ),
+            "link": style(colors.accent, underline=True),
             "match": style("", "", reverse=True),
             "keyword": style(colors.tag),
             "string": style(colors.good),

@@ -5,6 +5,7 @@ Help, palette, jump, columns, menus and prompts are all one of these.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,6 +25,8 @@ __all__ = ["Ask", "Chooser", "Entry", "Menu", "Question", "rank"]
 
 Answer = TypeVar("Answer")
 _MOST = 300
+_LEAST = 20
+"""Columns from which it is worth to break a text."""
 
 
 class Entry(NamedTuple):
@@ -121,8 +124,25 @@ class Chooser(Question[Any]):
             if entry.group != group and not pattern:
                 group = entry.group
                 rows.append(row((group, "dim")))
-            rows.append(Row((("  ", ""), *entry.spans), (at, entry.value)))
+            rows += self._lines(entry, (at, entry.value))
         self._view.show(rows or [row(("  nothing fits", "dim"))])
+
+    def _lines(self, entry: Entry, key: Any) -> list[Row]:
+        """Return the lines of an entry: its last text goes on below itself where it is longer than a line."""
+        *before, (text, role) = entry.spans
+        left = 2 + sum(width(each) for each, _ in before)
+        room = self._view.room - left
+        if width(text) <= room or room < _LEAST:
+            return [Row((("  ", ""), *entry.spans), key)]
+        first, *more = textwrap.wrap(text, room) or [""]
+        return [
+            Row((("  ", ""), *before, (first, role)), key),
+            *(Row(((" " * left, ""), (each, role))) for each in more),
+        ]
+
+    def on_rows_view_widened(self) -> None:
+        """Break lines anew."""
+        self._list(self.query_one(Input).value)
 
     def action_move(self, step: int) -> None:
         """Go to another entry."""

@@ -9,7 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 
 from finestflow.model import RunSummary
-from finestflow_tui.keys import LEADERS, Key, iter_keys, key_text
+from finestflow_tui.keys import LEADERS, Key, iter_keys, key_named, key_text
 from finestflow_tui.screens.choose import Chooser, Entry, Question
 from finestflow_tui.screens.frame import Frame
 from finestflow_tui.text import ago, number, one_line, pad, row
@@ -22,17 +22,27 @@ __all__ = ["open_commands", "open_help", "open_labels", "open_palette", "open_th
 
 _PLACES = ("runs", "live", "cache", "trash", "views")
 _LISTED = 200
+_KEY = 12
+"""Columns that keys take."""
+_GROUPS = ("Look", "List", "Act", "Select", "Move", "App")
 
 
-def _entry(key: Key, changed: dict[str, str]) -> Entry:
-    shown = key_text(changed.get(key.id, key.keys))
-    return Entry(
-        ((pad(shown, 12), "key"), (key.help, "")), ("action", key.action if key.id != "tab" else "tab(1)"), key.group
-    )
+def _shown(screen: Frame, key: Key) -> str:
+    """Return how the keys of an action are written, as the settings and the terminal have them."""
+    return key_text(screen.ff.keys.get(key.id, key.keys), is_ascii=screen.ff.is_ascii)
+
+
+def _entry(screen: Frame, key: Key, group: str = "") -> Entry:
+    action = key.action if key.id != "tab" else "tab(1)"
+    return Entry(((pad(_shown(screen, key), _KEY), "key"), (key.help, "")), ("action", action), group or key.group)
 
 
 def _pane_of(screen: Frame) -> str:
-    return "table" if isinstance(screen.focused, RunTable) else "rows"
+    """Return what the table of keys calls the pane that has the keys."""
+    pane = screen.focused
+    if isinstance(pane, RunTable):
+        return "table"
+    return pane.id if pane is not None and pane.id in {"graph", "plot"} else "rows"
 
 
 async def _do(screen: Frame, chosen: tuple[str, Any]) -> None:
@@ -61,19 +71,26 @@ def _open(screen: Frame, question: Chooser) -> None:
 
 
 def open_help(screen: Frame) -> None:
-    """List the keys: of the screen, of the pane, of the app; enter does what is chosen."""
-    changed = screen.ff.keys
-    own = [key for key in iter_keys(screen.NAME) if key.group != "App"]
-    rest = [key for key in iter_keys(screen.NAME) if key.group == "App"]
-    pane = list(iter_keys(_pane_of(screen)))
-    entries = [_entry(key, changed) for key in [*own, *pane, *rest]]
-    entries.sort(key=lambda entry: ("Look", "List", "Act", "Select", "Move", "App").index(entry.group))
+    """List the keys: of what is shown just now, of the screen, of the app; enter does what is chosen."""
+    here = list(screen.pane_keys())
+    comma = _shown(screen, key_named("options"))
+    options = [
+        Entry(((pad(f"{comma} {choice.key}", _KEY), "key"), (choice.text, "")), ("action", choice.action), group)
+        for choice in screen.options()
+        for group in ("App" if choice in Frame.options(screen) else "this pane",)
+    ]
+    keys = {key.id: key for key in (*iter_keys(screen.NAME), *iter_keys(_pane_of(screen)))}
+    rest = sorted((key for key in keys.values() if key.id not in here), key=lambda key: _GROUPS.index(key.group))
+    entries = [
+        *(_entry(screen, key_named(name), "this pane") for name in here),
+        *(each for each in options if each.group == "this pane"),
+        *(_entry(screen, key) for key in rest),
+        *(each for each in options if each.group == "App"),
+    ]
     for leader, choices in LEADERS.items():
         entries += [
             Entry(
-                ((pad(f"{leader}{choice.key}", 12), "key"), (choice.text, "")),
-                ("action", choice.action),
-                f"{leader} ...",
+                ((pad(leader + choice.key, _KEY), "key"), (choice.text, "")), ("action", choice.action), f"{leader} ..."
             )
             for choice in choices
         ]
@@ -92,11 +109,11 @@ def open_palette(screen: Frame, *, jump: bool = False) -> None:
     places.append(Entry(((":q", "key"), ("  leave", "dim")), ("action", "quit"), "places"))
     actions = [
         Entry(
-            ((pad(key.text, 16), "name"), (pad(key_text(ff.keys.get(key.id, key.keys)), 8), "key"), (key.help, "dim")),
+            ((pad(key.text, 16), "name"), (pad(_shown(screen, key), 12), "key"), (key.help, "dim")),
             ("action", key.action),
             "actions",
         )
-        for key in iter_keys(screen.NAME)
+        for key in sorted(iter_keys(screen.NAME), key=lambda key: _GROUPS.index(key.group))
         if key.id != "tab"
     ]
     themes = [Entry(((f"theme {name}", ""),), ("theme", name), "themes") for name in ff.available_themes]

@@ -12,7 +12,7 @@ from textual.worker import get_current_worker
 from finestflow.errors import FinestflowError
 from finestflow_tui.keys import FOOTERS, LEADERS, Choice, key_named, key_text
 from finestflow_tui.screens.pointing import Pointing
-from finestflow_tui.text import Row, Span, asciify, one_line, row
+from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.widgets.line import Lines, fitted
 from finestflow_tui.widgets.rows import RowsView
 
@@ -50,14 +50,18 @@ class Frame(Pointing):
         parts: list[list[Span]] = []
         for name in dict.fromkeys(self.foot_keys()):
             key = key_named(name)
-            shown = key_text(self.ff.keys.get(name, key.keys)).split(" ")[0]
-            parts.append([(asciify(shown) if self.ff.is_ascii else shown, "key"), (f" {key.text}", "")])
+            shown = key_text(self.ff.keys.get(name, key.keys), is_ascii=self.ff.is_ascii).split(" ")[0]
+            parts.append([(shown, "key"), (f" {key.text}", "")])
         help_part: list[Span] = [("?", "key"), (" keys", "")]
         return [row(" ", *fitted(parts, columns - 9), *help_part)]
 
     def foot_keys(self) -> Sequence[str]:
         """Return the ids of the keys that the last line names, the most important first."""
         return FOOTERS[self.NAME]
+
+    def pane_keys(self) -> Sequence[str]:
+        """Return the ids of the keys that belong to what is shown just now, such as an open tab."""
+        return ()
 
     def say(self, text: str, role: str = "") -> None:
         """Say something in the last line for some seconds."""

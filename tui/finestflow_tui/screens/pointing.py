@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.screen import Screen
@@ -80,9 +80,12 @@ class Pointing(Screen[None]):
         if event.button != _RIGHT:
             return
         event.stop()
-        changed: dict[str, Any] = self.ff.keys
+        changed, is_ascii = self.ff.keys, self.ff.is_ascii
         keys = [key_named(name) for name in dict.fromkeys(self.foot_keys()) if name != "tab"]
         self.menu(
             "actions",
-            [Choice(key_text(changed.get(key.id, key.keys)).split(" ")[0], key.text, key.action) for key in keys],
+            [
+                Choice(key_text(changed.get(key.id, key.keys), is_ascii=is_ascii).split(" ")[0], key.text, key.action)
+                for key in keys
+            ],
         )

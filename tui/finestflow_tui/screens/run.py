@@ -178,14 +178,20 @@ class RunScreen(RunScreenActions):
     def _head_rows(self, columns: int) -> Sequence[Row]:
         letter = self.ff.state.marks.get(self.summary.id, "")
         left = record.head_spans(self.summary, letter, self.ff.workspace.clock.time())
-        return [row(*spread(left, [(f"{self._place} ", "dim")], columns))]
+        said = self.logs.said if self.tab == "logs" else ""
+        right: list[Span] = [(f"  {said}  ", "warning")] if said else []
+        return [row(*spread(left, [*right, (f"{self._place} ", "dim")], columns))]
 
     def _tab_texts(self, columns: int) -> list[Span]:
         return [(name.capitalize()[: None if columns >= 84 or name == self.tab else 4], "dim") for name in TABS]
 
     def foot_keys(self) -> Sequence[str]:
         """Return what the last line names: first what this tab can do."""
-        return [*_FIRST.get(self.tab, ()), *super().foot_keys()]
+        return [*self.pane_keys(), *super().foot_keys()]
+
+    def pane_keys(self) -> Sequence[str]:
+        """Return what this tab can do."""
+        return _FIRST.get(self.tab, ())
 
     def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
         """Open the tab that was clicked."""
@@ -203,6 +209,7 @@ class RunScreen(RunScreenActions):
         """Show the tab that is open."""
         if self.whole is None:
             return
+        self.head.update()
         self.tabs.update()
         self.foot.update()
         is_graph = self.tab == "graph"
@@ -333,6 +340,9 @@ class RunScreen(RunScreenActions):
             self.show_tab(keep=True)
             return
         if self.tab == "outputs" and key is not None and self.outputs.open():
+            return
+        if self.tab == "logs":
+            self.logs.edit()
             return
         beside = self.metrics.plot if self.tab == "metrics" else self.detail
         if beside is not None and beside.display:
@@ -474,6 +484,10 @@ class RunScreen(RunScreenActions):
         else:
             await super().run_chosen(action)
 
+    def action_log(self, what: str, *words: str) -> None:
+        """Do what the tab of logs can do."""
+        getattr(self.logs, what)(*words)
+
     def action_turn_axis(self) -> None:
         """Plot over steps, or over the time since the start."""
         self.metrics.turn_axis()
@@ -481,7 +495,7 @@ class RunScreen(RunScreenActions):
     def options(self) -> list[Choice]:
         """Return what else this tab can do."""
         more = {
-            "logs": [Choice("f", "one task, or all", "only(True)"), Choice("e", "in the editor", "edit")],
+            "logs": self.logs.options(),
             "metrics": self.metrics.options(),
             "graph": [Choice("v", "top down or left to right", "view")],
         }

@@ -1,13 +1,14 @@
-"""The log of a run: all nodes under their names in the order of writing, or one of them; followed while the run goes."""
+"""The log of a run: all nodes under their names in the order of writing, or one of them, from a level on; followed while the run goes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from finestflow.model import RunStatus
+from finestflow_tui.keys import Choice
 from finestflow_tui.screens.choose import Chooser, Entry
 from finestflow_tui.text import one_line, row
-from finestflow_tui.views.logs import LogRows, NodeLog, frame_in, merged
+from finestflow_tui.views.logs import LEVELS, LogRows, NodeLog, by_stamp, frame_in, merged
 
 if TYPE_CHECKING:
     from finestflow_tui.livelog import LiveLog
@@ -27,17 +28,27 @@ class LogTab:
         self._screen = screen
         self.node: str | None = None
         """The node whose log is shown; None for all."""
+        self._level = ""
+        """The level from which on lines are shown; all are without one."""
+        self._by_stamp = False
         self._live: tuple[str, LiveLog] | None = None
         self._shown = ""
         """The run whose log was shown last."""
 
     def reset(self) -> None:
         """Begin as a new tab would: with all nodes, at the end of a log that grows."""
-        self.node, self._shown = None, ""
+        self.node, self._shown, self._level, self._by_stamp = None, "", "", False
+
+    @property
+    def said(self) -> str:
+        """What is left out, in some words; empty where all is shown."""
+        words = [one_line(self.node)] if self.node else []
+        words += [f"from {self._level} on"] if self._level else []
+        return ", ".join([*words, "by time"] if self._by_stamp else words)
 
     def show(self, *, keep: bool) -> None:
         """Read and show it."""
-        screen, node = self._screen, self.node
+        screen, node, level, by_time = self._screen, self.node, self._level, self._by_stamp
         run, workspace = screen.whole, screen.ff.history.workspace
         assert run is not None
         is_live = run.summary.status is RunStatus.RUNNING
@@ -45,16 +56,20 @@ class LogTab:
             screen.list.follows = True
         self._shown = run.summary.id
 
-        def work() -> LogRows:
+        def read() -> LogRows:
             if node is not None:
                 return LogRows([NodeLog(workspace.read_log(run.summary, node), node)])
-            live = self._live_log() if is_live else None
-            return live.read_new().copy() if live is not None else merged(run, workspace.read_logs(run))
+            live = self._live_log() if is_live and not by_time else None
+            if live is not None:
+                return live.read_new().copy()
+            return (by_stamp if by_time else merged)(run, workspace.read_logs(run))
 
         def show(rows: LogRows) -> None:
-            screen.list.show(rows if len(rows) else [row(("nothing was printed", "dim"))], keep=keep)
+            nothing = f"no line tells of {level} or louder: ,l shows all" if level else "nothing was printed"
+            screen.list.show(rows if len(rows) else [row((nothing, "dim"))], keep=keep)
 
-        screen.slow_for_tab(work, show)
+        screen.head.update()
+        screen.slow_for_tab(lambda: read().from_level(level), show)
 
     def _live_log(self) -> LiveLog | None:
         """Return the log of a run that goes on, read on from where it was."""
@@ -85,6 +100,31 @@ class LogTab:
                 self.show(keep=False)
 
         screen.app.push_screen(Chooser("the log of", entries), choose)
+
+    def choose_level(self) -> None:
+        """Ask from which level on lines are shown."""
+        choices = [Choice(level[0], f"{level} and louder", f"log('show_from', {level!r})") for level in LEVELS]
+        self._screen.menu("lines of the log", [Choice("a", "all lines", "log('show_from', '')"), *choices])
+
+    def show_from(self, level: str) -> None:
+        """Show lines that tell of a level or a louder one; without a level, all."""
+        self._level = level
+        self.show(keep=False)
+
+    def turn_order(self) -> None:
+        """Put lines in the order of the times that stand in them, or node after node."""
+        self._by_stamp = not self._by_stamp
+        self.node = None
+        self.show(keep=False)
+
+    def options(self) -> list[Choice]:
+        """Return what else a log can do."""
+        return [
+            Choice("l", "from which level on", "log('choose_level')"),
+            Choice("m", "all nodes by the times in their lines, or node after node", "log('turn_order')"),
+            Choice("f", "one task, or all", "only(True)"),
+            Choice("e", "in the editor", "edit"),
+        ]
 
     def search(self, pattern: str, step: int) -> bool:
         """Go to the next line that has a text, or tells of an error; returns whether there is one."""

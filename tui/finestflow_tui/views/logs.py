@@ -2,26 +2,44 @@
 
 Of what a program asked of the terminal its colours are kept, every other escape sequence is left out; a line that a progress bar overwrote
 keeps its last state. Lines of several nodes stand in the order in which they were written, as far as that is known, each under the name and
-the colour of its node.
+the colour of its node. They can be narrowed down to a level, and put into the order of the times that stand in them: a record has neither
+of its own, only what the lines say.
 """
 
 from __future__ import annotations
 
+import heapq
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import overload
 
 from finestflow.model import NodeStatus, Run
 from finestflow_tui.text import LONGEST, Row, Span, cut, many_lines, one_line, pad, row, width
 
-__all__ = ["LogRows", "NodeLog", "frame_in", "merged"]
+__all__ = ["LEVELS", "LogRows", "NodeLog", "by_stamp", "frame_in", "merged"]
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+"""What a line may say of itself, the loudest last."""
 
 _LOUD = (("error", "error"), ("traceback", "error"), ("exception", "error"), ("warning", "warning"))
 _TROUBLE = re.compile(rb"error|traceback|exception|critical|fatal", re.IGNORECASE)
 _COLOR = re.compile(r"\x1b\[([\d;]*)m")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_NAMES = rb"(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b"
+_LEVEL = re.compile(
+    rb"(?:\x1b\[[\d;]*m|\W){0,20}"
+    + _NAMES
+    + rb"|\W{0,3}\d[\d:T-]{6}.{0,80}?\b"
+    + _NAMES
+    # without a name: a warning of Python, the last line of a traceback, its first
+    + rb"|(?:\S+:\d+: )?\w*?(Warning|Error|Exception): |(Traceback) \(most recent"
+)
+_SAME = {"warn": "warning", "exception": "error", "traceback": "error", "fatal": "critical"}
+_STAMP = re.compile(rb"\W{0,3}((?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?)")
 _RESETS = frozenset({"", "39", "49", "22"})
 _LABEL = 20
 _MARKS = 6
@@ -65,6 +83,22 @@ class NodeLog:
         return None if last is None else bisect_left(self._ends, last) - 1
 
 
+def _louder(data: bytes, least: int) -> bytes:
+    """Return the lines that tell of a level or a louder one, each with what belongs to it: lines that are set in, and the end of a traceback."""
+    kept: list[bytes] = []
+    is_kept = is_traceback = False
+    for line in data.splitlines(keepends=True):
+        found = _LEVEL.match(line)
+        if found is not None:
+            word = next(filter(None, found.groups())).decode().lower()
+            is_kept, is_traceback = LEVELS.index(_SAME.get(word, word)) >= least, found[4] is not None
+        elif not line[:1].isspace():
+            is_kept, is_traceback = is_traceback, False  # a traceback ends with the error, which no longer is set in
+        if is_kept:
+            kept.append(line)
+    return b"".join(kept)
+
+
 def _spans(text: str) -> tuple[Span, ...]:
     """Return a line with the colours that a program gave it; where it gave none, errors and warnings stand out."""
     text = text.rstrip("\r").rpartition("\r")[2]
@@ -72,6 +106,9 @@ def _spans(text: str) -> tuple[Span, ...]:
         shown = many_lines(text).expandtabs(4)[:LONGEST]
         low = shown[:200].lower()
         loud = (role for word, role in _LOUD if low.startswith(word) or (word in low and role == "error"))
+        frame = _FRAME.search(shown)
+        if frame is not None:
+            return ((shown[: frame.start()], ""), (frame[0], "link"), (shown[frame.end() :], ""))
         return ((shown, next(loud, "")),)
     spans: list[Span] = []
     at, role = 0, ""
@@ -101,7 +138,7 @@ class LogRows(Sequence[Row]):
     """
 
     def __init__(self, parts: Iterable[NodeLog], *, named: bool = False) -> None:
-        self._parts: list[NodeLog] = []
+        self.parts: list[NodeLog] = []
         self._starts = array("q", [0])
         self._colors: dict[str, str] = {}
         self._named = named
@@ -112,12 +149,19 @@ class LogRows(Sequence[Row]):
         """Add what was printed next."""
         if len(part):
             self._colors.setdefault(part.node, f"mark{len(self._colors) % _MARKS}")
-            self._parts.append(part)
+            self.parts.append(part)
             self._starts.append(self._starts[-1] + len(part))
 
     def copy(self) -> LogRows:
         """Return what it is now, which later additions do not change."""
-        return LogRows(self._parts, named=self._named)
+        return LogRows(self.parts, named=self._named)
+
+    def from_level(self, level: str) -> LogRows:
+        """Return the lines that tell of a level or a louder one; all of them without a level."""
+        if not level:
+            return self
+        least = LEVELS.index(level)
+        return LogRows((NodeLog(_louder(part.data, least), part.node) for part in self.parts), named=self._named)
 
     @property
     def text(self) -> str:
@@ -143,7 +187,7 @@ class LogRows(Sequence[Row]):
         if not 0 <= at < len(self):
             raise IndexError(at)
         place = bisect_right(self._starts, at) - 1
-        part = self._parts[place]
+        part = self.parts[place]
         spans = part.spans(at - self._starts[place])
         if not self._named:
             return Row(spans)
@@ -161,10 +205,10 @@ class LogRows(Sequence[Row]):
             return None
         start = (start + step) % len(self)
         first = bisect_right(self._starts, start) - 1
-        count = len(self._parts)
+        count = len(self.parts)
         for offset in range(count + 1):
             place = (first + offset * step) % count
-            part = self._parts[place]
+            part = self.parts[place]
             begin = start - self._starts[place] if not offset else 0 if step > 0 else len(part) - 1
             found = part.find(wanted, begin, step)
             if found is not None:
@@ -188,6 +232,31 @@ def merged(run: Run, logs: Mapping[str, bytes]) -> LogRows:
 
     paths = sorted(logs, key=begun)
     return LogRows((NodeLog(logs[path], path or run.summary.pipeline) for path in paths), named=True)
+
+
+def by_stamp(run: Run, logs: Mapping[str, bytes]) -> LogRows:
+    """Return what all nodes of a run printed, by the times that stand at the beginning of lines.
+
+    A line without a time stays behind the one before it; nodes whose lines have none come first, as ``merged`` puts them.
+
+    Args:
+        run: The run.
+        logs: What each node printed, by path.
+    """
+    rows = merged(run, logs)
+    stamped = heapq.merge(*(_stamped(part) for part in rows.parts), key=itemgetter(0))
+    groups = groupby(stamped, key=itemgetter(1))
+    return LogRows((NodeLog(b"".join(line for _, _, line in lines), node) for node, lines in groups), named=True)
+
+
+def _stamped(part: NodeLog) -> Iterator[tuple[bytes, str, bytes]]:
+    """Yield each line with the time that it was written at, as it says, and its node."""
+    stamp = b""
+    for line in part.data.splitlines(keepends=True):
+        found = _STAMP.match(line)
+        if found is not None:
+            stamp = max(stamp, found[1].replace(b"T", b" ").replace(b",", b"."))
+        yield stamp, part.node, line if line.endswith(b"\n") else line + b"\n"
 
 
 def frame_in(rows: Sequence[Row]) -> tuple[str, int] | None:

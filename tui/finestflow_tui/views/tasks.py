@@ -38,6 +38,11 @@ __all__ = ["Shape", "base_of", "drawing_of", "node_rows", "shape_of", "summary_l
 
 _ITEM = re.compile(r"\[\d+\](?=/|$)")
 _FEW = 4
+_WIDE = 90
+"""Columns from which there is room for what calls used."""
+_USED = 24
+_MEASURABLE = 0.1
+"""Seconds from which a call lasts long enough for its share of a core to mean something."""
 _OPEN = frozenset({NodeStatus.RUNNING, NodeStatus.PENDING})
 _ORDER = (
     NodeStatus.FAILED,
@@ -165,8 +170,10 @@ def task_rows(run: Run, shape: Shape, columns: int, now: float) -> list[Row]:
     lane_room = min(max((width(drawn) for drawn, _ in rails), default=1), max(8, columns // 3))
     name_room = min(28, max((width(line.label) for line in shape.lines), default=4))
     times = 8
-    gantt = max(0, min(24, columns - lane_room - name_room - times - 40))
-    why_room = columns - lane_room - name_room - times - gantt - 16
+    is_measured = columns >= _WIDE and any(node.cpu is not None for line in shape.lines for node in line.nodes)
+    used = _USED if is_measured else 0
+    gantt = max(0, min(24, columns - lane_room - name_room - times - used - 40))
+    why_room = columns - lane_room - name_room - times - used - gantt - 16
     begun, ended = _span(run, now)
     rows = []
     for line, (drawn, column) in zip(shape.lines, rails, strict=True):
@@ -197,8 +204,18 @@ def task_rows(run: Run, shape: Shape, columns: int, now: float) -> list[Row]:
                 "" if status is not NodeStatus.HIT else "dim",
             )
         )
+        if is_measured:
+            spans.append((_used_columns(line), "dim"))
         rows.append(Row(tuple(spans), line.path))
     return rows
+
+
+def _used_columns(line: Line) -> str:
+    """Return the CPU time of all calls of a line and the most memory of one, in columns."""
+    cpu = [node.cpu for node in line.nodes if node.cpu is not None]
+    memory = [node.memory for node in line.nodes if node.memory is not None]
+    texts = (f"cpu {duration(sum(cpu))}" if cpu else "", size(max(memory)) if memory else "")
+    return "".join(pad(text, _USED // 2, right=True) for text in texts)
 
 
 def _glyph(line: Line) -> str:
@@ -287,6 +304,8 @@ def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded
     rows += [
         row((text, "" if at == 0 else "dim")) for at, why in enumerate(whys) for text in _wrapped(one_line(why), 76)
     ]
+    if node.cpu is not None:
+        rows += [row(("used  ", "dim"), used_text(node))]
     if node.error:
         rows += [row(""), title("error"), *text_rows(node.error.rstrip(), "error")]
     rows += _section(
@@ -317,6 +336,15 @@ def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded
     rows += _section("identity", [*key, *([("seed", str(node.seed))] if node.seed is not None else [])], "dim")
     rows += [row(("note: " + one_line(note), "warning")) for note in node.notes]
     return rows
+
+
+def used_text(node: NodeRecord) -> str:
+    """Return what a call used of its machine, as far as it was measured: CPU, how much of a core that is, the most memory."""
+    if node.cpu is None:
+        return ""
+    share = f" ({100 * node.cpu / node.seconds:.0f}% of a core)" if node.seconds >= _MEASURABLE else ""
+    most = "" if node.memory is None else f", {size(node.memory)} of memory at most"
+    return f"{duration(node.cpu)} of CPU{share}{most}"
 
 
 def _wrapped(text: str, columns: int) -> list[str]:
