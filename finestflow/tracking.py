@@ -37,7 +37,7 @@ class RepositoryTracking:
         repository: The repository; None where there is none.
         config: Settings.
         journal: Opens the journal.
-        refresh: Brings the index up to date.
+        take_in: Brings the index up to date with a run that was appended.
         clock: Where the time comes from.
         warn: Says something to the person at the terminal.
     """
@@ -48,14 +48,14 @@ class RepositoryTracking:
         repository: Repository | None,
         config: Config,
         journal: Callable[[], Journal],
-        refresh: Callable[[], object],
+        take_in: Callable[[Run], object],
         clock: Clock,
         warn: Callable[[str], None],
     ) -> None:
         self._repository = repository
         self._config = config
         self._journal = journal
-        self._refresh = refresh
+        self._take_in = take_in
         self._clock = clock
         self._warn = warn
         self._live_seen = (0, True)
@@ -133,7 +133,7 @@ class RepositoryTracking:
         from finestflow.git.maintenance import start_maintenance
 
         self._journal().publish(live, run)
-        self._refresh()
+        self._take_in(run)
         start_maintenance(self._place, since=run.summary.started)
 
     def discard(self, live: LiveFolder) -> None:

@@ -20,6 +20,7 @@ from finestflow.errors import RepositoryError
 
 if TYPE_CHECKING:
     from finestflow.cli._follow import Follower
+    from finestflow.cli._waiting import Waiting
     from finestflow.model import RunSummary
     from finestflow.workspace import Workspace
 
@@ -42,6 +43,7 @@ class Session:
         self.follower: Follower | None = None
         """What is told the events of a run in place of what suits the terminal."""
         self._workspace: Workspace | None = None
+        self._waiting: Waiting | None = None
         self.last_run: RunSummary | None = None
         """The run that this command made last."""
 
@@ -56,8 +58,15 @@ class Session:
         if self._workspace is None:
             from finestflow.workspace import Workspace
 
-            self._workspace = Workspace.find(self.folder, self.environ, warn=self.out.warn)
+            self._workspace = Workspace.find(self.folder, self.environ, warn=self.out.warn, tell=self._tell)
         return self._workspace
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        if self._waiting is None:
+            from finestflow.cli._waiting import Waiting
+
+            self._waiting = Waiting(self.out)
+        self._waiting(what, done, total)
 
     @property
     def history(self) -> Workspace:

@@ -24,7 +24,7 @@ from finestflow.journal.prefixes import SHORTEST_PREFIX, common_length, shortest
 
 if TYPE_CHECKING:
     from finestflow.journal.query import Query
-    from finestflow.model import RunId, RunSummary
+    from finestflow.model import Run, RunId, RunSummary
 
 __all__ = ["Index"]
 
@@ -41,10 +41,12 @@ class Index:
 
     Args:
         path: The file; it is made, and may be deleted at any time.
+        tell: Is told what takes long: what is done, how far it is, and how far it goes (0 where nobody knows).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tell: Callable[[str, int, int], None] = lambda *_: None) -> None:
         self._path = path
+        self._tell = tell
         self._lock = threading.RLock()
         self._database: sqlite3.Connection | None = None
         self._repo: Repository | None = None
@@ -58,8 +60,12 @@ class Index:
                 self._database.close()
                 self._database = None
 
-    def refresh(self, repo: Repository) -> bool:
+    def refresh(self, repo: Repository, *, ended: Run | None = None) -> bool:
         """Bring the index to the tips of the refs.
+
+        Args:
+            repo: The repository.
+            ended: A run that was just appended: what is inside of it need not be read then.
 
         Returns:
             Whether anything changed.
@@ -68,10 +74,14 @@ class Index:
         tips = _tips_of(repo)
 
         def bring_forward(database: sqlite3.Connection) -> bool:
-            if rows_of.read_tips(database) == tips:
-                return False
-            self._advance(database, repo, tips)
-            return True
+            is_behind = rows_of.read_tips(database) != tips
+            if is_behind:
+                self._advance(database, repo, tips)
+            if ended is not None:
+                from finestflow.journal.index_inside import take_in
+
+                take_in(database, repo, ended)
+            return is_behind
 
         return self._read(bring_forward)
 
@@ -169,7 +179,7 @@ class Index:
     def _read_inside(self, database: sqlite3.Connection, repo: Repository, needs: Iterable[str]) -> None:
         from finestflow.journal.index_inside import advance
 
-        advance(database, repo, needs)
+        advance(database, repo, needs, self._tell)
 
     def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a question of the modules beside this one: text is bound, the tables are those of ``index_rows``."""
@@ -260,7 +270,7 @@ class Index:
     def _advance(self, database: sqlite3.Connection, repo: Repository, tips: tuple[str | None, str | None]) -> None:
         from finestflow.journal.index_update import advance  # with all that reads commits, which most listings need not
 
-        advance(database, repo, tips, self.messages)
+        advance(database, repo, tips, self.messages, self._tell)
 
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
@@ -270,8 +280,8 @@ class Index:
             except OSError as error:
                 self._use_memory(str(error))
                 return self._open()
-            if _prepare(self._database) == "newer":
-                self._set_aside("it was made by another version of finestflow")
+            if not _prepare(self._database):
+                self._drop()
                 return self._open()
         return self._database
 
@@ -285,11 +295,20 @@ class Index:
             with contextlib.closing(file):
                 file.backup(memory)
             rows_of.read_tips(memory)
-        if _prepare(memory) == "newer":
+        if not _prepare(memory):
             memory.close()
             memory = _connect(":memory:")
             _prepare(memory)
         self._database = memory
+
+    def _drop(self) -> None:
+        """Delete the file of another version of finestflow: it is made again from the refs."""
+        self.close()
+        try:
+            for ending in ("-wal", "-shm", ""):
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        except OSError as error:
+            self._use_memory(str(error))
 
     def _set_aside(self, reason: str) -> None:
         """Move a damaged file away: it is made again from the refs."""
@@ -327,24 +346,22 @@ def _connect(path: str) -> sqlite3.Connection:
     return database
 
 
-def _prepare(database: sqlite3.Connection) -> str:
+def _prepare(database: sqlite3.Connection) -> bool:
     """Make the tables where there are none.
 
     Returns:
-        ``newer`` when the tables are of another version of finestflow, else nothing.
+        Whether they are those of this version of finestflow.
     """
     version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version == rows_of.VERSION:
-        return ""
     if version != 0:
-        return "newer"
+        return bool(version == rows_of.VERSION)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     with rows_of.transaction(database):
         if database.execute("PRAGMA user_version").fetchone()[0] == 0:
             for statement in rows_of.SCHEMA:
                 database.execute(statement)
-    return ""
+    return True
 
 
 def _is_about_disk(error: sqlite3.OperationalError) -> bool:

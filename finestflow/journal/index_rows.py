@@ -30,7 +30,7 @@ __all__ = [
     "transaction",
 ]
 
-VERSION = 3
+VERSION = 4
 """Of the tables; an index of another version is made again."""
 
 _COLUMNS = {
@@ -76,15 +76,17 @@ SCHEMA = (
     "CREATE INDEX runs_name ON runs (name)",
     "CREATE INDEX runs_own_name ON runs (own_name)",
     "CREATE INDEX runs_pipeline ON runs (pipeline, started)",
+    "CREATE INDEX runs_chain ON runs (pipeline)",  # in the order of the chain: the run before another one
     f"CREATE TABLE metrics ({_VALUES}) WITHOUT ROWID",
     f"CREATE TABLE params ({_VALUES}) WITHOUT ROWID",
     "CREATE INDEX metrics_num ON metrics (key, num, seq)",
     "CREATE INDEX params_num ON params (key, num, seq)",
-    # What is inside of runs; it is read when a query first asks for it.
+    # What is inside of runs, up to a depth each.
     "CREATE TABLE calls (seq INTEGER, path TEXT, name TEXT, task TEXT, status TEXT, PRIMARY KEY (seq, path, task, status)) WITHOUT ROWID",
     "CREATE TABLE outputs (digest TEXT, seq INTEGER, PRIMARY KEY (digest, seq)) WITHOUT ROWID",
     "CREATE TABLE changes (name TEXT, seq INTEGER, PRIMARY KEY (name, seq)) WITHOUT ROWID",
     "CREATE TABLE files (seq INTEGER, path TEXT, PRIMARY KEY (seq, path)) WITHOUT ROWID",
+    "CREATE TABLE versions (pipeline TEXT PRIMARY KEY, version BLOB) WITHOUT ROWID",
     "CREATE TABLE depth (need TEXT PRIMARY KEY, seq INTEGER) WITHOUT ROWID",
     "CREATE TABLE said (id TEXT PRIMARY KEY, annotation BLOB) WITHOUT ROWID",
     "CREATE TABLE tips (ref TEXT PRIMARY KEY, tip TEXT)",

@@ -7,9 +7,10 @@ are what ``query`` compares. Called by ``index`` when the tips have moved, which
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from finestflow.errors import CorruptionError, FinestflowError
@@ -26,24 +27,45 @@ from finestflow.model import RunId, RunSummary
 __all__ = ["advance", "annotate", "clear", "fields_of", "insert"]
 
 
+_STEP = 2000
+Tell = Callable[[str, int, int], None]
+
+
 def advance(
-    database: sqlite3.Connection, repo: Repository, tips: tuple[str | None, str | None], messages: list[str]
+    database: sqlite3.Connection,
+    repo: Repository,
+    tips: tuple[str | None, str | None],
+    messages: list[str],
+    tell: Tell,
 ) -> None:
-    """Bring the tables to the given tips, in one transaction: two processes at once do the work once."""
+    """Bring the tables to the given tips, in one transaction: two processes at once do the work once.
+
+    Args:
+        database: The index.
+        repo: Where the refs are.
+        tips: Of the journal and of the annotations.
+        messages: Takes what is to be said of commits that are no runs.
+        tell: Is told what is done, and how far it is.
+    """
     journal, annotations = tips
     with transaction(database):
         old_journal, old_annotations = read_tips(database)
         if old_annotations != annotations:
             _advance_annotations(database, repo, old_annotations, annotations)
         if old_journal != journal:
-            _advance_journal(database, repo, old_journal, journal, messages)
+            _advance_journal(database, repo, old_journal, journal, messages, tell)
         database.execute("DELETE FROM tips")
         found = [(ref, tip) for ref, tip in ((JOURNAL_REF, journal), (ANNOTATIONS_REF, annotations)) if tip]
         database.executemany("INSERT INTO tips VALUES (?, ?)", found)
 
 
 def _advance_journal(
-    database: sqlite3.Connection, repo: Repository, old: str | None, new: str | None, messages: list[str]
+    database: sqlite3.Connection,
+    repo: Repository,
+    old: str | None,
+    new: str | None,
+    messages: list[str],
+    tell: Tell,
 ) -> None:
     """Take in new runs; when the chain was rewritten, all of them."""
     if old is not None and new is not None:
@@ -53,8 +75,13 @@ def _advance_journal(
                 _insert_commits(database, commits, messages)
                 return
     clear(database)
-    if new is not None:
-        _insert_commits(database, iter_commits(repo, new), messages)
+    if new is None:
+        return
+    waiting, done = iter_commits(repo, new), 0
+    while commits := list(itertools.islice(waiting, _STEP)):
+        _insert_commits(database, commits, messages)
+        done += len(commits)
+        tell("making the index of runs", done, 0 if len(commits) == _STEP else done)
 
 
 def _insert_commits(database: sqlite3.Connection, commits: Iterable[CommitData], messages: list[str]) -> None:
@@ -84,7 +111,7 @@ def _advance_annotations(database: sqlite3.Connection, repo: Repository, old: st
 
 def clear(database: sqlite3.Connection) -> None:
     """Forget all runs, but not what is said of them."""
-    for table in ("runs", "metrics", "params", "calls", "outputs", "changes", "files", "depth"):
+    for table in ("runs", "metrics", "params", "calls", "outputs", "changes", "files", "versions", "depth"):
         database.execute(f"DELETE FROM {table}")  # noqa: S608
 
 

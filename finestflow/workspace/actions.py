@@ -374,7 +374,7 @@ class Workspace(Repeating):
             repository=self.repository,
             config=self.config,
             journal=lambda: self.journal,
-            refresh=lambda: self.index.refresh(self.require_repository()),
+            take_in=lambda run: self.index.refresh(self.require_repository(), ended=run),
             clock=self.clock,
             warn=self.warn,
         )

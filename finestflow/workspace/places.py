@@ -47,6 +47,7 @@ class Places:
         repository: The git repository around the folder; None where there is none.
         config: Settings.
         warn: Says something to the person at the terminal.
+        tell: Is told what takes long: what it is, how far it is, and how far it goes (0 where nobody knows).
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Places:
         repository: Repository | None,
         config: Config,
         warn: Callable[[str], None] | None = None,
+        tell: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.folder = folder
         self.environ = environ
@@ -67,6 +69,7 @@ class Places:
         self._warned: set[str] = set()
         self._stores: dict[Path, Store] = {}
         self._live: dict[RunId, LiveRun] = {}
+        self._tell = tell or (lambda *_: None)
         self._say = warn or (lambda text: print(f"finestflow: warning: {text}", file=sys.stderr))  # noqa: T201 - the one line of a library
 
     @classmethod
@@ -77,6 +80,7 @@ class Places:
         *,
         overrides: Iterable[tuple[str, Any]] = (),
         warn: Callable[[str], None] | None = None,
+        tell: Callable[[str, int, int], None] | None = None,
     ) -> Self:
         """Return the workspace of a folder.
 
@@ -85,6 +89,7 @@ class Places:
             environ: The environment variables.
             overrides: Settings from flags, by key.
             warn: Says something to the person at the terminal; one line on stderr when not given.
+            tell: Is told what takes long; nobody is when not given.
 
         Raises:
             RepositoryError: Git refuses the repository, or is missing.
@@ -95,7 +100,7 @@ class Places:
         home = environ.get("XDG_CONFIG_HOME") or (f"{environ['HOME']}/.config" if environ.get("HOME") else "")
         user = Path(home) / "finestflow" / "config.toml" if home else None
         config = load_config(folder, environ=environ, machine_file=machine, user_file=user, overrides=overrides)
-        return cls(folder, environ, repository, config, warn)
+        return cls(folder, environ, repository, config, warn, tell)
 
     # -- places ------------------------------------------------------------------------------------------------------------------------
 
@@ -232,7 +237,7 @@ class Places:
         """The index over the journal."""
         from finestflow.journal.index import Index
 
-        return Index(self.require_repository().state_dir / "index.sqlite")
+        return Index(self.require_repository().state_dir / "index.sqlite", self._tell)
 
     @cached_property
     def annotations(self) -> Annotations:
