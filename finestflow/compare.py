@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from finestflow.git.repository import Repository
 
 __all__ = [
+    "SEED",
     "Change",
     "NodeChange",
     "RunDiff",
@@ -27,7 +28,11 @@ __all__ = [
     "flat_environment",
     "goal_of",
     "read_code_patch",
+    "seed_of",
 ]
+
+SEED = "run seed"
+"""How the seed of a run is named among its params; no param has a space in its name."""
 
 _SEVERAL = 2
 """Items of a fan-out and repeated calls are one node from here on."""
@@ -73,7 +78,7 @@ class RunDiff:
     Attributes:
         before: The one that is compared with.
         after: The one that is asked about.
-        params: By path.
+        params: By path; the seed of the run as ``run seed``.
         inputs: By name.
         metrics: Last values, by ``node/name``.
         environment: Packages, variables, machine.
@@ -113,7 +118,7 @@ def diff_runs(before: Run, after: Run, repository: Repository | None = None) -> 
     return RunDiff(
         before=before,
         after=after,
-        params=_changes(before.summary.params, after.summary.params),
+        params=_changes(*({**run.summary.params, SEED: seed_of(run)} for run in (before, after))),
         inputs=_changes(before.inputs, after.inputs),
         metrics=_changes(before.summary.metrics, after.summary.metrics),
         environment=_environment_changes(before.environment, after.environment),
@@ -122,6 +127,11 @@ def diff_runs(before: Run, after: Run, repository: Repository | None = None) -> 
         edges=_changes(*map(_sources_of, graphs)),
         files=_changed_files(before, after, repository) if repository is not None else (),
     )
+
+
+def seed_of(run: Run) -> int:
+    """Return what the random numbers of a run began with; 0 where it chose none."""
+    return int(run.settings.get("seed") or 0)
 
 
 def read_code_patch(before: Run, after: Run, repository: Repository) -> str:
@@ -205,6 +215,8 @@ def _node_changes(before: Run, after: Run) -> tuple[NodeChange, ...]:
         if (old or new).kind == "pipeline":  # type: ignore[union-attr]
             continue
         why = () if old is None or new is None else tuple(_iter_reasons((before, old), (after, new)))
+        if not why and old is not None and new is not None and seed_of(before) != seed_of(after):
+            why = (f"{SEED} {seed_of(before)} -> {seed_of(after)}",)
         digests = _digest(old), _digest(new)
         found.append(NodeChange(path=path, before=_shown(old), after=_shown(new), why=why, digests=digests))
     return tuple(found)

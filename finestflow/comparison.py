@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finestflow.cache.fingerprint import own_code
-from finestflow.compare import flat_environment, goal_of
+from finestflow.compare import SEED, flat_environment, goal_of, seed_of
 from finestflow.model import Run, RunSummary
 
 __all__ = ["Row", "SideBySide", "compare_runs"]
@@ -65,6 +65,8 @@ def compare_runs(runs: Sequence[Run], *, is_whole: bool = False, with_parts: boo
     """
     summaries = tuple(run.summary for run in runs)
     rows = _rows("param", [run.params for run in summaries])
+    if any(map(seed_of, runs)):
+        rows += _rows("input", [{SEED: seed_of(run)} for run in runs])
     rows += _rows("input", [run.inputs for run in runs])
     rows += _rows("code", _versions_of_tasks(runs))
     if with_parts:

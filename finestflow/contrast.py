@@ -11,7 +11,7 @@ import difflib
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ __all__ = ["Contrast", "contrast"]
 
 _MOST_PARTS = 50
 _MOST_CELLS = 12
+_MOST_TIMES = 10
+"""A number that grew by more times itself is not told in percent."""
 _CONTEXT_WORDS = 4
 _LONGEST = 200_000
+_LONGEST_ALIGNED = 5_000
 _WORDS = re.compile(r"\s+|[\w.+-]+|[^\w\s]")
 
 
@@ -89,8 +92,9 @@ def _is_same(one: Any, other: Any) -> bool:
 
 def _of_numbers(before: float, after: float) -> str:
     delta = after - before
-    ratio = f", {100 * delta / abs(before):+.3g}%" if before and math.isfinite(delta) else ""
-    return f"{before!r} → {after!r}  ({delta:+.4g}{ratio})"
+    ratio = delta / abs(before) if before and math.isfinite(delta) else 0.0
+    share = f", {100 * ratio:+.3g}%" if 0 < abs(ratio) < _MOST_TIMES else ""
+    return f"{before!r} → {after!r}  ({delta:+.4g}{share})"
 
 
 def _of_texts(before: str, after: str) -> str:
@@ -115,21 +119,59 @@ def _of_texts(before: str, after: str) -> str:
 def _of_lists(before: Any, after: Any, path: str) -> Iterator[Contrast]:
     if len(before) != len(after):
         yield Contrast(path, f"{len(before)} → {len(after)} items")
-    shared = min(len(before), len(after))
-    yield from _of_parts(
-        {f"[{i}]": before[i] for i in range(shared)}, {f"[{i}]": after[i] for i in range(shared)}, path
+    yield from _first(
+        (
+            _of_one(f"{path}[{i if i < len(before) else j}]", before[i : i + 1], after[j : j + 1])
+            for i, j in _pairs_of(before, after)
+        ),
+        path,
     )
 
 
+def _pairs_of(before: Any, after: Any) -> Iterator[tuple[int, int]]:
+    """Yield which items belong together; what is gone or new has a place behind the end as its other half.
+
+    Where items came or went, those that stayed are found again, so that one row less is one difference; of very long lists only the shared
+    beginning is compared.
+    """
+    gone, new = len(after), len(before)
+    if gone == new or max(gone, new) > _LONGEST_ALIGNED:
+        yield from ((i, i) for i in range(min(gone, new)))
+        return
+    names = [repr(value) for value in before], [repr(value) for value in after]
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, names[0], names[1]).get_opcodes():
+        if kind != "equal":
+            shared = min(b - a, d - c)
+            yield from zip(range(a, a + shared), range(c, c + shared), strict=True)
+            yield from ((i, gone) for i in range(a + shared, b))
+            yield from ((new, j) for j in range(c + shared, d))
+
+
 def _of_parts(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Contrast]:
+    yield from _first(
+        (
+            _of_one(path + name, [before[name]] if name in before else [], [after[name]] if name in after else [])
+            for name in dict.fromkeys([*before, *after])
+        ),
+        path,
+    )
+
+
+def _of_one(path: str, before: Sequence[Any], after: Sequence[Any]) -> Iterator[Contrast]:
+    """Compare one part, an empty sequence where it is not there."""
+    if not after:
+        yield Contrast(path, f"gone: {_short(before[0])}")
+    elif not before:
+        yield Contrast(path, f"new: {_short(after[0])}")
+    else:
+        yield from contrast(before[0], after[0], path)
+
+
+def _first(parts: Iterable[Iterable[Contrast]], path: str) -> Iterator[Contrast]:
+    """Yield what differs of the first parts that do."""
     shown = 0
-    for name in dict.fromkeys([*before, *after]):
-        if name not in after:
-            found = [Contrast(path + name, f"gone: {_short(before[name])}")]
-        elif name not in before:
-            found = [Contrast(path + name, f"new: {_short(after[name])}")]
-        else:
-            found = list(contrast(before[name], after[name], path + name))
+    for part in parts:
+        found = list(part)
         if found and shown >= _MOST_PARTS:
             yield Contrast(path, "… and more")
             return

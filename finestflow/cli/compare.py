@@ -149,8 +149,10 @@ def _show(table: SideBySide, out: Output) -> None:
 
 
 def _heading(row: Row) -> str:
+    from finestflow.compare import SEED
+
     arrow = {"max": " ↑", "min": " ↓"}.get(row.goal or "", "")
-    prefix = "p." if row.kind == "param" else "input " if row.kind == "input" else ""
+    prefix = "p." if row.kind == "param" else "input " if row.kind == "input" and row.name != SEED else ""
     return prefix + one_line(row.name) + arrow
 
 

@@ -147,6 +147,8 @@ def _run_lines(run: Run, session: Session) -> Iterator[str]:
 
 
 def _summary_fields(run: Run, session: Session) -> Iterator[tuple[str, str]]:
+    from finestflow.compare import seed_of
+
     summary = run.summary
     yield "pipeline", one_line(summary.pipeline) + (f"  ({one_line(run.target)})" if run.target else "")
     yield "started", f"{iso(summary.started)}  ({ago(summary.started, session.now)})"
@@ -159,6 +161,8 @@ def _summary_fields(run: Run, session: Session) -> Iterator[tuple[str, str]]:
     if run.resources:
         yield "used", _used_text(run)
     yield "code", _code_text(summary)
+    if seed_of(run):
+        yield "seed", str(seed_of(run))
     if summary.commit:
         yield "commit", summary.commit
     if summary.tags:

@@ -50,6 +50,9 @@ def test_repeats_are_told_by_mean_and_deviation(project, finestflow):
         "scale.factor=1.0: total/total 6 ± 0  (n=2)",
         "scale.factor=2.0: total/total 12 ± 0  (n=2)",
     ]
+    assert "run seed  0  →  1" in finestflow("diff", "@~1", "@").out
+    assert "run seed" in finestflow("compare", "@~1", "@").out
+    assert "run seed" not in finestflow("compare", "@", "@~2").out
 
 
 def test_a_sweep_that_a_failure_ends_says_how_many_runs_were_not_made_and_how_they_are(project, finestflow):

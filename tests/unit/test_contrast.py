@@ -53,7 +53,15 @@ def test_two_values_are_compared_without_an_error_and_differ_unless_equal(one, o
         (math.nan, math.nan, {}),
         (True, 1, {"": "bool True → int 1"}),
         ("the old words here", "the new words here", {"": "the [-old-]{+new+} words here"}),
-        ([1, 2], [1, 2, 3], {"": "2 → 3 items"}),
+        ([1, 2], [1, 2, 3], {"": "2 → 3 items", "[2]": "new: 3"}),
+        (["a", "b", "c", "d"], ["a", "c", "d"], {"": "4 → 3 items", "[1]": "gone: 'b'"}),
+        (
+            [(1, "x"), (2, "y")],
+            [(0, "w"), (1, "x"), (2, "z")],
+            {"": "2 → 3 items", "[0]": "new: (0, 'w')", "[1][1]": "[-y-]{+z+}"},
+        ),
+        ((1, 2), (3,), {"": "2 → 1 items", "[0]": "1 → 3  (+2, +200%)", "[1]": "gone: 2"}),
+        (0.001, 5.0, {"": "0.001 → 5.0  (+4.999)"}),
         (
             {"a": 1, "b": {"c": 2}},
             {"a": 1, "b": {"c": 4}, "d": 0},
