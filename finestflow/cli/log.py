@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from finestflow.workspace import Workspace
 
 _FIELDS = ("id", "status", "name", "pipeline", "started", "seconds", "headline", "tags", "star", "note", "error")
-_MORE_FIELDS = (*_FIELDS, "metrics", "params", "commit", "base", "branch", "hits", "nodes", "origin")
+_MORE_FIELDS = (*_FIELDS, "metrics", "params", "commit", "base", "branch", "code", "hits", "nodes", "origin")
 _PARAMS = frozenset({"p", "params", "param"})
 _NOTE = 80
 _METRICS = frozenset({"m", "metrics", "metric"})
@@ -101,13 +101,12 @@ def list_runs(
             return
     runs = _Runs(workspace, fields, rows, session, form)
     names = [name.strip() for name in columns.split(",")] if columns else _usual_columns(runs)
-    if columns and rows:
-        _check_names(names, runs)
+    meant = _meant(names, runs) if columns and rows else names
     if form != "text":
-        cells = [_values(name, runs) if form == "csv" else _column(name)[1](runs) for name in names]
+        cells = [_values(name, runs) if form == "csv" else _column(name)[1](runs) for name in meant]
         session.out.cells(names, zip(*cells, strict=True), form)
         return
-    chosen = [_column(name) for name in names]
+    chosen = [_column(name) for name in meant]
     session.out.long_table([column for column, _ in chosen], [render(runs) for _, render in chosen])
 
 
@@ -190,16 +189,18 @@ def _load_all(texts: Iterable[str]) -> list[Any]:
     return found
 
 
-def _check_names(names: Iterable[str], runs: _Runs) -> None:
-    """Raise for a column that none of the runs has."""
-    metrics = {key for run in runs.metrics for key in run}
-    params = {key for run in runs.params for key in run}
-    bare = {key.rpartition("/")[2] for key in metrics} | {key.rpartition(".")[2] for key in params}
-    known = {*_COLUMNS, *metrics, *params, *bare}
+def _meant(names: Iterable[str], runs: _Runs) -> list[str]:
+    """Return what the names of columns mean, a param that no metric is called like as ``p.NAME``; raise for one that none of the runs has."""
+    metrics = {each for run in runs.metrics for key in run for each in (key, key.rpartition("/")[2])}
+    params = {each for run in runs.params for key in run for each in (key, key.rpartition(".")[2])}
+    known = {*_COLUMNS, *metrics, *params}
+    meant = []
     for name in names:
         prefix, _, rest = name.partition(".")
         if name not in known and not (rest in known and prefix in _PARAMS | _METRICS):
             raise UsageError(f"no column {name!r}", nearest_hint(name, known, "columns"))
+        meant.append(f"p.{name}" if name in params - metrics - _COLUMNS.keys() else name)
+    return meant
 
 
 def _usual_columns(runs: _Runs) -> list[str]:
@@ -233,7 +234,7 @@ def _column(name: str) -> tuple[Column, Render]:
 
 def _values(name: str, runs: _Runs) -> Sequence[Any]:
     """Return the cells of a column as another program wants them: numbers, spans and ids are whole."""
-    fields = {"id": "id", "took": "seconds", "commit": "commit", "base": "base"}
+    fields = {"id": "id", "took": "seconds", "commit": "commit", "base": "base", "code": "code"}
     if name in fields:
         return runs[fields[name]]
     if name in _COLUMNS:
@@ -276,6 +277,7 @@ _COLUMNS: Mapping[str, tuple[Column, Render]] = {
     "note": (Column("note", shrinks=True, leaves=True, style="dim"), _Runs.notes),
     "commit": (Column("commit", leaves=True), lambda runs: [each[:10] for each in runs["commit"]]),
     "base": (Column("base", leaves=True), lambda runs: [(each or "")[:10] for each in runs["base"]]),
+    "code": (Column("code", leaves=True), lambda runs: [(each or "")[:10] for each in runs["code"]]),
     "branch": (
         Column("branch", leaves=True),
         lambda runs: one_lines([each or "" for each in runs["branch"]]),

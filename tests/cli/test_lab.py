@@ -201,6 +201,16 @@ def test_log_finds_runs_by_an_output(ask):
     assert ask("log", f"out!={digest}", "--json")["runs"] == []
 
 
+def test_columns_of_a_log_are_named_as_in_a_query(ask):
+    answer = ask("log", "--columns", "name,rate,fit.rate,score,m.score,code", "-n", "1", "--format", "csv")
+
+    head, line = csv.reader(io.StringIO(answer))
+    assert head == ["name", "rate", "fit.rate", "score", "m.score", "code"]
+    assert line[:5] == ["mended", "3.0", "3.0", "9.0", "9.0"]
+    assert len(line[5]) == 40
+    assert ask("log", "--columns", "name,rate", "-n", "1").split() == ["name", "rate", "mended", "3.0"]
+
+
 def test_log_groups_runs_with_mean_deviation_and_best_of_metrics(ask):
     groups = {g["value"]: g for g in ask("log", "--group", "p.fit.rate", "--json")["groups"]}
     lines = ask("log", "--group", "rate", "--columns", "fit/score", "--sort", "-fit/score").splitlines()
