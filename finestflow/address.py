@@ -47,6 +47,9 @@ def find_output(run: Run, address: str) -> tuple[NodeRecord, OutputRecord, str]:
     item = _ITEM.match(address, len(path))
     if node.kind == "map" and item is not None and f"{path}/{item[1]}" in run.nodes:
         return find_output(run, f"{path}/{item[1]}{address[item.end() :]}")
+    if node.output is None and node.kind == "pipeline":
+        hint = "such as: " + ", ".join([each for each in run.nodes if each.startswith(f"{path}/")][-3:])
+        raise NotFoundError(f"{path!r} of run {run.summary.name!r} is a pipeline: its tasks have the outputs", hint)
     if node.output is None or node.output.digest is None:
         reason = node.output.note if node.output is not None else f"it is {node.status.value}"
         raise NotFoundError(f"{path!r} of run {run.summary.name!r} has no stored output: {reason}", "run it again")

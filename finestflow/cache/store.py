@@ -407,7 +407,7 @@ class Store:
         """Remove values and the entries that name them, then the objects that nothing names any more.
 
         Returns:
-            How many bytes of objects were freed.
+            How many bytes were freed: of objects that are gone, and inside of the database, which fills that room again.
         """
         self.flush()
         chosen = [bytes.fromhex(digest) for digest in digests]
@@ -415,8 +415,9 @@ class Store:
         if not self._database.write(rows.removal(chosen)):
             return 0
         self._trim()
-        objects = {name: size for read in named for name, size in read if name is not None}
-        return sum(size for name, size in objects.items() if self._remove_object(name))
+        inside: int = sum(size for read in named for name, size in read if name is None)
+        objects: dict[bytes, int] = {name: size for read in named for name, size in read if name is not None}
+        return inside + sum(size for name, size in objects.items() if self._remove_object(name))
 
     def remove_objects(self, names: Iterable[str]) -> None:
         """Remove those of the objects that no value names."""

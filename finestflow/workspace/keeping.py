@@ -173,7 +173,7 @@ class Keeping(Reading):
         return sorted(held, key=keys[sort], reverse=True)
 
     def evict(self, digests: Iterable[str], busy: Callable[[RunId], None]) -> int:
-        """Remove values, and the entries that name them, when no run is going on; returns the bytes of files that were freed.
+        """Remove values, and the entries that name them, when no run is going on; returns how many bytes were freed.
 
         Args:
             digests: Of the values.

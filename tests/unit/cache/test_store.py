@@ -321,11 +321,11 @@ def test_usage_counts_and_measures(store):
 
 
 def test_removing_values_removes_their_entries_and_objects(store):
-    kept, gone = add(store, [LARGE, 1], KEY), add(store, LARGE, OTHER)
+    kept, gone, small = add(store, [LARGE, 1], KEY), add(store, LARGE, OTHER), add(store, 2)
 
-    freed = store.remove_values([gone.digest])
+    freed = store.remove_values([gone.digest, small.digest])
 
-    assert freed == gone.size
+    assert freed == gone.size + small.size
     assert store.find_entries(OTHER) == []
     assert not store.has(gone.digest)
     assert store.has(kept.digest)
