@@ -55,12 +55,14 @@ class RunScreenActions(Frame):
         workspace = self.ff.history.workspace
 
         def done(_: object) -> None:
-            self.ff.steps.note_annotation()
-            self.ff.changed(ids)
             names = one_line(runs[0].name) if len(runs) == 1 else plural(len(runs), "run")
             self.ff.say(f"{said} {names} · u takes it back", "good")
 
-        self.slow(lambda: workspace.annotate(ids, among_removed=among_removed, **change), done, group="annotate")
+        steps = self.ff.steps
+        steps.note_annotation()
+        self.ff.change_runs(
+            lambda: workspace.annotate(ids, among_removed=among_removed, **change), done, failed=steps.forget_annotation
+        )
 
     def action_star(self) -> None:
         """Star, or take the star away."""

@@ -15,11 +15,10 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual import events
 from textual.app import App
@@ -32,6 +31,7 @@ from finestflow_tui.bindings import keymap
 from finestflow_tui.history import History
 from finestflow_tui.keys import key_named
 from finestflow_tui.screens.frame import Frame
+from finestflow_tui.keystrokes import Keystrokes, Passed
 from finestflow_tui.start import Place
 from finestflow_tui.state import ViewState
 from finestflow_tui.terminal import Terminal
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["FinestflowApp", "run_app"]
 
 _POLL = 0.25
-_OPENING = 0.01
+Value = TypeVar("Value")
 
 
 class FinestflowApp(App[int]):
@@ -97,9 +97,7 @@ class FinestflowApp(App[int]):
         self._open_first = place
         self._run_screen: RunScreen | None = None
         """The screen of a run that was open once; it is kept, since making one takes as long as all the rest of opening a run."""
-        self._is_ready: Callable[[], bool] | None = None
-        self._held: list[events.Key] = []
-        self._typed_at: WeakKeyDictionary[events.Key, Screen[Any]] = WeakKeyDictionary()
+        self.keystrokes = Keystrokes(self)
         self._plain_filter = PlainFilter()
         self.terminal: Terminal | None = None
         """What it runs in; none where something else drives it, such as a test."""
@@ -142,32 +140,21 @@ class FinestflowApp(App[int]):
         return super().push_screen(screen, *args, **options)
 
     def hold_keys(self, until: Callable[[], bool]) -> None:
-        """Keep what is typed until it can go where it is meant for."""
-        self._is_ready = until
-        self.set_timer(_OPENING, self._release_keys)
+        """Let what is typed wait for something that a key has begun."""
+        self.keystrokes.hold(until)
+
+    def hold_keys_for_list(self) -> None:
+        """Let what is typed find the list in its new order."""
+        self.hold_keys(lambda: all(worker.is_finished for worker in self.workers if worker.group == "order"))
 
     async def on_event(self, event: events.Event) -> None:
-        """Give a key to the screen that is open when its turn comes: Textual drops what is typed while one opens, and people type ``gg`` blind."""
-        if isinstance(event, events.Key):
-            if self._is_ready is not None:
-                self._held.append(events.Key(event.key, event.character) if event.is_forwarded else event)
-                return
-            if not event.is_forwarded:
-                self._typed_at[event] = self.screen
-            elif self._typed_at.get(event, self.screen) is not self.screen:
-                self.post_message(events.Key(event.key, event.character))
-                return
-        await super().on_event(event)
+        """Take a key when its turn has come."""
+        if not isinstance(event, events.Key) or self.keystrokes.lets_pass(event):
+            await super().on_event(event)
 
-    def _release_keys(self) -> None:
-        """Give a screen or a line that has opened the keys that came meanwhile."""
-        if self._is_ready is not None and not self._is_ready():
-            self.set_timer(_OPENING, self._release_keys)
-            return
-        self._is_ready = None
-        held, self._held = self._held, []
-        for event in held:
-            self.post_message(event)
+    def on_passed(self, message: Passed) -> None:
+        """Tell that all that the latest key did may be done."""
+        self.keystrokes.passed(message.number)
 
     def on_unmount(self) -> None:
         """Keep the arrangement."""
@@ -232,7 +219,32 @@ class FinestflowApp(App[int]):
                     screen.on_beat()
         self._reap()
 
-    def changed(self, ids: Iterable[str]) -> None:
+    def change_runs(
+        self, work: Callable[[], Value], then: Callable[[Value], None], *, failed: Callable[[], None] | None = None
+    ) -> None:
+        """Change what is said of runs, in a worker; the key that is typed next finds it done and shown."""
+        screen, is_done = self.screen, False
+        if not isinstance(screen, Frame):
+            return
+
+        def finish(value: Value) -> None:
+            nonlocal is_done
+            is_done = True
+            self.changed()
+            then(value)
+
+        def give_up(text: str) -> None:
+            nonlocal is_done
+            is_done = True
+            if failed is not None:
+                failed()
+            self.say(text, "error")
+
+        screen.slow(work, finish, group="annotate", failed=give_up)
+        self.hold_keys(lambda: is_done)
+        self.hold_keys_for_list()
+
+    def changed(self) -> None:
         """Show what was changed here at once, instead of at the next poll."""
         self.history.has_changed()
         for screen in self.screen_stack:
@@ -246,7 +258,7 @@ class FinestflowApp(App[int]):
             screen.say("reading ...")
 
             def done(_: None) -> None:
-                self.changed(())
+                self.changed()
                 screen.say("up to date", "good")
 
             screen.slow(self.history.refresh, done, group="refresh")
@@ -302,18 +314,16 @@ class FinestflowApp(App[int]):
         self.say(said, "good")
 
     def _annotations(self, change: Callable[[], str], said: str, command: str) -> None:
-        screen = self.screen
-        if self.read_only or not isinstance(screen, Frame):
+        if self.read_only:
             self.say("this is read-only", "warning")
             return
 
         def done(text: str) -> None:
             if command:
                 self.log_command(command)
-            self.changed(())
             self.say(f"{said}: {one_line(text)}", "good")
 
-        screen.slow(change, done, group="annotate")
+        self.change_runs(change, done)
 
     # -- screens -----------------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 __all__ = ["ViewState"]
 
@@ -18,7 +19,14 @@ _HISTORY = 50
 
 @dataclass(slots=True)
 class ViewState:
-    """The arrangement of the list; ``hidden`` are columns that were taken away, ``columns`` those that were chosen, in order."""
+    """The arrangement of the list.
+
+    Attributes:
+        columns: Columns that were chosen, in order.
+        hidden: Columns that were taken away.
+        done: What ``undo`` takes back, the latest last.
+        undone: What it has taken back.
+    """
 
     query: str = ""
     sorts: list[str] = field(default_factory=lambda: ["-started"])
@@ -32,6 +40,8 @@ class ViewState:
     queries: list[str] = field(default_factory=list)
     theme: str = ""
     views: dict[str, dict[str, object]] = field(default_factory=dict)
+    done: list[Any] = field(default_factory=list)
+    undone: list[Any] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path) -> ViewState:

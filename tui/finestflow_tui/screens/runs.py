@@ -216,6 +216,7 @@ class RunsScreen(RunOrder):
         pins = self.ff.state.pins
         self.ff.state.pins = [pin for pin in pins if pin != run.id] if run.id in pins else [*pins, run.id]
         self.list_runs()
+        self.ff.hold_keys_for_list()
 
     def on_run_table_gutter_clicked(self) -> None:
         """Mark what was clicked."""

@@ -135,8 +135,9 @@ class RunList(RunScreenActions):
             self._found = sum(number > GROUPS for number in order)
             order = self._with_pins(order)
             self.show_gutters(order)
-            at = self._position(order, kept or self._lost)
-            self._lost = (kept or self._lost) if at is None else ""
+            anchor = self.current_id() or kept if kept else self._lost  # the cursor may have gone on meanwhile
+            at = self._position(order, anchor)
+            self._lost = anchor if at is None else ""
             self.table.show(order, cursor=at)
             self._empty_state()
             self._tell_nothing()

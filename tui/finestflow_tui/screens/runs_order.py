@@ -123,6 +123,7 @@ class RunOrder(RunList):
             self.ff.steps.keep("the groups", "group")
             self.ff.state.group = "" if self.ff.state.group else column.sort
             self.list_runs()
+            self.ff.hold_keys_for_list()
             self.status.update()
 
     def action_differing(self) -> None:
