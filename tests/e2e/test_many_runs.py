@@ -1,7 +1,12 @@
-"""Ten thousand runs, made by running: what is asked of them is answered as a plain loop over all of them would, and git is well."""
+"""Ten thousand runs, made by running, from an empty folder: what is asked of them is answered as a plain loop over all of them would, and git is well.
+
+What questions cost is held against a hundred thousand runs, which are generated: copies of records of real ones with other ids, times, params and
+metrics. All figures are printed at the end of ``make stress``; what is asserted is the least CPU of several times, with room for a busy machine.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -10,23 +15,60 @@ import time
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from finestflow.workspace import Workspace
-from tests.bench.lab import ENVIRON, build_real
+from tests.bench.lab import ENVIRON, QUESTIONS, build_generated, build_real, count, measure
 
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(3600)]
 
 RUNS = 10_000
+GENERATED = 100_000
 PATIENCE = 300
+MOST_CPU = 600
+"""Milliseconds of one question to 10,000 runs: twice what it may take, because the machine may be busy."""
+OVER_ALL = {"log --group p.fit.kind"}
+"""Questions whose short answer is of all runs: a mean."""
+
+
+class Built(NamedTuple):
+    """A lab, and what it took to make."""
+
+    folder: Path
+    wall: float
+    cpu: float
+
+
+def build(tmp_path_factory, name: str, make, *words) -> Built:
+    """Make a lab from an empty folder, once for all processes that run these tests."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "many"
+    place.mkdir(exist_ok=True)
+    folder, told = place / name, place / f"{name}.json"
+    with (place / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            wall, cpu = time.perf_counter(), sum(os.times()[:4])
+            make(folder, *words)
+            told.write_text(json.dumps([time.perf_counter() - wall, sum(os.times()[:4]) - cpu]))
+    return Built(folder, *json.loads(told.read_text()))
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("many") / "lab"
-    build_real(folder, RUNS)
-    return folder
+def real(tmp_path_factory) -> Built:
+    return build(tmp_path_factory, "real", build_real, RUNS)
+
+
+@pytest.fixture(scope="module")
+def lab(real) -> Path:
+    return real.folder
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory, lab) -> Built:
+    return build(tmp_path_factory, "generated", build_generated, GENERATED, lab)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +104,32 @@ def test_every_run_is_in_the_chain_and_in_the_index(lab, runs):
     assert len(chain) == RUNS
     assert {run.id for run in runs} == set(chain)
     assert {run.status for run in runs} == {"ok"}
+
+
+def test_a_question_takes_no_longer_than_its_answer_is(real, generated, record_property):
+    """Of ten times as many runs an answer of the same length costs the same, and one of ten times the length at most ten times."""
+    figures = [
+        f"{name} in {made.wall:.0f} s, {made.cpu:.0f} s of CPU: {made.cpu / runs * 1000:.0f} ms a run"
+        for name, made, runs in (
+            (f"{RUNS:,} real runs", real, RUNS),
+            (f"{GENERATED:,} generated", generated, GENERATED),
+        )
+    ]
+    figures.append(f"{'least CPU, median wall in ms, lines':38}{RUNS:>24,}{GENERATED:>24,}")
+    slow = []
+    for name, words in QUESTIONS:
+        told = [
+            measure(made.folder, [word.format(last=count(made.folder) - 1) for word in words])
+            for made in (real, generated)
+        ]
+        figures.append(f"{name:38}" + "".join(f"{cpu:8.0f}{wall:8.0f}{lines:8,}" for wall, cpu, lines in told))
+        (_, cpu, lines), (_, more, more_lines) = told
+        growth = GENERATED / RUNS if name in OVER_ALL else max(1, more_lines / max(1, lines))
+        if cpu > MOST_CPU or more > 2 * growth * cpu + 100:
+            slow.append(figures[-1])
+    record_property("figures", "\n".join(figures))
+
+    assert not slow
 
 
 def test_queries_find_what_a_plain_filter_finds(workspace, runs):
