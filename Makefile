@@ -52,7 +52,7 @@ demo: $(DEMO)  ## run the digits example and show what to look at next
 test: $(DEV)  ## run the quick tier of tests, under a minute on two cores
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) $(ARGS)
 
-slow: $(DEV)  ## run the slow tier of tests, some minutes
+slow: $(DEV) $(PEERS)/bin/dvc  ## run the slow tier of tests, some minutes
 	$(BIN)/python -m pytest -p xdist -n $(WORKERS) -m "slow and not stress" $(ARGS)
 
 $(PEERS)/bin/dvc: | $(DEV)

@@ -1,7 +1,7 @@
 """A store inside the work tree, tracked by git-lfs and by dvc: pushed to a remote, a fresh clone gets the outputs back.
 
-The real tools do the work. ``make stress`` installs dvc into an environment of its own; git-lfs is no Python package, and where it is missing its test is
-skipped.
+The real tools do the work. ``make slow`` installs dvc into an environment of its own (40 s, once); git-lfs is no Python package, and where one of them is
+missing its test is skipped.
 """
 
 from __future__ import annotations
@@ -107,8 +107,7 @@ def test_git_lfs_brings_the_outputs_to_a_fresh_clone(work):
     assert outputs_of(clone)[0] == "4999950000\n"
 
 
-@pytest.mark.stress
-@pytest.mark.skipif(DVC is None, reason="dvc is not installed: make stress does that, into .venv/peers")
+@pytest.mark.skipif(DVC is None, reason="dvc is not installed: make slow does that, into .venv/peers")
 def test_dvc_brings_the_outputs_to_a_fresh_clone(work):
     def dvc(*words: str, cwd: Path) -> str:
         return run(str(DVC), *words, cwd=cwd)
