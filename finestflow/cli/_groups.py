@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from finestflow.cli._output import Column
 from finestflow.cli._text import number, one_line, value_text
@@ -12,30 +11,12 @@ from finestflow.errors import QueryError
 
 if TYPE_CHECKING:
     from finestflow.cli._session import Session
+    from finestflow.journal.listing import Group, Stat
     from finestflow.workspace import Workspace
 
 __all__ = ["list_groups"]
 
 _METRICS = 3
-
-
-class Stat(NamedTuple):
-    """What the runs of a group have of a metric; ``best`` is None where its name does not say which direction is."""
-
-    numbers: int
-    mean: float
-    deviation: float
-    least: float
-    most: float
-    best: float | None
-
-
-class Group(NamedTuple):
-    """The runs with one value; None is that of runs that have none."""
-
-    value: Any
-    runs: int
-    stats: dict[str, Stat]
 
 
 def list_groups(
@@ -94,39 +75,24 @@ def _usual_metrics(workspace: Workspace, words: str) -> list[str]:
 
 def _groups(workspace: Workspace, words: str, by: str, metrics: Sequence[str]) -> list[Group]:
     """Return the groups in the order of their values; runs without one come last."""
+    from finestflow.journal.listing import Listing
+
     query = workspace.parse_query(words) if words else None
-    found: dict[Any, list[tuple[Any, ...]]] = {}
     known, _ = workspace.index.known_names()
-    columns = [f"m.{name}" if name in known else name for name in metrics]  # which need not be looked for among params
-    for value, *values in workspace.index.rows([by, *columns], query, sort="started"):
-        found.setdefault(value, []).append(tuple(values))
+    names = {
+        f"m.{name}" if name in known else name: name for name in metrics
+    }  # which need not be looked for among params
     return [
-        Group(value, len(rows), {m: stat for m, column in _columns(metrics, rows) if (stat := _stat(m, column))})
-        for value, rows in sorted(found.items(), key=lambda group: _place(group[0]))
+        group._replace(stats={names[name]: stat for name, stat in group.stats.items()})
+        for group in Listing(workspace.index).groups(by, query, metrics=list(names))
     ]
 
 
-def _place(value: Any) -> tuple[bool, bool, Any]:
-    """Return where a value stands: numbers, texts, none."""
-    return value is None, isinstance(value, str), "" if value is None else value
-
-
-def _columns(metrics: Sequence[str], rows: list[tuple[Any, ...]]) -> zip[tuple[str, tuple[Any, ...]]]:
-    return zip(metrics, zip(*rows, strict=True), strict=True)
-
-
-def _stat(metric: str, values: Sequence[Any]) -> Stat | None:
+def _best(metric: str, stat: Stat) -> float | None:
+    """Return the best number; None where the name of the metric does not say which direction is better."""
     from finestflow.compare import goal_of
 
-    numbers = [value for value in values if isinstance(value, (int, float))]
-    if not numbers:
-        return None
-    least, most = min(numbers), max(numbers)
-    best = {"max": most, "min": least}.get(goal_of(metric) or "")
-    mean = sum(numbers) / len(numbers)
-    # The module statistics goes by fractions: that takes ten times as long, and fails where a sum is infinite.
-    square = sum([(number - mean) * (number - mean) for number in numbers]) / max(1, len(numbers) - 1)
-    return Stat(len(numbers), mean, math.sqrt(square), least, most, best)
+    return {"max": stat.most, "min": stat.least}.get(goal_of(metric) or "")
 
 
 def _sorted(groups: list[Group], sort: str) -> list[Group]:
@@ -148,7 +114,7 @@ def _cells(group: Group, metrics: Sequence[str]) -> list[str]:
             cells += ["", ""]
             continue
         spread = f" ± {number(stat.deviation)}" if stat.numbers > 1 else ""
-        cells += [number(stat.mean) + spread, number(stat.best)]
+        cells += [number(stat.mean) + spread, number(_best(metric, stat))]
     return cells
 
 
@@ -160,7 +126,7 @@ def _documents(group: Group) -> dict[str, dict[str, Any]]:
             "deviation": stat.deviation,
             "min": stat.least,
             "max": stat.most,
-            "best": stat.best,
+            "best": _best(name, stat),
         }
         for name, stat in group.stats.items()
     }

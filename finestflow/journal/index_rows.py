@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_COLUMNS",
     "FIELDS",
+    "ORDERED_AS_TEXT",
     "SCHEMA",
     "SUMMARY_COLUMNS",
     "VERSION",
     "distinct_keys",
+    "join_columns",
     "load_summary",
     "order_by",
     "read_tips",
@@ -100,7 +102,7 @@ _PLAIN = {
 }
 FIELDS = frozenset(_PLAIN)
 """What every run has."""
-_ORDERED_AS_TEXT = frozenset({"name", "pipeline", "note", "error", "branch"})
+ORDERED_AS_TEXT = frozenset({"name", "pipeline", "note", "error", "branch"})
 
 
 def load_summary(row: Sequence[Any], **said: Any) -> RunSummary:
@@ -160,6 +162,37 @@ def select_columns(columns: Sequence[str]) -> tuple[str, list[Any]]:
     return ", ".join(texts), values
 
 
+class Joined(NamedTuple):
+    """A column of a table whose values were joined to ``runs``: the expressions of its value, and of that where it is a number."""
+
+    value: str
+    number: str
+
+
+def join_columns(columns: Sequence[str]) -> tuple[list[Joined], str, list[Any]]:
+    """Return columns of a table, the joins that they need after ``FROM runs``, and the parameters of these.
+
+    That is how to sum over all runs: what ``select_columns`` returns would be looked up again in each place of a statement.
+    """
+    found, joins, values = list[Joined](), list[str](), list[Any]()
+    for name in columns:
+        if name in _PLAIN:
+            text = _PLAIN[name]
+            found.append(Joined(text, f"CASE WHEN typeof({text}) <> 'text' THEN {text} END"))
+            continue
+        aliases = []
+        for table, key in tables_of(name):
+            aliases.append(alias := f"joined{len(joins)}")
+            joins.append(f"LEFT JOIN {table} AS {alias} ON {alias}.key = ? AND {alias}.seq = runs.seq")
+            values.append(key)
+        value = ", ".join(f"{alias}.num, {alias}.text" for alias in aliases)
+        numbers = [f"{alias}.num" for alias in aliases]
+        found.append(
+            Joined(f"coalesce({value})", numbers[0] if len(numbers) == 1 else f"coalesce({', '.join(numbers)})")
+        )
+    return found, " ".join(joins), values
+
+
 def order_by(*sorts: str) -> tuple[str, list[Any]]:
     """Return the SQL for an order of runs, and its parameters; each key orders the equals of those before it, at last the order of the chain."""
     keys = [_order_key(sort) for sort in sorts]
@@ -172,7 +205,7 @@ def _order_key(sort: str) -> tuple[str, list[Any]]:
     name = sort.removeprefix("-")
     if name in _PLAIN:
         expression, values = _PLAIN[name], list[Any]()
-        if name in _ORDERED_AS_TEXT:
+        if name in ORDERED_AS_TEXT:
             expression = f"fold({expression})"
         nulls = "" if name in ("started", "seconds", "id", "hits", "nodes") else " NULLS LAST"
     else:

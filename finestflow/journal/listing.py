@@ -7,6 +7,7 @@ Only the standard library is imported.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -16,10 +17,12 @@ from finestflow.journal.index import Index
 from finestflow.journal.query import Query
 from finestflow.model import RunSummary
 
-__all__ = ["Group", "Listing", "Range"]
+__all__ = ["Group", "Listing", "Range", "Stat"]
 
 _MOST = 900
 """Bound values of one statement."""
+_LOST = 1e-8
+"""Where the variance is so small a part of the mean square, that has fewer than eight digits of it left."""
 
 
 class Range(NamedTuple):
@@ -29,15 +32,22 @@ class Range(NamedTuple):
     high: float
 
 
-class Group(NamedTuple):
-    """Runs that have one value in common.
+class Stat(NamedTuple):
+    """What some runs have of a metric: how many have it, mean and sample deviation, the least and the most."""
 
-    ``runs`` counts them, ``means`` holds (mean, deviation) by metric.
-    """
+    numbers: int
+    mean: float
+    deviation: float
+    least: float
+    most: float
+
+
+class Group(NamedTuple):
+    """Runs that have one value in common, None where they have none: how many, and what they have of metrics by name."""
 
     value: Any
     runs: int
-    means: dict[str, tuple[float, float]]
+    stats: dict[str, Stat]
 
 
 class Listing:
@@ -108,31 +118,31 @@ class Listing:
         low, high = self.index.fetch(sql, [*bound, key])[0]
         return None if low is None else Range(low, high)
 
-    def groups(self, by: str, where: Query | None = None, *, means: Sequence[str] = ()) -> list[Group]:
-        """Return the groups of runs with equal values, in the order of ``order(sorts=[by, ...])``.
+    def groups(self, by: str, where: Query | None = None, *, metrics: Sequence[str] = ()) -> list[Group]:
+        """Return the groups of runs with equal values, in the order of ``order(sorts=[by, ...])``; those without one come last.
 
         Args:
             by: A field, metric or param.
             where: The query.
-            means: Metrics to average.
+            metrics: What is to be told of them.
         """
-        columns, values = rows_of.select_columns([by, *means])
+        (grouped, *columns), joins, joined = rows_of.join_columns([by, *metrics])
         condition, bound = self.index.where(where)
-        names = ["value", *(f"mean{at}" for at in range(len(means)))]
-        inner = f"SELECT {columns} FROM runs {condition}"  # noqa: S608
-        sums = "".join(f", avg({name}), avg({name} * {name})" for name in names[1:])
-        sql = (
-            f"WITH chosen ({', '.join(names)}) AS ({inner}) SELECT value, count(*){sums} FROM chosen "  # noqa: S608
-            "GROUP BY value ORDER BY value NULLS LAST"
-        )
-        groups = []
-        for value, count, *rest in self.index.fetch(sql, [*values, *bound]):
-            pairs = zip(means, rest[::2], rest[1::2], strict=True)
-            stats = {
-                key: (mean, max(0.0, square - mean * mean) ** 0.5) for key, mean, square in pairs if mean is not None
-            }
-            groups.append(Group(value, count, stats))
-        return groups
+        chosen, value, values = f"FROM runs {joins} {condition}", grouped.value, [*joined, *bound]
+        order = f"fold({value}), {value}" if by in rows_of.ORDERED_AS_TEXT else value
+        sums = [f"count({it}), min({it}), max({it}), avg({it}), avg({it} * {it})" for _, it in columns]
+        sql = f"SELECT {', '.join([value, 'count(*)', *sums])} {chosen} GROUP BY {value} ORDER BY {order} NULLS LAST"
+
+        def stat_of(at: int, label: Any, found: Sequence[Any]) -> Stat:
+            if (stat := _stat_of(*found[5 * at : 5 * at + 5])) is not None:
+                return stat
+            sql = f"SELECT {columns[at].number} AS number {chosen} AND number IS NOT NULL AND {value} IS ?"
+            return _exact_stat([row[0] for row in self.index.fetch(sql, [*values, label])])
+
+        return [
+            Group(label, runs, {name: stat_of(at, label, found) for at, name in enumerate(metrics) if found[5 * at]})
+            for label, runs, *found in self.index.fetch(sql, values)
+        ]
 
     def values_of(self, key: str, limit: int = 50) -> list[tuple[str, int]]:
         """Return the values that a field, metric or param has, most frequent first, and how often."""
@@ -142,3 +152,21 @@ class Listing:
             "SELECT value, count(*) AS n FROM chosen WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value LIMIT ?"
         )
         return [(str(value), count) for value, count in self.index.fetch(sql, [*values, limit])]
+
+
+def _stat_of(count: int, least: float, most: float, mean: float | None, squares: float | None) -> Stat | None:
+    """Return what sums tell of numbers; None where they lie so near each other that the mean of the squares has lost the difference."""
+    if least == most:
+        return Stat(count, least, 0.0, least, most)
+    if mean is None or squares is None or math.isinf(squares):  # infinite ones, of one sign or of both
+        return Stat(count, math.nan if mean is None else mean, math.nan, least, most)
+    variance = squares - mean * mean
+    if variance < _LOST * squares:
+        return None
+    return Stat(count, mean, math.sqrt(variance * count / (count - 1)), least, most)
+
+
+def _exact_stat(numbers: Sequence[float]) -> Stat:
+    count, mean = len(numbers), math.fsum(numbers) / len(numbers)
+    squares = math.fsum((number - mean) ** 2 for number in numbers)
+    return Stat(count, mean, math.sqrt(squares / (count - 1)), min(numbers), max(numbers))

@@ -156,7 +156,7 @@ class History:
             return top + self.searching.order(parsed, sorts=sorts)
         numbers = self.searching.order(parsed, sorts=(by, *sorts))
         at = 0
-        for position, group in enumerate(self.searching.groups(by, parsed, means=means)):
+        for position, group in enumerate(self.searching.groups(by, parsed, metrics=means)):
             heading = GROUPS - position
             self._groups[heading] = group
             top.append(heading)

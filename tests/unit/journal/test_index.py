@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -427,3 +428,42 @@ def test_the_index_imports_nothing_but_the_standard_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_groups_tell_mean_and_deviation_as_statistics_does(index, repo, journal) -> None:
+    """Of numbers that are large and near each other, equal, infinite or missing too; in the order of the runs that are sorted by that."""
+    numbers = {
+        "a": [1e9 + 1, 1e9 + 2, 1e9 + 4],
+        "B": [0.1, 0.1, 0.1],
+        "c": [1.0, math.inf],
+        "d": [math.nan],
+        "e": [7.0, -3.0],
+    }
+    for pipeline, values in numbers.items():
+        for value in values:
+            journal.append(make_run(pipeline=pipeline, params={"kind": pipeline}, metrics={"f1": value}))
+    journal.append(make_run(pipeline="e"))
+    index.refresh(repo)
+    listing = Listing(index)
+    for by in ("pipeline", "p.kind"):
+        groups = {group.value: group for group in listing.groups(by, metrics=["m.f1", "seconds"])}
+        assert {value: groups[value].runs for value in numbers} == {
+            "a": 3,
+            "B": 3,
+            "c": 2,
+            "d": 1,
+            "e": 2 + (by == "pipeline"),
+        }
+        for value in ("a", "B", "e"):
+            stat = groups[value].stats["m.f1"]
+            assert stat.numbers == len(numbers[value])
+            assert stat.mean == pytest.approx(statistics.mean(numbers[value]))
+            assert stat.deviation == pytest.approx(statistics.stdev(numbers[value]), rel=1e-9)
+            assert (stat.least, stat.most) == (min(numbers[value]), max(numbers[value]))
+        assert groups["c"].stats["m.f1"].mean == math.inf
+        assert math.isnan(groups["c"].stats["m.f1"].deviation)
+        assert "m.f1" not in groups["d"].stats
+        order = [index.rows([by], sort=by)[at][0] for at in range(index.count())]
+        assert list(groups) == list(dict.fromkeys(order))
+    assert groups[None].runs == 1
+    assert groups[None].stats["seconds"].deviation == 0.0

@@ -233,10 +233,10 @@ def group_spans(group: Group, by: str, *, is_folded: bool) -> list[Span]:
         ("(none)" if group.value is None else cut(value_text(group.value), 40), "param"),
         (f"   {plural(group.runs, 'run')}", ""),
     ]
-    for key, (mean, deviation) in group.means.items():
+    for key, stat in group.stats.items():
         spans += [
             (f"   {one_line(key[2:].rpartition('/')[2])} ", "dim"),
-            (f"{number(mean)} ±{deviation:.2g}", "metric"),
+            (f"{number(stat.mean)} ±{stat.deviation:.2g}", "metric"),
         ]
     return spans
 
