@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -122,6 +123,15 @@ class FinestflowApp(App[int]):
 
             first = RunsScreen()
         return first.set_class(self.is_ascii, "-ascii")
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return what writes to the terminal: ours in place of that of Unix."""
+        found = super().get_driver_class()
+        if found.__name__ != "LinuxDriver":
+            return found
+        from finestflow_tui.driver import QuickDriver
+
+        return QuickDriver
 
     def on_mount(self) -> None:
         """Begin to look for news."""
