@@ -257,7 +257,10 @@ the value, and only values of this clone are loaded without being asked for. Ent
 ![The picture that a run made](../images/tui-outputs.svg)
 
 **Plots** show a metric over those of the marked runs. With the keys (`tab`), `h` and `l` move a crosshair that reads all lines, `+` and `-` look closer
-and from further away; `,` smooths, and makes axes logarithmic.
+and from further away; `,` smooths, makes axes logarithmic, and plots over steps, epochs (where a metric of the task is called `epoch`) or seconds. `v` goes on
+to the logarithm, to shades (a line a run, readable without colours), and to a grid of all metrics. In a comparison the grid begins with the metric in which the
+runs differ most, `v` shows parallel coordinates too, and `,b` draws the mean of runs with equal params between its deviations: seeds as one line; on the
+row of a param, the groups are its values. Where a font has no dots of braille, `[tui] plot = "blocks"` draws with blocks.
 
 ![Runs as lines over the params and metrics in which they differ](../images/tui-compare.svg)
 

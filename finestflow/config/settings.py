@@ -171,6 +171,11 @@ class TuiConfig(_Table):
         [],
         "Columns of the list of runs, such as `status`, `name`, `when`, `metrics.f1`, `params.lr`; empty lets the screen choose.",
     )
+    plot: str = _setting(
+        one_of("braille", "blocks", "ascii"),
+        "braille",
+        "What plots are drawn with: not every font has the dots of `braille`.",
+    )
     keys: Mapping[str, Any] = _setting(
         TABLE,
         {},

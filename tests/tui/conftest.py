@@ -18,9 +18,18 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, home_of_session: Path) -> Path:
     """A repository with six runs: two equal ones, one that is noted and tagged, one that failed, two after an edit."""
-    folder = tmp_path_factory.mktemp("tui") / "lab"
-    environ = {**os.environ, **IDENTITY, "HOME": str(home_of_session), "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, "-m", "tests.tui.build_lab", str(folder)], cwd=ROOT, env=environ, check=True)
+    return _built("build_lab", tmp_path_factory.mktemp("tui") / "lab", home_of_session)
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory, home_of_session: Path) -> Path:
+    """A repository with five runs of two learning rates and two seeds, whose tasks log with levels and make a picture and a table."""
+    return _built("build_study", tmp_path_factory.mktemp("tui") / "study", home_of_session)
+
+
+def _built(module: str, folder: Path, home: Path) -> Path:
+    environ = {**os.environ, **IDENTITY, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-m", f"tests.tui.{module}", str(folder)], cwd=ROOT, env=environ, check=True)
     return folder
 
 

@@ -31,7 +31,7 @@ from finestflow_tui.views.diff import diff_rows, excerpts, log_rows, parse_patch
 from finestflow_tui.views.disk import usage_rows, value_rows
 from finestflow_tui.views.excerpt import excerpt_rows
 from finestflow_tui.views.logs import LogRows, NodeLog
-from finestflow_tui.views.plot import axes_of, nearest, smooth, thin, ticks
+from finestflow_tui.views.plot import Series, axes_of, band, nearest, series_of, shades, smooth, thin, ticks
 from finestflow_tui.views.reproduce import ending_text
 from finestflow_tui.views.runs import cells_of, choose_columns, preview, preview_more
 
@@ -208,6 +208,39 @@ def test_a_series_is_smoothed_and_read_at_a_place():
     assert nearest(points, 99.0) == (4.0, 3.0)
     assert nearest([], 1.0) is None
     assert [x for x, _ in thin([(0.0, 1.0), (10.0, 1.0), (100.0, -1.0)], 40, log=True, log_x=True)] == [1.0]
+
+
+def test_a_metric_is_plotted_over_steps_epochs_or_seconds():
+    """The metric epoch beside it says which epoch a step was; without it, and without steps, places are counted."""
+    loss = Metric(name="fit/loss", last=1.0, values=((0, 3.0, 10.0), (5, 2.0, 11.0), (9, 1.0, 12.0)))
+    epoch = Metric(name="fit/epoch", last=1.0, values=((0, 0.0, 10.0), (4, 0.5, 11.0), (9, 1.0, 12.0)))
+    own = {"fit/loss": loss, "fit/epoch": epoch}
+    assert series_of("a", loss).points == [(0, 3.0), (5, 2.0), (9, 1.0)]
+    assert series_of("a", loss, over="epochs", metrics=own).points == [(0, 3.0), (0.5, 2.0), (1, 1.0)]
+    assert series_of("a", loss, over="epochs").points == [(0, 3.0), (5, 2.0), (9, 1.0)]
+    assert series_of("a", loss, over="seconds", started=9.0).points == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    bare = Metric(name="x", last=2.0, values=((None, 1.0, 5.0), (None, 2.0, 6.0)))
+    assert series_of("a", bare).points == [(0, 1.0), (1, 2.0)]
+
+
+def test_runs_of_a_group_become_a_mean_with_a_band():
+    """The mean of what runs have at each place, one deviation to both sides; more places than columns are averaged first; one run has no band."""
+    made = band("g", [[(0, 1.0), (1, 3.0)], [(0, 3.0), (1, math.nan), (2, 5.0)]], 10)
+    assert made == Series(
+        "g", [(0, 2.0), (1, 3.0), (2, 5.0)], [(0, 1.0), (1, 3.0), (2, 5.0)], [(0, 3.0), (1, 3.0), (2, 5.0)]
+    )
+    assert band("g", [[(0, 1.0)]], 10).low == ()
+    long = band("g", [[(at, 1.0) for at in range(1000)], [(at + 0.5, 3.0) for at in range(1000)]], 50)
+    assert len(long.points) <= 51
+    assert {y for _, y in long.points[:-1]} == {2.0}
+
+
+def test_a_metric_becomes_shades():
+    """The greatest value of all lines is the darkest; a stretch without points keeps its shade, after the last point there is none."""
+    lines = [Series("a", [(0, 0.0), (5, 4.0)]), Series("b", [(0, 2.0), (9, 2.0)]), Series("c", [(0, math.inf)])]
+    assert shades(lines, 10) == (["     █····", "▒▒▒▒▒▒▒▒▒▒", "··········"], 0.0, 4.0)
+    assert shades([Series("a", [(0, 1.0), (1, 10.0), (2, 100.0)])], 3, log=True)[0] == [" ▒█"]
+    assert shades([Series("a", ())], 3)[0] == [""]
 
 
 def test_params_and_metrics_become_axes():

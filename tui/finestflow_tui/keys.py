@@ -230,7 +230,7 @@ KEYS: tuple[Key, ...] = (
         "v",
         "view",
         "view",
-        "The next way to see this pane: rails or layers, split or unified, plot or parallel coordinates.",
+        "The next way to see this pane: rails or layers, split or unified, lines, shades, a grid of plots, parallel coordinates.",
         "Look",
         _TABS,
     ),

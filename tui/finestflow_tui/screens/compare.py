@@ -14,9 +14,9 @@ from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.keys import Choice
-from finestflow_tui.text import Row, one_line, plural, row
+from finestflow_tui.text import Row, one_line, plural, row, value_text
 from finestflow_tui.views.compare import compare_rows
-from finestflow_tui.views.plot import axes_of, series_of, smallest_multiples
+from finestflow_tui.views.plot import PLACES, Series, axes_of, band, series_of, smallest_multiples
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.rows import RowsView
 
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from finestflow_tui.widgets.plot import Plot
 
 __all__ = ["CompareScreen"]
+
+_VIEWS = ("lines", "axes", "grid", "shades")
+_SAID = {
+    "lines": "the metric under the cursor, or the one that differs most",
+    "axes": "parallel coordinates: a line a run, an axis a param or metric that differs",
+    "grid": "all metrics with a course, those that differ most first",
+    "shades": "shades: a line a run, the greatest value the darkest",
+}
 
 
 class CompareScreen(RunScreenActions):
@@ -45,7 +53,9 @@ class CompareScreen(RunScreenActions):
         self.plot: Plot | None = None
         self._table: SideBySide | None = None
         self._everything = False
-        self._has_axes = False
+        self._view = _VIEWS[0]
+        self._over = PLACES[0]
+        self._is_grouped = False
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -87,21 +97,59 @@ class CompareScreen(RunScreenActions):
         self._show_plot()
 
     def _show_plot(self) -> None:
-        if self.plot is None:
+        """Plot the metric under the cursor, else the one that differs most; or all of them, or what differs as axes."""
+        if self.plot is None or self._table is None:
             return
         kind, name = self.list.key or ("", "")
         candidates = smallest_multiples(self._metrics())
-        if self._table is not None and (self._has_axes or not candidates):
-            letters = [self.ff.state.marks.get(run.id, LETTERS[at % 26]) for at, run in enumerate(self.summaries)]
-            self.plot.show_axes(axes_of(self._table), letters)
-            return
-        shown = name if kind == "metric" and name in candidates else candidates[0]
-        series = [
-            series_of(self.ff.state.marks.get(run.summary.id, LETTERS[at % 26]), run.metrics[shown])
-            for at, run in enumerate(self.runs)
-            if shown in run.metrics
+        self.plot.is_shaded = self._view == "shades"
+        if self._view == "axes" or not candidates:
+            self.plot.show_axes(axes_of(self._table), [self._letter(run) for run in self.runs])
+        elif self._view == "grid":
+            self.plot.show_grid([(each, self._lines(each)) for each in candidates])
+        else:
+            shown = name if kind == "metric" and name in candidates else candidates[0]
+            self.plot.show(shown, self._lines(shown))
+
+    def _letter(self, run: Run) -> str:
+        return self.ff.state.marks.get(run.summary.id, LETTERS[self.runs.index(run) % 26])
+
+    def _lines(self, name: str) -> list[Series]:
+        """Return how a metric went in each run, or on average in the groups of runs with equal params."""
+        found = [
+            series_of(
+                self._letter(run),
+                run.metrics[name],
+                over=self._over,
+                started=run.summary.started,
+                metrics=run.metrics,
+            )
+            for run in self.runs
+            if name in run.metrics
         ]
-        self.plot.show(shown, series)
+        if not self._is_grouped:
+            return found
+        groups: dict[str, list[Series]] = {}
+        shown = [run for run in self.runs if name in run.metrics]
+        for run, line in zip(shown, found, strict=True):
+            groups.setdefault(self._group_of(run), []).append(line)
+        return [
+            band(
+                group if len(lines) == 1 else f"{group} ×{len(lines)}",
+                [line.points for line in lines],
+                max(20, self.size.width),
+            )
+            for group, lines in groups.items()
+        ]
+
+    def _group_of(self, run: Run) -> str:
+        """Return what the runs of a group have in common: the value of the param under the cursor, else all that differ."""
+        params = {line.name: line.values for line in (self._table.rows if self._table else ()) if line.kind == "param"}
+        kind, name = self.list.key or ("", "")
+        if kind == "param":
+            return value_text(params[name][self.runs.index(run)])
+        differing = [values for values in params.values() if len(set(map(repr, values))) > 1]
+        return " ".join(value_text(values[self.runs.index(run)]) for values in differing)
 
     def _head_rows(self, columns: int) -> Sequence[Row]:
         names = " · ".join(one_line(run.name) for run in self.summaries)
@@ -164,14 +212,26 @@ class CompareScreen(RunScreenActions):
         self._put([*self.runs[step:], *self.runs[:step]] if step > 0 else [self.runs[-1], *self.runs[:-1]])
 
     def action_view(self) -> None:
-        """The course of a metric, or all that differs as parallel coordinates."""
+        """The course of a metric, all that differs as parallel coordinates, a grid of all metrics, the course as shades."""
         if self.plot is None:
             self.say("nothing of these runs can be plotted: no param or metric differs", "warning")
             return
-        self._has_axes = not self._has_axes
+        self._view = _VIEWS[(_VIEWS.index(self._view) + 1) % len(_VIEWS)]
         self._show_plot()
-        if self._has_axes:
-            self.say("parallel coordinates: a line a run, an axis a param or metric that differs")
+        self.say(_SAID[self._view])
+
+    def action_turn_axis(self) -> None:
+        """Plot over steps, epochs where the runs tell them, or seconds."""
+        self._over = PLACES[(PLACES.index(self._over) + 1) % len(PLACES)]
+        self.say(f"over {self._over}")
+        self._show_plot()
+
+    def action_average(self) -> None:
+        """Plot the mean and the deviation of runs with equal params, or each run."""
+        self._is_grouped = not self._is_grouped
+        said = "mean ± deviation of the runs with equal params: on the row of a param, of that one"
+        self.say(said if self._is_grouped else "a line a run")
+        self._show_plot()
 
     def options(self) -> list[Choice]:
         """Return what a plot can do."""
@@ -179,6 +239,8 @@ class CompareScreen(RunScreenActions):
             Choice("l", "y linear or logarithmic", "log_axis('y')"),
             Choice("x", "x linear or logarithmic", "log_axis('x')"),
             Choice("s", "smooth more, or not", "smooth"),
+            Choice("a", "over steps, epochs or seconds", "turn_axis"),
+            Choice("b", "mean ± deviation of equal params", "average"),
             *super().options(),
         ]
 

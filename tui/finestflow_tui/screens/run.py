@@ -358,8 +358,8 @@ class RunScreen(RunScreenActions):
             self.action_tab(2)
         elif self.tab == "graph":
             self.tasks.turn()
-        elif self.tab == "metrics" and self.metrics.plot is not None:
-            self.metrics.plot.action_log_axis("y")
+        elif self.tab == "metrics":
+            self.metrics.turn()
         else:
             self.say("this tab has one view", "warning")
 
@@ -489,7 +489,7 @@ class RunScreen(RunScreenActions):
         getattr(self.logs, what)(*words)
 
     def action_turn_axis(self) -> None:
-        """Plot over steps, or over the time since the start."""
+        """Plot over steps, epochs or the time since the start."""
         self.metrics.turn_axis()
 
     def options(self) -> list[Choice]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from finestflow.model import Run
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.keys import Choice
 from finestflow_tui.views import record
-from finestflow_tui.views.plot import Series, series_of
+from finestflow_tui.views.plot import PLACES, Series, series_of
 
 if TYPE_CHECKING:
     from finestflow_tui.screens.run import RunScreen
     from finestflow_tui.widgets.plot import Plot
 
 __all__ = ["MetricTab"]
+
+_VIEWS = ("linear", "logarithmic", "shades", "grid")
 
 
 class MetricTab:
@@ -27,7 +30,8 @@ class MetricTab:
     def __init__(self, screen: RunScreen) -> None:
         self._screen = screen
         self.plot: Plot | None = None
-        self._by_time = False
+        self._over = PLACES[0]
+        self._view = _VIEWS[0]
         self._marked: tuple[tuple[str, ...], list[Run]] = ((), [])
 
     def show(self, *, keep: bool) -> None:
@@ -43,13 +47,18 @@ class MetricTab:
         self.show_metric()
 
     def show_metric(self) -> None:
-        """Plot the metric under the cursor."""
+        """Plot the metric under the cursor, or all that have a course."""
         screen, plot, name = self._screen, self.plot, self._screen.list.key
-        if plot is None or screen.whole is None or name not in screen.whole.metrics:
+        if plot is None or screen.whole is None:
             return
-        metric = screen.whole.metrics[name]
-        if len(metric.values) > 1:
-            self._show_course(name, screen.whole)
+        if self._view == "grid":
+            courses = [each for each, metric in screen.whole.metrics.items() if len(metric.values) > 1]
+            self._with_marked(lambda runs: plot.show_grid([(each, self._lines(each, runs)) for each in courses]))
+            return
+        if name not in screen.whole.metrics:
+            return
+        if len(screen.whole.metrics[name].values) > 1:
+            self._with_marked(lambda runs: plot.show(name, self._lines(name, runs)))
             return
         history, pipeline = screen.ff.history, screen.summary.pipeline
 
@@ -61,35 +70,47 @@ class MetricTab:
 
         screen.slow_for_tab(lambda: history.course(pipeline, name), show, group="detail")
 
-    def _show_course(self, name: str, run: Run) -> None:
-        """Plot how it went in this run and, from a worker, in the marked ones."""
-        screen, plot, marks = self._screen, self.plot, self._screen.ff.state.marks
-        assert plot is not None
+    def _with_marked(self, draw: Callable[[list[Run]], None]) -> None:
+        """Draw this run at once and, when a worker has read them, the marked ones with it."""
+        screen, run = self._screen, self._screen.whole
+        assert run is not None
         others = [each for each in screen.ff.marked_runs() if each.id != run.summary.id]
         ids = tuple(each.id for each in others)
 
-        def draw(runs: list[Run]) -> None:
+        def take(runs: list[Run]) -> None:
             self._marked = ids, runs
-            shown = [run, *(each for each in runs if name in each.metrics)]
-            letters = [marks.get(each.summary.id, LETTERS[-1] if at else "this") for at, each in enumerate(shown)]
-            plot.show(
-                name,
-                [
-                    series_of(letter, each.metrics[name], by_time=self._by_time, started=each.summary.started)
-                    for letter, each in zip(letters, shown, strict=True)
-                ],
-            )
+            draw([run, *runs])
 
         if self._marked[0] == ids:
-            draw(self._marked[1])
+            take(self._marked[1])
             return
+        draw([run])
         history = screen.ff.history
-        plot.show(name, [series_of("this", run.metrics[name], by_time=self._by_time, started=run.summary.started)])
-        screen.slow_for_tab(lambda: [history.load(each) for each in others], draw, group="detail")
+        screen.slow_for_tab(lambda: [history.load(each) for each in others], take, group="detail")
+
+    def _lines(self, name: str, runs: Sequence[Run]) -> list[Series]:
+        """Return how a metric went in runs, the first of which is the one of the screen."""
+        marks, lines = self._screen.ff.state.marks, []
+        for at, run in enumerate(runs):
+            if name in run.metrics:
+                label = marks.get(run.summary.id, LETTERS[-1] if at else "this")
+                started, metrics = run.summary.started, run.metrics
+                lines.append(series_of(label, metrics[name], over=self._over, started=started, metrics=metrics))
+        return lines
 
     def turn_axis(self) -> None:
-        """Plot over the time since the start in place of steps, or back."""
-        self._by_time = not self._by_time
+        """Plot over steps, epochs where the run tells them, or seconds."""
+        self._over = PLACES[(PLACES.index(self._over) + 1) % len(PLACES)]
+        self._screen.say(f"over {self._over}")
+        self.show_metric()
+
+    def turn(self) -> None:
+        """See the plot in another way: linear, logarithmic, as shades, all metrics in a grid."""
+        if self.plot is None:
+            return
+        self._view = _VIEWS[(_VIEWS.index(self._view) + 1) % len(_VIEWS)]
+        self.plot.is_log, self.plot.is_shaded = self._view == "logarithmic", self._view == "shades"
+        self._screen.say("all metrics in a grid" if self._view == "grid" else self._view)
         self.show_metric()
 
     def options(self) -> list[Choice]:
@@ -98,5 +119,6 @@ class MetricTab:
             Choice("l", "y linear or logarithmic", "log_axis('y')"),
             Choice("x", "x linear or logarithmic", "log_axis('x')"),
             Choice("s", "smooth more, or not", "smooth"),
-            Choice("a", "over steps or seconds", "turn_axis"),
+            Choice("a", "over steps, epochs or seconds", "turn_axis"),
+            Choice("v", "linear, logarithmic, shades, all metrics in a grid", "view"),
         ]

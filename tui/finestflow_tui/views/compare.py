@@ -25,8 +25,10 @@ def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *,
         columns: Room.
         everything: Rows that are equal in all runs too.
     """
-    room = max(12, min(22, (columns - _NAME - 4) // max(1, len(table.runs)) - 2))
-    head: list[Span] = [(" " * (_NAME + 4), "")]
+    shown = [line for line in table.rows if everything or not line.is_uniform]
+    names = min(_NAME, max((width(one_line(line.name)) for line in shown), default=0) + 2)
+    room = max(12, min(22, (columns - names - 4) // max(1, len(table.runs)) - 2))
+    head: list[Span] = [(" " * (names + 4), "")]
     for at, run in enumerate(table.runs):
         letter = letters.get(run.id, LETTERS[at % 26])
         head += [
@@ -35,15 +37,12 @@ def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *,
             ("  ", ""),
         ]
     rows = [Row(tuple(head))]
-    hidden, kind = 0, ""
-    for line in sorted(table.rows, key=lambda line: _KINDS.index(line.kind)):
-        if not everything and line.is_uniform:
-            hidden += 1
-            continue
+    hidden, kind = len(table.rows) - len(shown), ""
+    for line in sorted(shown, key=lambda line: _KINDS.index(line.kind)):
         if line.kind != kind:
             kind = line.kind
             rows += [row(""), row((kind, "title"))]
-        rows.append(_line(line, room))
+        rows.append(_line(line, names, room))
     if len(rows) == 1:
         rows += [row(""), row(("nothing differs", "dim"))]
     if hidden:
@@ -51,26 +50,28 @@ def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *,
     return rows
 
 
-def _line(line: Line, room: int) -> Row:
+def _line(line: Line, names: int, room: int) -> Row:
     arrow = _ARROWS[line.goal] if line.kind == "metric" else " "
-    spans: list[Span] = [(f"  {pad(cut(one_line(line.name), _NAME - 2), _NAME)}", "bold"), (f"{arrow} ", "dim")]
+    spans: list[Span] = [(f"  {pad(cut(one_line(line.name), names - 2), names)}", "bold"), (f"{arrow} ", "dim")]
     base = line.values[0]
     for at, value in enumerate(line.values):
-        text, role = _cell(line, value, base, is_base=at == 0)
-        if at in line.best:
+        is_best = at in line.best
+        text, role = _cell(line, value, base, room - 2 * is_best, is_base=at == 0)
+        if is_best:
             text, role = f"{text} ★", "best"
         shown = cut(text, room)
         spans += [(shown + " " * (room - width(shown)), role), ("  ", "")]
     return Row(tuple(spans), (line.kind, line.name))
 
 
-def _cell(line: Line, value: object, base: object, *, is_base: bool) -> Span:
+def _cell(line: Line, value: object, base: object, room: int, *, is_base: bool) -> Span:
     if value is None:
         return "·", "dim"
     is_same = not is_base and type(value) is type(base) and value == base
     if line.kind == "metric" and isinstance(value, (int, float)):
         difference = f" {value - base:+.3g}" if not is_base and isinstance(base, (int, float)) and value != base else ""
-        return f"{number(value)}{difference}", "metric"
+        text = f"{number(value)}{difference}"
+        return text if width(text) <= room else number(value), "metric"  # half a number says something else
     if line.kind == "output":
         return (f"{str(value)[:8]}" if not is_same else "=", "dim" if is_same else "id" if is_base else "warning")
     role = "dim" if is_same else "param" if line.kind in {"param", "input"} else ""

@@ -217,7 +217,7 @@ class LogRows(Sequence[Row]):
 
 
 def merged(run: Run, logs: Mapping[str, bytes]) -> LogRows:
-    """Return what all nodes of a run printed: first what hits had printed in earlier runs, then what ran, by the time when it began.
+    """Return what all nodes of a run printed: first what hits had printed in earlier runs, then what ran, by the time when it began; last the traceback.
 
     Args:
         run: The run.
@@ -231,7 +231,14 @@ def merged(run: Run, logs: Mapping[str, bytes]) -> LogRows:
         return -1.0 if node.status is NodeStatus.HIT or node.started is None else node.started
 
     paths = sorted(logs, key=begun)
-    return LogRows((NodeLog(logs[path], path or run.summary.pipeline) for path in paths), named=True)
+    parts = [NodeLog(logs[path], path or run.summary.pipeline) for path in paths]
+    return LogRows([*parts, *_traceback_of(run)], named=True)
+
+
+def _traceback_of(run: Run) -> list[NodeLog]:
+    """Return what Python said when the run failed, under the node that did: a program that is stopped by an error prints nothing of it."""
+    node = next((path for path, node in run.nodes.items() if node.status is NodeStatus.FAILED), run.summary.pipeline)
+    return [NodeLog(run.traceback.encode(), node)] if run.traceback else []
 
 
 def by_stamp(run: Run, logs: Mapping[str, bytes]) -> LogRows:

@@ -1,16 +1,32 @@
-"""Series of metrics made thin enough to be drawn: at most two points a column, and no peak lost; smoothed, read at a place, laid on axes."""
+"""Series of metrics made thin enough to be drawn: at most two points a column, and no peak lost.
+
+They are over steps, epochs or seconds, smoothed, read at a place, averaged by groups, told as shades, laid on axes.
+"""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from finestflow.comparison import SideBySide
 from finestflow.model import Metric
 
-__all__ = ["Axis", "Series", "axes_of", "nearest", "series_of", "smallest_multiples", "smooth", "thin", "ticks"]
+__all__ = [
+    "PLACES",
+    "Axis",
+    "Series",
+    "axes_of",
+    "band",
+    "nearest",
+    "series_of",
+    "shades",
+    "smallest_multiples",
+    "smooth",
+    "thin",
+    "ticks",
+]
 
 Points = Sequence[tuple[float, float]]
 _MOST_AXES = 8
@@ -19,22 +35,132 @@ _KINDS = ("param", "input", "metric")
 
 
 class Series(NamedTuple):
-    """One line of a plot; ``label`` stands where it ends, so that it is known without colours."""
+    """One line of a plot; ``label`` stands where it ends, so that it is known without colours.
+
+    ``low`` and ``high`` are the borders of the band around the mean of a group.
+    """
 
     label: str
     points: Points
+    low: Points = ()
+    high: Points = ()
 
 
-def series_of(label: str, metric: Metric, *, by_time: bool = False, started: float = 0.0) -> Series:
-    """Return a metric as (step, value); by seconds since the start where there are no steps, or when asked for."""
-    steps = [step for step, _, _ in metric.values]
-    if by_time or any(step is None for step in steps):
-        has_times = by_time and started > 0
-        return Series(
-            label,
-            [(time - started if has_times else float(at), value) for at, (_, value, time) in enumerate(metric.values)],
-        )
-    return Series(label, [(float(step), value) for step, value, _ in metric.values if step is not None])
+PLACES = ("steps", "epochs", "seconds")
+"""What a metric can be plotted over."""
+
+
+def series_of(
+    label: str,
+    metric: Metric,
+    *,
+    over: str = "steps",
+    started: float = 0.0,
+    metrics: Mapping[str, Metric] | None = None,
+) -> Series:
+    """Return a metric as (place, value); counted where it has no steps.
+
+    Args:
+        label: What it is called.
+        metric: The metric.
+        over: ``steps``, ``epochs`` or ``seconds`` since the start.
+        started: When the run began.
+        metrics: All of the run: a metric called ``epoch``, beside this one, says at which step which epoch was.
+    """
+    values = metric.values
+    if over == "seconds" and started > 0:
+        return Series(label, [(time - started, value) for _, value, time in values])
+    if any(step is None for step, _, _ in values):
+        return Series(label, [(float(at), value) for at, (_, value, _) in enumerate(values)])
+    points = [(float(step), value) for step, value, _ in values if step is not None]
+    epochs = _epochs_beside(metric.name, metrics or {}) if over == "epochs" else []
+    if epochs:
+        near = [(nearest(epochs, step), value) for step, value in points]
+        points = [(epoch[1], value) for epoch, value in near if epoch is not None]
+    return Series(label, points)
+
+
+def _epochs_beside(name: str, metrics: Mapping[str, Metric]) -> Points:
+    """Return (step, epoch) as the task that reports a metric, or the run, tells them."""
+    found = metrics.get(f"{name.rpartition('/')[0]}/epoch") or metrics.get("epoch")
+    values = found.values if found is not None else ()
+    return sorted((step, value) for step, value, _ in values if step is not None and math.isfinite(value))
+
+
+def band(label: str, lines: Sequence[Points], columns: int) -> Series:
+    """Return the mean of several lines, and one standard deviation below and above it.
+
+    Args:
+        label: What the group is called.
+        lines: Its lines.
+        columns: Places that are told apart where the lines have more: what lies between is averaged first.
+    """
+    finite = [[(x, y) for x, y in line if math.isfinite(y)] for line in lines]
+    places = sorted({x for line in finite for x, _ in line})
+    if len(places) > columns:
+        low, span = places[0], (places[-1] - places[0]) or 1.0
+        finite = [
+            _averaged((low + (int((x - low) / span * columns) + 0.5) * span / columns, y) for x, y in line)
+            for line in finite
+        ]
+        places = sorted({x for line in finite for x, _ in line})
+    at: dict[float, list[float]] = {x: [] for x in places}
+    for line in finite:
+        for x, y in line:
+            at[x].append(y)
+    means = [(x, sum(ys) / len(ys)) for x, ys in at.items()]
+    deviations = [(sum((y - mean) ** 2 for y in at[x]) / len(at[x])) ** 0.5 for x, mean in means]
+    low_edge = [(x, mean - each) for (x, mean), each in zip(means, deviations, strict=True)]
+    high_edge = [(x, mean + each) for (x, mean), each in zip(means, deviations, strict=True)]
+    return Series(label, means, low_edge, high_edge) if len(lines) > 1 else Series(label, means)
+
+
+def _averaged(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return points of which no two have the same place."""
+    at: dict[float, list[float]] = {}
+    for x, y in points:
+        at.setdefault(x, []).append(y)
+    return [(x, sum(ys) / len(ys)) for x, ys in at.items()]
+
+
+_SHADES = " ░▒▓█"
+
+
+def shades(series: Sequence[Series], columns: int, *, log: bool = False) -> tuple[list[str], float, float]:
+    """Return each series as a line of shades, the greatest value of all the darkest, and the least and the greatest value.
+
+    Args:
+        series: The series.
+        columns: Room of a line.
+        log: Logarithms of positive values are compared.
+    """
+    clean = [
+        [(x, y) for x, y in each.points if math.isfinite(y) and math.isfinite(x) and (not log or y > 0)]
+        for each in series
+    ]
+    xs = [x for points in clean for x, _ in points]
+    if not xs or columns < 1:
+        return ["" for _ in series], math.nan, math.nan
+    start, span = min(xs), (max(xs) - min(xs)) or 1.0
+    lines = [
+        dict(_averaged((float(min(columns - 1, int((x - start) / span * columns))), y) for x, y in points))
+        for points in clean
+    ]
+    values = [value for line in lines for value in line.values()]
+    low, high = min(values), max(values)
+
+    def shade(value: float) -> str:
+        value, least, most = (math.log10(each) if log else each for each in (value, low, high))
+        return _SHADES[round((value - least) / ((most - least) or 1.0) * (len(_SHADES) - 1))]
+
+    drawn = []
+    for line in lines:
+        told, last = "", "·"
+        for at in range(columns):  # a place between two points has the shade of the one before it
+            last = shade(line[at]) if at in line else last if at < max(line, default=-1) else "·"
+            told += last
+        drawn.append(told)
+    return drawn, low, high
 
 
 def thin(points: Points, columns: int, *, log: bool = False, log_x: bool = False) -> Points:

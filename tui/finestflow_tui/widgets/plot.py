@@ -1,35 +1,40 @@
-"""A plot of metrics by plotext, which is given at most two points a column; imported when the first plot is shown.
+"""A plot of metrics by plotext; imported when the first plot is shown.
 
-It can have the keys: then a crosshair reads all lines at one place, and a part of the axis can be looked at closely.
+It can have the keys: then a crosshair reads all lines at one place, and a part of the axis can be looked at closely. The same lines can be seen
+as shades, several metrics as a grid of small plots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import events
 from textual_plotext import PlotextPlot
+from textual_plotext.plot import Plot as Figure
 
 from finestflow_tui.bindings import bindings
-from finestflow_tui.text import asciify, cut, number, one_line
-from finestflow_tui.views.plot import Axis, Points, Series, nearest, smooth, thin, ticks
+from finestflow_tui.text import asciify, cut, number, one_line, pad, width
+from finestflow_tui.views.plot import Axis, Series, nearest, shades
+from finestflow_tui.widgets.figure import LEFT, MOST, Looks, draw_axes, draw_series
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
 
 __all__ = ["Plot"]
 
-_COLORS = ("cyan+", "orange+", "magenta+", "green+", "blue+", "red+")
-_MOST = 12
 _WEIGHTS = (0.0, 0.6, 0.9, 0.97)
 _STEPS = 40
-_LEFT = 8
+_MARKERS = {"braille": "braille", "blocks": "hd", "ascii": "*"}
+_SMALL = 34, 9
+"""Columns and lines that a plot of a grid needs."""
+_TALLEST = 3
 
 
 class Plot(PlotextPlot, inherit_bindings=False):
-    """One metric of one run or of several; or runs as lines over upright axes."""
+    """One metric of one run or of several, as lines or as shades; several metrics as a grid; or runs as lines over upright axes."""
 
     BINDINGS = bindings("plot")
     can_focus = True
@@ -39,8 +44,10 @@ class Plot(PlotextPlot, inherit_bindings=False):
         self._title = ""
         self._series: Sequence[Series] = ()
         self._axes: Sequence[Axis] = ()
+        self._grid: Sequence[tuple[str, Sequence[Series]]] = ()
         self.is_log = False
         self.is_log_x = False
+        self.is_shaded = False
         self.smoothing = 0.0
         self.place: float | None = None
         """Where the crosshair is."""
@@ -54,7 +61,13 @@ class Plot(PlotextPlot, inherit_bindings=False):
         """Plot something else; the crosshair and what is looked at closely stay while it is the same metric."""
         if title != self._title:
             self.place = self._limits = None
-        self._title, self._series, self._axes = title, series, ()
+        self._title, self._series, self._axes, self._grid = title, series, (), ()
+        self.redraw()
+
+    def show_grid(self, plots: Sequence[tuple[str, Sequence[Series]]]) -> None:
+        """Plot several metrics, each under its name, the first ones where not all have room."""
+        self.place = self._limits = None
+        self._title, self._series, self._axes, self._grid = "", (), (), plots
         self.redraw()
 
     def show_axes(self, axes: Sequence[Axis], labels: Sequence[str]) -> None:
@@ -64,7 +77,7 @@ class Plot(PlotextPlot, inherit_bindings=False):
             axes: The axes, with the place of each run.
             labels: Of the runs.
         """
-        self._title, self._axes = "parallel coordinates", axes
+        self._title, self._axes, self._grid = "parallel coordinates", axes, ()
         self._series = [Series(label, ()) for label in labels]
         self.redraw()
 
@@ -79,7 +92,7 @@ class Plot(PlotextPlot, inherit_bindings=False):
         if self.place is None or self._axes:
             return ""
         told = [f"{self.place:g}"]
-        for series in self._series[:_MOST]:
+        for series in self._series[:MOST]:
             point = nearest(series.points, self.place)
             if point is not None:
                 told.append(f"{cut(one_line(series.label), 12)} {number(point[1])}".strip())
@@ -93,99 +106,71 @@ class Plot(PlotextPlot, inherit_bindings=False):
         key = (size, app.theme, self.has_focus)
         if key != self._drawn:
             self._drawn = key
-            self._text = self._draw(size.width, size.height, ascii_only=app.is_ascii)
+            drawn = self._draw(size.width, size.height) if size.width >= 12 and size.height >= 5 else Text("")
+            self._text = _ascii_of(drawn) if app.is_ascii else drawn
         return self._text
 
-    def _draw(self, columns: int, rows: int, *, ascii_only: bool) -> Text:
-        if columns < 12 or rows < 5 or not self._series:
+    def _draw(self, columns: int, rows: int) -> Text:
+        if self._grid:
+            return self._draw_grid(columns, rows)
+        if not self._series:
             return Text("")
+        if self.is_shaded and not self._axes:
+            return self._draw_shades(columns, rows)
         self.plt.clear_figure()
-        marker = "*" if ascii_only else "braille"
         if self._axes:
-            self._draw_axes(columns, marker)
+            draw_axes(self.plt, self._axes, [series.label for series in self._series], columns, self._looks.marker)
         else:
-            self._draw_series(columns, marker)
+            draw_series(self.plt, self._title, self._series, columns, self._looks)
+            if self.place is not None:
+                self.plt.xlabel(cut(f"@ {self.reading}", columns - LEFT))
         drawn = super().render()
         assert isinstance(drawn, Text)
-        if not ascii_only:
-            return drawn
-        plain = Text(asciify(drawn.plain), end="")
-        plain.spans = list(drawn.spans)
-        return plain
+        return drawn
 
-    def _draw_series(self, columns: int, marker: str) -> None:
-        import math
+    @property
+    def _looks(self) -> Looks:
+        app = cast("FinestflowApp", self.app)
+        marker = "*" if app.is_ascii else _MARKERS[app.workspace.config.tui.plot]
+        return Looks(marker, self.is_log, self.is_log_x, self.smoothing, self._limits, self.place)
 
-        plot = self.plt
-        drawn: list[tuple[float, float]] = []
-        is_whole = True
-        for at, series in enumerate(self._series[:_MOST]):
-            color = _COLORS[at % len(_COLORS)]
-            points = self._seen(series.points)
-            shown = smooth(points, self.smoothing) if self.smoothing else points
-            if self.smoothing:
-                self._line(thin(points, columns, log=self.is_log, log_x=self.is_log_x), marker, "gray")
-            line = thin(shown, columns, log=self.is_log, log_x=self.is_log_x)
-            drawn += line
-            is_whole = is_whole and all(float(x).is_integer() for x, _ in points)
-            ends = self._line(line, marker, color)
-            if ends is not None and len(self._series) > 1:
-                plot.text(cut(one_line(series.label), 12), *ends, color=color, alignment="right")
-        if self.place is not None and (not self.is_log_x or self.place > 0):
-            plot.vline(math.log10(self.place) if self.is_log_x else self.place, "gray")
-        if drawn:
-            xs, ys = [x for x, _ in drawn], [y for _, y in drawn]
-            self._label(plot.xticks, ticks(min(xs), max(xs), is_log=self.is_log_x, is_whole=is_whole))
-            self._label(plot.yticks, ticks(min(ys), max(ys), is_log=self.is_log))
-        signs = [name for name, wanted in (("log y", self.is_log), ("log x", self.is_log_x)) if wanted]
-        signs += [f"smoothed {self.smoothing:g}"] if self.smoothing else []
-        said = f"  ({', '.join(signs)})" if signs else ""
-        plot.title(cut(one_line(self._title), columns - _LEFT - len(said)) + said)
-        if self.place is not None:
-            plot.xlabel(cut(f"@ {self.reading}", columns - _LEFT))
+    def _draw_grid(self, columns: int, rows: int) -> Text:
+        """Draw as many plots as there is room for, beside and below each other."""
+        across = max(1, min(len(self._grid), columns // _SMALL[0]))
+        down = max(1, min(math.ceil(len(self._grid) / across), rows // _SMALL[1]))
+        wide, high = columns // across, rows // down
+        theme = self._get_plotext_theme_name(self.app.theme)
+        lines: list[Text] = []
+        for at in range(down):
+            cells = []
+            for name, series in self._grid[at * across : (at + 1) * across]:
+                figure = Figure()
+                figure.plotsize(wide, high)
+                figure._set_size(wide, high)  # noqa: SLF001 - as PlotextPlot.render does: plotsize alone keeps another size
+                figure.theme(theme)
+                draw_series(figure, name, series, wide, self._looks)
+                cells.append(Text.from_ansi(figure.build()).split("\n"))
+            lines += [Text("").join(line) for line in zip(*cells, strict=True)]
+        return Text("\n").join(lines)
 
-    @staticmethod
-    def _label(axis: Callable[..., object], found: Sequence[tuple[float, str]]) -> None:
-        """Write at places of an axis; where none are given, plotext chooses."""
-        if found:
-            axis([place for place, _ in found], [label for _, label in found])
-
-    def _line(self, points: Points, marker: str, color: str) -> tuple[float, float] | None:
-        """Draw a line and return where it ends."""
-        if not points:
-            return None
-        xs, ys = [x for x, _ in points], [y for _, y in points]
-        self.plt.plot(xs, ys, marker=marker, color=color)
-        return xs[-1], ys[-1]
-
-    def _draw_axes(self, columns: int, marker: str) -> None:
-        plot = self.plt
-        for at, series in enumerate(self._series[:_MOST]):
-            found = [(x, axis.places[at]) for x, axis in enumerate(self._axes)]
-            line = [(float(x), y) for x, y in found if y is not None]
-            color = _COLORS[at % len(_COLORS)]
-            ends = self._line(line, marker, color)
-            if ends is not None:
-                plot.text(one_line(series.label), *ends, color=color, alignment="right")
-        room = max(6, (columns - 4) // max(1, len(self._axes)) - 1)
-        short = [one_line(axis.name.rpartition("/")[2].rpartition(".")[2]) for axis in self._axes]
-        for x, axis in enumerate(self._axes):
-            name = short[x] if short.count(short[x]) == 1 else one_line(axis.name)
-            plot.vline(x, "gray")
-            plot.text(cut(axis.high, room), x, 1.06, alignment="center")
-            plot.text(cut(axis.low, room), x, -0.06, alignment="center")
-            plot.text(cut(name, room), x, -0.14, alignment="center")
-        plot.ylim(-0.16, 1.1)
-        plot.xlim(-0.4, len(self._axes) - 0.6)
-        plot.yticks([], [])
-        plot.xticks([], [])
-        plot.title(self._title)
-
-    def _seen(self, points: Points) -> Points:
-        if self._limits is None:
-            return points
-        low, high = self._limits
-        return [point for point in points if low <= point[0] <= high]
+    def _draw_shades(self, columns: int, rows: int) -> Text:
+        """Draw the lines as shades, one below the other under one scale."""
+        palette = cast("FinestflowApp", self.app).palette
+        series = self._series[: max(1, rows - 4)]
+        label = min(12, max(width(one_line(each.label)) for each in series))
+        lines, low, high = shades(series, columns - label - 2, log=self.is_log)
+        height = max(1, min(_TALLEST, (rows - 4) // len(series) - 1))
+        drawn = Text(cut(one_line(self._title), columns) + self._looks.words + "\n\n", style=palette["bold"])
+        for at, (each, line) in enumerate(zip(series, lines, strict=True)):
+            name = pad(cut(one_line(each.label), label), label)
+            for part in range(height):
+                drawn.append((" " * label if part else name) + "  ", palette[f"mark{at % 6}"])
+                drawn.append(line + "\n", palette["metric"])
+            if height > 1:
+                drawn.append("\n")
+        if not math.isnan(low):
+            drawn.append(cut(f"{' ' * label}  {number(low)} ░▒▓█ {number(high)}", columns), palette["dim"])
+        return drawn
 
     # -- looking closely ---------------------------------------------------------------------------------------------------------------
 
@@ -250,6 +235,11 @@ class Plot(PlotextPlot, inherit_bindings=False):
         self.smoothing = _WEIGHTS[(_WEIGHTS.index(self.smoothing) + 1) % len(_WEIGHTS)]
         self.redraw()
 
+    def action_shade(self, wanted: bool) -> None:
+        """Show the lines as shades, or as lines."""
+        self.is_shaded = wanted
+        self.redraw()
+
     def action_log_axis(self, axis: str) -> None:
         """Draw an axis linear or logarithmic."""
         if axis == "x":
@@ -261,9 +251,9 @@ class Plot(PlotextPlot, inherit_bindings=False):
     def on_click(self, event: events.Click) -> None:
         """Put the crosshair where it is clicked."""
         limits = self._range
-        if limits is not None and event.button == 1 and self.size.width > 2 * _LEFT:
+        if limits is not None and event.button == 1 and self.size.width > 2 * LEFT:
             low, high = limits
-            self._put(low + (high - low) * min(1.0, max(0.0, (event.x - _LEFT) / (self.size.width - _LEFT - 1))))
+            self._put(low + (high - low) * min(1.0, max(0.0, (event.x - LEFT) / (self.size.width - LEFT - 1))))
 
     def on_mouse_scroll_up(self) -> None:
         """Look closely."""
@@ -272,3 +262,9 @@ class Plot(PlotextPlot, inherit_bindings=False):
     def on_mouse_scroll_down(self) -> None:
         """Look from further away."""
         self.action_zoom(-1)
+
+
+def _ascii_of(drawn: Text) -> Text:
+    plain = Text(asciify(drawn.plain), end="")
+    plain.spans = list(drawn.spans)
+    return plain

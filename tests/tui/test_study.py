@@ -1,0 +1,109 @@
+"""Plots, logs, groups and pictures of a study, each by what a key changes on the screen; and how they look."""
+
+from __future__ import annotations
+
+import pytest
+
+from finestflow_tui.text import plain_text
+from tests.tui.driving import drive, run
+from tests.tui.test_frames import MODES, compare_frames
+
+pytestmark = pytest.mark.slow
+TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("log-failed", ("enter", "3")),
+    ("log-warning", ("escape", "j", "enter", "3", "comma", "l", "w")),
+    ("log-by-time", ("comma", "l", "a", "comma", "m")),
+    ("plot-shades", ("4", "v", "v")),
+    ("plot-grid", ("v",)),
+    ("compare-grid", ("escape", "space", "space", "space", "space", "c", "v", "v")),
+    ("compare-shades", ("v",)),
+    ("compare-groups", ("v", "j", "j", "j", "comma", "b")),
+)
+
+
+@pytest.mark.parametrize(("name", "size", "environ"), MODES)
+def test_the_study_looks_as_it_is_stored(name, size, environ, study, pytestconfig):
+    """What logs and plots of the study look like, letter by letter, at this size and in this mode."""
+    compare_frames(study, TOUR, name, size, environ, writes=pytestconfig.getoption("--write-frames"))
+
+
+def test_logs_are_narrowed_and_merged(study):
+    """,l leaves the lines from a level on and says so, ,m merges by the times in lines; f chooses one task again; enter opens the last frame seen."""
+
+    async def body():
+        async with drive(study) as ui:
+            await ui.press("j", "enter", "3")
+            assert "fitted" in ui.text
+            await ui.press("comma", "l", "w")
+            assert "slow start" in ui.text
+            assert "fitted" not in ui.text
+            assert "from warning on" in ui.lines[0]
+            await ui.press("]", "[")
+            assert "from warning on" in ui.lines[0]
+            await ui.press("comma", "l", "c")
+            assert "no line tells of critical" in ui.text
+            await ui.press("comma", "l", "a", "comma", "m")
+            assert "by time" in ui.lines[0]
+            texts = [plain_text(row) for row in ui.app.screen.list.rows]
+            order = [next(at for at, text in enumerate(texts) if said in text) for said in ("begin", "fitted", "end")]
+            assert order == sorted(order)
+            await ui.press("escape", "k", "enter")
+            assert ui.app.screen.logs.said == ""
+            opened = []
+            ui.app.edit_text = lambda *words: opened.append(words)
+            await ui.press("3", "enter", "e")
+            assert [(name, line) for name, _, line in opened] == [("steps.py", 9)] * 2
+            assert "def descend" in opened[0][1]
+
+    run(body)
+
+
+def test_plots_are_seen_in_other_ways(study):
+    """V goes through linear, logarithmic, shades and a grid; ,a plots over epochs and seconds."""
+
+    async def body():
+        async with drive(study) as ui:
+            await ui.press("j", "space", "k", "j", "j", "enter", "4")
+            plot = ui.app.screen.metrics.plot
+            assert [each.label for each in plot._series] == ["this", "A"]
+            await ui.press("v")
+            assert "(log y)" in ui.text
+            await ui.press("v")
+            assert "░▒▓█" in ui.text
+            assert "(log y)" not in ui.text
+            await ui.press("v")
+            assert all(f"fit/{name}" in "\n".join(line[74:] for line in ui.lines) for name in ("epoch", "gap", "loss"))
+            await ui.press("v", "comma", "a")
+            assert "over epochs" in ui.foot
+            assert plot._series[0].points[-1][0] == 3
+            await ui.press("comma", "a")
+            assert "over seconds" in ui.foot
+            await ui.press("comma", "a")
+            assert plot._series[0].points[-1][0] == 39
+
+    run(body)
+
+
+def test_runs_are_compared_as_a_grid_as_shades_and_by_groups(study):
+    """V goes through one metric, axes, a grid with the most different metric first, shades; ,b averages runs with equal params."""
+
+    async def body():
+        async with drive(study, (140, 40)) as ui:
+            await ui.press("j", "space", "space", "space", "space", "c", "v")
+            assert "parallel coordinates" in ui.text
+            await ui.press("v")
+            assert ui.foot.startswith("all metrics with a course")
+            assert "fit/epoch" in ui.text
+            await ui.press("v")
+            assert "░▒▓█" in ui.text
+            await ui.press("v", "home", "j", "j", "comma", "b")
+            plot = ui.app.screen.plot
+            assert ui.app.screen.list.key == ("param", "fit.lr")
+            assert [each.label for each in plot._series] == ["0.2 ×2", "0.1 ×2"]
+            assert plot._series[0].low
+            await ui.press("k")
+            assert len(plot._series) == 4
+            await ui.press("comma", "b", "comma", "a")
+            assert plot._series[0].points[-1][0] == 3
+
+    run(body)

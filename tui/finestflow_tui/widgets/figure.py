@@ -1,0 +1,158 @@
+"""What plotext draws: lines over an axis with what is written on it, and runs as lines over upright axes.
+
+Invariant: plotext is given at most two points a column: it takes seconds for long series. ``plot`` is the widget that shows it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from textual_plotext.plot import Plot as Figure
+
+from finestflow_tui.text import cut, one_line, width
+from finestflow_tui.views.plot import Axis, Points, Series, smooth, thin, ticks
+
+__all__ = ["COLORS", "LEFT", "MOST", "Looks", "draw_axes", "draw_series"]
+
+COLORS = ("cyan+", "orange+", "magenta+", "green+", "blue+", "red+")
+MOST = 12
+"""Lines of a plot: of more, nobody tells one from another."""
+_LABEL = 12
+_ROWS = 10
+"""Lines that labels are kept apart by: fewer than most plots have."""
+LEFT = 8
+"""Columns that the labels of the upright axis take, about."""
+
+
+class Looks(NamedTuple):
+    """How lines are drawn."""
+
+    marker: str = "braille"
+    is_log: bool = False
+    is_log_x: bool = False
+    smoothing: float = 0.0
+    limits: tuple[float, float] | None = None
+    place: float | None = None
+    """Where the crosshair is."""
+
+    @property
+    def words(self) -> str:
+        """What is not as usual, for the title."""
+        signs = [name for name, wanted in (("log y", self.is_log), ("log x", self.is_log_x)) if wanted]
+        signs += [f"smoothed {self.smoothing:g}"] if self.smoothing else []
+        return f"  ({', '.join(signs)})" if signs else ""
+
+
+def draw_series(figure: Figure, title: str, series: Sequence[Series], columns: int, looks: Looks) -> None:
+    """Draw the lines of a metric.
+
+    Args:
+        figure: Where.
+        title: What stands above.
+        series: The lines; of a mean with a band, its borders are drawn too.
+        columns: Room.
+        looks: How.
+    """
+    drawn: list[tuple[float, float]] = []
+    named: list[tuple[str, Points, str]] = []
+    is_whole = True
+    for at, each in enumerate(series[:MOST]):
+        color = COLORS[at % len(COLORS)]
+        points = _seen(each.points, looks)
+        shown = smooth(points, looks.smoothing) if looks.smoothing else points
+        faint = [points] if looks.smoothing else []
+        for line in (*faint, _seen(each.low, looks), _seen(each.high, looks)):
+            edge = thin(line, columns, log=looks.is_log, log_x=looks.is_log_x)
+            _draw_line(figure, edge, looks.marker, "gray")
+            drawn += edge
+        line = thin(shown, columns, log=looks.is_log, log_x=looks.is_log_x)
+        drawn += line
+        is_whole = is_whole and all(float(x).is_integer() for x, _ in points)
+        _draw_line(figure, line, looks.marker, color)
+        named.append((cut(one_line(each.label), _LABEL), line, color))
+    if len(series) > 1:
+        _name_lines(figure, named, drawn, columns)
+    if looks.place is not None and (not looks.is_log_x or looks.place > 0):
+        figure.vline(math.log10(looks.place) if looks.is_log_x else looks.place, "gray")
+    if drawn:
+        xs, ys = [x for x, _ in drawn], [y for _, y in drawn]
+        _label(figure.xticks, ticks(min(xs), max(xs), is_log=looks.is_log_x, is_whole=is_whole))
+        _label(figure.yticks, ticks(min(ys), max(ys), is_log=looks.is_log))
+    figure.title(cut(one_line(title), columns - LEFT - len(looks.words)) + looks.words)
+
+
+def _name_lines(
+    figure: Figure, named: Sequence[tuple[str, Points, str]], drawn: Sequence[tuple[float, float]], columns: int
+) -> None:
+    """Write the label of each line where it ends, or before that where another label is."""
+    if not drawn:
+        return
+    left, low = min(x for x, _ in drawn), min(y for _, y in drawn)
+    wide, high = (max(x for x, _ in drawn) - left) or 1.0, (max(y for _, y in drawn) - low) or 1.0
+    taken: list[tuple[float, float, int]] = []
+    for label, line, color in named:
+        room = width(label) + 2
+        for x, y in (*reversed(line), *line[-1:]):
+            column, row = (x - left) / wide * columns, (y - low) / high * _ROWS
+            is_free = all(abs(column - at) >= max(room, other) or abs(row - its) >= 1 for at, its, other in taken)
+            if is_free and column >= room:
+                break
+        if line:
+            taken.append((column, row, room))
+            figure.text(label, x, y, color=color, alignment="right")
+
+
+def _seen(points: Points, looks: Looks) -> Points:
+    if looks.limits is None:
+        return points
+    low, high = looks.limits
+    return [point for point in points if low <= point[0] <= high]
+
+
+def _label(axis: Callable[..., object], found: Sequence[tuple[float, str]]) -> None:
+    """Write at places of an axis; where none are given, plotext chooses."""
+    if found:
+        axis([place for place, _ in found], [label for _, label in found])
+
+
+def _draw_line(figure: Figure, points: Points, marker: str, color: str) -> tuple[float, float] | None:
+    """Draw a line, and return where it ends."""
+    if not points:
+        return None
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    figure.plot(xs, ys, marker=marker, color=color)
+    return xs[-1], ys[-1]
+
+
+def draw_axes(figure: Figure, axes: Sequence[Axis], labels: Sequence[str], columns: int, marker: str) -> None:
+    """Draw runs as lines over upright axes.
+
+    Args:
+        figure: Where.
+        axes: The axes, with the place of each run.
+        labels: Of the runs.
+        columns: Room.
+        marker: What lines are made of.
+    """
+    for at, label in enumerate(labels[:MOST]):
+        found = [(x, axis.places[at]) for x, axis in enumerate(axes)]
+        line = [(float(x), y) for x, y in found if y is not None]
+        color = COLORS[at % len(COLORS)]
+        ends = _draw_line(figure, line, marker, color)
+        if ends is not None:
+            figure.text(one_line(label), *ends, color=color, alignment="right")
+    room = max(6, (columns - 4) // max(1, len(axes)) - 1)
+    short = [one_line(axis.name.rpartition("/")[2].rpartition(".")[2]) for axis in axes]
+    for x, axis in enumerate(axes):
+        name = short[x] if short.count(short[x]) == 1 else one_line(axis.name)
+        figure.vline(x, "gray")
+        figure.text(cut(axis.high, room), x, 1.06, alignment="center")
+        figure.text(cut(axis.low, room), x, -0.06, alignment="center")
+        figure.text(cut(name, room), x, -0.14, alignment="center")
+    figure.ylim(-0.16, 1.1)
+    figure.xlim(-0.4, len(axes) - 0.6)
+    figure.yticks([], [])
+    figure.xticks([], [])
+    figure.title("parallel coordinates")
