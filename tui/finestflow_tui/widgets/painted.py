@@ -77,6 +77,14 @@ class Painted(Widget):
                 self._lines.pop(y, None)
         super()._set_dirty(*regions)
 
+    def refresh_line(self, y: int) -> None:
+        """Paint a line again."""
+        self.refresh_lines(y)
+
+    def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
+        """Paint lines again; Textual would paint what stands to the right of them too, since they can be scrolled further than they are seen."""
+        self.refresh(Region(0, y_start - self.scroll_offset.y, self.room, line_count))
+
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return lines, of which only those are made that are not kept."""
         lines, left, right = self._lines, crop.x, crop.right
