@@ -105,6 +105,12 @@ class RunDiff:
         values = self.params, self.inputs, self.metrics, self.environment
         return not any((*values, self.outputs, self.nodes, self.edges, self.files))
 
+    def __repr__(self) -> str:
+        kinds = "params", "inputs", "metrics", "environment", "outputs", "nodes", "edges", "files"
+        told = [f"{len(found)} {kind}" for kind in kinds if (found := getattr(self, kind))]
+        before, after = self.before.summary.name, self.after.summary.name
+        return f"<RunDiff {before} → {after}: {', '.join(told) or 'nothing differs'}>"
+
 
 def diff_runs(before: Run, after: Run, repository: Repository | None = None) -> RunDiff:
     """Compare two runs.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import NotFoundError, nearest_hint
+from finestflow.journal.conditions import find_value
 from finestflow.model import Metric, NodeRecord, Run, RunSummary
 
 if TYPE_CHECKING:
@@ -21,23 +22,64 @@ if TYPE_CHECKING:
 __all__ = ["RunView"]
 
 
-class _Outputs(Mapping[str, Any]):
-    """Outputs by node path or by the name of a result; each look loads a private copy."""
+class _ByName(Mapping[str, Any]):
+    """What has names of several forms: looking one up that is not there says which there are."""
 
     def __init__(self, view: RunView) -> None:
         self._view = view
 
-    def __getitem__(self, address: str) -> Any:
-        return self._view.workspace.load_output(self._view.record, address)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([path for path, node in self._view.record.nodes.items() if node.output is not None])
+    def get(self, name: str, default: Any = None) -> Any:
+        if name in self:
+            return self[name]
+        return default
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+
+class _Outputs(_ByName):
+    """Outputs by node path or by the name of a result; each look loads a private copy."""
+
+    def __getitem__(self, address: str) -> Any:
+        return self._view.workspace.load_output(self._view.record, address)
+
+    def __contains__(self, address: object) -> bool:
+        from finestflow.address import find_output
+
+        try:
+            find_output(self._view.record, str(address))
+        except NotFoundError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([path for path, node in self._view.record.nodes.items() if node.output is not None])
+
     def __repr__(self) -> str:
         return f"<outputs: {', '.join(self)}>"
+
+
+class _Metrics(_ByName):
+    """Metrics by ``node/name``, or by the name alone: then it is the run's own, else the only one that is called so."""
+
+    def __getitem__(self, name: str) -> Metric:
+        metrics = self._view.record.metrics
+        found = find_value(metrics, name, "/")
+        if found is None:
+            same = [each for each in metrics if each.endswith(f"/{name}")]
+            hint = f"it has: {', '.join(same)}" if same else nearest_hint(name, metrics, "metrics")
+            raise NotFoundError(f"run {self._view.name!r} has no {'single ' if same else ''}metric {name!r}", hint)
+        metric: Metric = found[0]
+        return metric
+
+    def __contains__(self, name: object) -> bool:
+        return find_value(self._view.record.metrics, str(name), "/") is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._view.record.metrics)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 class RunView:
@@ -109,8 +151,8 @@ class RunView:
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
-        """Its metrics with all their values, by ``node/name``."""
-        return self.record.metrics
+        """Its metrics with all their values, by ``node/name``, or by the name alone where only one is called so."""
+        return _Metrics(self)
 
     @property
     def outputs(self) -> Mapping[str, Any]:

@@ -63,8 +63,20 @@ def test_one_run_is_named_as_commands_name_it(lab):
     assert run.log("fit") == "fitting\n"
     assert "class Fit" in run.code("lab.py")
     assert [change.name for change in run.diff("@").params] == ["fit.rate"]
+    assert repr(run.diff("@")).endswith("1 params, 1 metrics, 1 outputs>")
     with pytest.raises(NotFoundError):
         finestflow.runs["nothing-like-it"]
+
+
+def test_metrics_and_outputs_are_looked_up_by_the_names_that_queries_take(lab):
+    run = finestflow.runs["@~1"]
+
+    assert run.metrics["score"] is run.metrics["fit/score"]
+    assert "score" in run.metrics
+    assert "fit" in run.outputs
+    assert (run.metrics.get("scor"), run.outputs.get("fitt"), "fitt" in run.outputs) == (None, None, False)
+    with pytest.raises(NotFoundError, match=r"no metric 'scor' \(did you mean 'fit/score'\?\)"):
+        run.metrics["scor"]
 
 
 def test_tables_have_a_row_a_run_and_a_column_a_param_and_metric(lab):
