@@ -241,8 +241,10 @@ class Index:
         def read(database: sqlite3.Connection) -> dict[str, str]:
             newest = database.execute("SELECT coalesce(max(seq), 0) FROM runs").fetchone()[0]
             if len(wanted) * _LOOKS > newest:
-                everything = database.execute("SELECT group_concat(id) FROM runs").fetchone()[0] or ""
-                shortest = shortest_prefixes([*everything.split(","), *wanted])
+                everything = database.execute(
+                    "SELECT group_concat(id) FROM (SELECT id FROM runs ORDER BY id)"
+                ).fetchone()[0]
+                shortest = shortest_prefixes([*(everything or "").split(","), *wanted])
                 return {each: shortest[each] for each in wanted}
             return {each: each[: _unique_length(database, each)] for each in wanted}
 

@@ -5,7 +5,6 @@ Invariant: each has ``SHORTEST_PREFIX`` letters at least. Called by the index fo
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 __all__ = ["SHORTEST_PREFIX", "common_length", "shortest_prefixes"]
@@ -15,14 +14,14 @@ SHORTEST_PREFIX = 4
 
 def shortest_prefixes(ids: Iterable[str]) -> dict[str, str]:
     """Map each id to the shortest beginning, of 4 letters at least, that no other of them has."""
-    found: dict[str, str] = {}
-    open_ids, length = set(ids), SHORTEST_PREFIX
-    while open_ids:
-        counts = Counter([each[:length] for each in open_ids])
-        settled = {each: each[:length] for each in open_ids if counts[each[:length]] == 1 or len(each) <= length}
-        found |= settled
-        open_ids -= settled.keys()
-        length += 1
+    ordered = sorted(set(ids))
+    found, left = {}, SHORTEST_PREFIX
+    for each, after in zip(ordered, [*ordered[1:], ""], strict=True):  # an id has most in common with its neighbours
+        right = SHORTEST_PREFIX
+        while each[:right] == after[:right]:
+            right += 1
+        found[each] = each[: max(left, right)]
+        left = right
     return found
 
 
