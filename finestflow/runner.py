@@ -103,6 +103,9 @@ class Tracking(Protocol):
     def is_alone(self) -> bool:
         """Whether no other run is going on here."""
 
+    def alone_since(self) -> int | None:
+        """Return since when that is so: another number after each run that came or went; None where nobody can tell."""
+
 
 class Runner:
     """Makes runs with what a workspace has.
@@ -299,6 +302,8 @@ class Runner:
         is_plan = tracking is None
         options, pipeline = request.options, request.pipeline
         self._fingerprinter.refresh()
+        if tracking is not None:
+            self._store.alone_since = tracking.alone_since
         earlier = self._store.prefetch(pipeline.task_name)
         lookup = Lookup(self._store, self._fingerprinter, options.seed, self._root, self._open_store, earlier)
         executor = None if is_plan else self._open_executor(options.executor, int(options.jobs or 1))
@@ -335,6 +340,7 @@ class Runner:
                     self._tell_edits(sys.modules.keys() - loaded, telling)
                 self._end(request, session, finished, telling, is_plan=is_plan)
         finally:
+            self._store.alone_since = lambda: None
             session.close()
 
     def _run_to_end(self, request: RunRequest, session: Session, finished: Finished, telling: Telling) -> None:

@@ -148,17 +148,20 @@ class RepositoryTracking:
         if self._repository is None:
             return True
         now = self._clock.monotonic()
-        if now - self._live_looked < _LIVE_SECONDS:
-            return self._live_seen[1]
-        self._live_looked = now
-        live = self._repository.state_dir / "live"
-        try:
-            changed = os.stat(live).st_mtime_ns
-            if changed != self._live_seen[0]:
-                self._live_seen = (changed, len(os.listdir(live)) <= 1)
-        except OSError:
-            return True
+        if now - self._live_looked >= _LIVE_SECONDS:
+            self._live_looked = now
+            live = self._repository.state_dir / "live"
+            try:
+                changed = os.stat(live).st_mtime_ns
+                if changed != self._live_seen[0]:
+                    self._live_seen = (changed, len(os.listdir(live)) <= 1)
+            except OSError:
+                self._live_seen = (0, True)
         return self._live_seen[1]
+
+    def alone_since(self) -> int | None:
+        """Return since when that is so: another number after each run that came or went; None where nobody can tell."""
+        return (self._live_seen[0] or None) if self.is_alone() else None
 
     def _settle(self) -> None:
         """Let another run that believed itself alone write what it has; from now on it knows of this one."""

@@ -38,6 +38,8 @@ _SCHEMA = (
     "CREATE TABLE file(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, signature TEXT NOT NULL, digest BLOB NOT NULL)",
 )
 _BUSY_SECONDS = 30
+_WRITER_KIB = 16 * 1024
+"""New rows go to random pages of the indexes: where those of a batch do not fit in, a large store is written several times over."""
 _DAMAGED = {11, 26}
 """SQLITE_CORRUPT, SQLITE_NOTADB."""
 _BUSY = {5, 6}
@@ -121,6 +123,7 @@ class Database:
             except OSError as error:
                 raise _sqlite().OperationalError(str(error)) from error
             self._writer = self._connect()
+            self._writer.execute(f"PRAGMA cache_size=-{_WRITER_KIB}")
         self._writer.execute("BEGIN IMMEDIATE")
         try:
             for sql, rows, otherwise in statements:

@@ -23,6 +23,8 @@ _VALUE = "digest, size, object, type, preview, parts, classes"
 
 SELECT_ENTRIES = f"SELECT {_ENTRY} FROM entry WHERE key=? ORDER BY id DESC"
 SELECT_ALL_ENTRIES = f"SELECT {_ENTRY} FROM entry ORDER BY id"
+COUNT_ENTRIES = "SELECT max(id) FROM entry"
+SELECT_KEYS = "SELECT CAST(group_concat(substr(key, 1, ?), '') AS BLOB) FROM entry"
 SELECT_VALUE = f"SELECT {_VALUE}, data FROM value WHERE digest=?"
 SELECT_VALUES = f"SELECT {_VALUE}, NULL FROM value ORDER BY id"
 SELECT_DATA = "SELECT data FROM value WHERE digest=?"

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finestflow.cache import rows
+from finestflow.cache.absent import Absent
 from finestflow.cache.ahead import dump_ahead, load_ahead
 from finestflow.cache.batch import BatchWriter
 from finestflow.cache.claims import Claims
@@ -105,17 +106,17 @@ class Store:
         now: Callable[[], int] = time.time_ns,
         is_worker: bool = False,
     ) -> None:
-        self.scratch = scratch
-        self.root = root
-        self.of_code = of_code
-        self.is_project = is_project
-        self.verify_always = verify_always
-        self._inline = inline
+        self.scratch, self.root = scratch, root
+        self.of_code, self.is_project = of_code, is_project
+        self.verify_always, self._inline = verify_always, inline
         self.objects = ObjectFolder(objects)
         self._warn_about = warn or _warn
         self._warned: set[str] = set()
         self._database = Database(database, self._warn)
-        self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
+        self.alone_since: Callable[[], int | None] = lambda: None
+        """Tells a run since when nobody else writes here: another number after each who did, None while somebody may."""
+        self._batch = self._make_batch()
+        self._absent = Absent(self._database)
         self._files = (
             FileDigests(now)
             if is_worker
@@ -285,9 +286,13 @@ class Store:
         known = self._known.entries(key)
         if known is not None and not fresh:
             return known
+        wanted = bytes.fromhex(key)
         if fresh:
             self.flush()
-        read = [rows.entry_fields(row) for row in self._database.read(rows.SELECT_ENTRIES, (bytes.fromhex(key),))]
+        elif self._absent.is_sure(wanted, self.alone_since()):
+            with self._guard:
+                return self._known.merge(key, (), is_newer=False)
+        read = [rows.entry_fields(row) for row in self._database.read(rows.SELECT_ENTRIES, (wanted,))]
         with self._guard:
             return self._known.merge(key, read, is_newer=fresh)
 
@@ -452,6 +457,7 @@ class Store:
         """Forget what the database knows; where it cannot be written, memory is all there is."""
         if not self._database.is_writable:
             return
+        self._absent.forget()
         with self._guard:
             self._known = self._known.trimmed(self._batch.pending("value"), self._batch.pending("entry"))
 
@@ -469,7 +475,13 @@ class Store:
         """Begin anew in a forked child: rows that wait stay the parent's."""
         self._guard = threading.Lock()
         self._database.abandon()
-        self._batch = BatchWriter(self._write_batch, lambda: self._database.is_writable)
+        self._batch = self._make_batch()
+        self._absent.forget()
+
+    def _make_batch(self) -> BatchWriter:
+        return BatchWriter(
+            self._write_batch, lambda: self._database.is_writable, lambda: self.alone_since() is not None
+        )
 
 
 def _warn(message: str) -> None:
