@@ -14,6 +14,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from importlib import metadata
 
 __all__ = ["read_environment", "read_gpu", "read_packages"]
+
+Stamp = int | tuple[str, ...]
 
 _NVIDIA = Path("/proc/driver/nvidia")
 _LAYOUT = 2
@@ -80,13 +83,14 @@ def read_gpu(driver: Path = _NVIDIA) -> str:
 
 def read_packages(kept: Path | None = None) -> Packages:
     """Return the installed distributions, and the origins of those that no index gave; see ``read_environment`` for ``kept``."""
-    stamp = json.dumps([_LAYOUT, sys.version, sorted(_stamp(entry) for entry in set(sys.path))])
+    stamps = {os.path.abspath(entry): _stamp(entry) for entry in sys.path}
+    stamp = json.dumps([_LAYOUT, sys.version, sorted(stamps.items())])
     if kept is not None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(kept.read_text("utf-8"))
             if data["stamp"] == stamp:
                 return Packages(data["packages"], data["origins"])
-    found = _list_packages()
+    found = _list_packages(stamps)
     if kept is not None:
         with contextlib.suppress(OSError):
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -96,17 +100,25 @@ def read_packages(kept: Path | None = None) -> Packages:
     return found
 
 
-def _list_packages() -> Packages:
-    from importlib import metadata
-
+def _list_packages(stamps: Mapping[str, Stamp]) -> Packages:
     found: dict[str, tuple[str, str, str]] = {}
-    for distribution in metadata.distributions():
-        with contextlib.suppress(Exception):  # a broken installation of one package is not our business
-            name, version = _name_and_version(distribution)
-            if normal_name(name) not in found:  # what comes first on the path is what is imported
-                found[normal_name(name)] = name, version, _origin(distribution)
+    for folder, stamp in stamps.items():
+        for row in _list_folder(folder, stamp):
+            found.setdefault(normal_name(row[0]), row)  # what comes first on the path is what is imported
     rows = [found[key] for key in sorted(found)]
     return Packages({name: version for name, version, _ in rows}, {name: origin for name, _, origin in rows if origin})
+
+
+@lru_cache(maxsize=64)
+def _list_folder(folder: str, stamp: Stamp) -> list[tuple[str, str, str]]:  # noqa: ARG001 - the stamp is part of the key
+    """Return name, version and origin of what is installed in a folder; read again by a process when the stamp is another."""
+    from importlib import metadata
+
+    found = []
+    for distribution in metadata.distributions(path=[folder]):
+        with contextlib.suppress(Exception):  # a broken installation of one package is not our business
+            found.append((*_name_and_version(distribution), _origin(distribution)))
+    return found
 
 
 def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
@@ -162,12 +174,12 @@ def _told_from(origin: str, root: Path | None) -> str:
     return f"{editable}{'.' if inside == '.' else f'./{inside}'}"
 
 
-def _stamp(entry: str) -> tuple[str, object]:
+def _stamp(entry: str) -> Stamp:
     """Return what changes when a package is installed in a folder of the path; files of the user's own do not count."""
     folder = Path(entry or ".")
     try:
         if folder.name in _SITE:
-            return entry, folder.stat().st_mtime_ns
-        return entry, sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))
+            return folder.stat().st_mtime_ns
+        return tuple(sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info"))))
     except OSError:
-        return entry, 0
+        return 0

@@ -73,7 +73,7 @@ IDENTITY = {
 def pytest_collection_finish() -> None:
     """Write no bytecode of what tests import from now on, and let no collection of garbage look at what collecting tests has left."""
     sys.dont_write_bytecode = True
-    #gc.freeze()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

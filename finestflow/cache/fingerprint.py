@@ -236,6 +236,7 @@ def _fingerprint(graph: Graph) -> CodeFingerprint:
     return CodeFingerprint(Fingerprint(graph.hash), graph.components, graph.notes)
 
 
+@functools.cache  # one function, by which definitions are kept
 def _blake3() -> Hash:
     from blake3 import blake3
 

@@ -18,6 +18,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import NamedTuple, Protocol, TypeVar
@@ -234,6 +235,7 @@ def _version() -> bytes:
     return b"%d %d %s" % (_FORMAT, sys.flags.optimize, importlib.util.MAGIC_NUMBER)
 
 
+@lru_cache(maxsize=64)  # a notebook or a test makes runs in many projects, of the same modules
 def _define(text: bytes, hash_: Hash) -> Source | None:
     try:
         with warnings.catch_warnings():
