@@ -14,6 +14,7 @@ import os
 import pkgutil
 import signal
 import sys
+import sysconfig
 import threading
 import time
 import traceback
@@ -29,14 +30,17 @@ _NOT_LOADED = (
 
 
 def load() -> None:
-    """Import all of finestflow, so that no command does it again, and the libraries that most commands ask for."""
+    """Import all of finestflow and the libraries that most commands ask for, and look at what is installed, so that no command does it again."""
     import finestflow
+    from finestflow import environment
 
     for module in pkgutil.walk_packages(finestflow.__path__, "finestflow."):
         if not module.name.startswith(_NOT_LOADED):
             importlib.import_module(module.name)
     for name in _LOADED:
         importlib.import_module(name)
+    sysconfig.get_config_vars()
+    environment.read_packages()
 
 
 def serve() -> None:
