@@ -21,6 +21,7 @@ from finestflow.journal.compared import fold_text
 from finestflow.journal.encode import dump_json, load_json, short_hash
 from finestflow.journal.index_rows import transaction
 from finestflow.journal.inside import Call, Version, call_of, changes_between
+from finestflow.journal.names import family_of
 from finestflow.model import Run
 
 __all__ = ["advance", "take_in"]
@@ -166,11 +167,10 @@ def _load_version(data: bytes) -> Version:
 def _record_of(run: Run) -> _Record:
     nodes = run.nodes.values()
     codes = {str(id(node.code)): node.code for node in nodes if node.code}  # nodes of one task share the mapping
-    calls = (
-        (node.path, node.task, node.status.value, node.output.digest if node.output else None, str(id(node.code)))
-        for node in nodes
-    )
-    return _gather(load_json(dump_json(run.summary.params)), calls, codes)
+    kinds = {(family_of(node.path) or node.path, node.task, node.status, id(node.code)) for node in nodes}
+    calls = ((path, task, status.value, str(code)) for path, task, status, code in kinds)
+    outputs = {node.output.digest for node in nodes if node.output is not None}
+    return _gather(load_json(dump_json(run.summary.params)), calls, outputs, codes)
 
 
 def _read_records(repo: Repository, commits: list[str]) -> Iterator[_Record]:
@@ -186,38 +186,39 @@ def _read_records(repo: Repository, commits: list[str]) -> Iterator[_Record]:
                 path,
                 str(_table(shapes, path).get("task", "")),
                 str(node.get("status", "")),
-                _table(node, "output").get("digest"),
                 str(node.get("code", "")),
             )
             for path, node in _table(tasks, "nodes").items()
         )
-        yield _gather(params, calls, _table(tasks, "code"))
+        outputs = (_table(node, "output").get("digest") for node in _table(tasks, "nodes").values())
+        yield _gather(params, calls, outputs, _table(tasks, "code"))
 
 
 def _gather(
     params: Mapping[str, Any],
-    nodes: Iterable[tuple[str, str, str, Any, str]],
+    calls: Iterable[tuple[str, str, str, str]],
+    outputs: Iterable[Any],
     codes: Mapping[str, Mapping[str, str]],
 ) -> _Record:
     """Return what is kept of a record.
 
     Args:
         params: By path.
-        nodes: Path, task, status, digest of the output and name of the code of each.
+        calls: Path, task, status and name of the code of each call, or of its family.
+        outputs: Digests of what they returned, where they have one.
         codes: Code by that name.
     """
     from finestflow.cache.fingerprint import own_code
 
     texts = {name: short_hash(own) for name, code in codes.items() if (own := own_code(code))}
-    calls, outputs, code = set(), set(), dict[str, set[str]]()
-    for path, task, status, digest, code_name in nodes:
+    found, code = set(), dict[str, set[str]]()
+    for path, task, status, code_name in calls:
         call = Call(*map(_storable, call_of(path, task, status)))
-        calls.add(call)
-        if isinstance(digest, str):
-            outputs.add(digest)
+        found.add(call)
         if code_name in texts:
             code.setdefault(call.task, set()).add(texts[code_name])
-    return _Record(calls, outputs, Version(params, {task: frozenset(own) for task, own in code.items()}, ""))
+    digests = {digest for digest in outputs if isinstance(digest, str)}
+    return _Record(found, digests, Version(params, {task: frozenset(own) for task, own in code.items()}, ""))
 
 
 def _load(data: bytes | None) -> dict[str, Any]:
