@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from finestflow.model import RunSummary
 
-__all__ = ["fold_text", "is_path_meant", "number_of", "same_text", "text_of", "words_of"]
+__all__ = ["fold_text", "is_path_meant", "likeness_of", "number_of", "same_text", "text_of", "words_of"]
 
 
 def fold_text(text: str | None) -> str:
@@ -51,6 +51,13 @@ def same_text(value: Any) -> str:
     import json
 
     return json.dumps(value, sort_keys=True, default=repr)
+
+
+def likeness_of(same: str) -> int:
+    """Return a number that texts of ``same_text`` have in common when they are equal, and hardly else: what an index can be asked for."""
+    from zlib import crc32
+
+    return crc32(same.encode("utf-8", "surrogatepass"))
 
 
 def is_path_meant(path: str, pattern: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from finestflow.journal.compared import fold_text, is_path_meant, number_of, same_text, text_of, words_of
+from finestflow.journal.compared import fold_text, is_path_meant, likeness_of, number_of, same_text, text_of, words_of
 
 if TYPE_CHECKING:
     from finestflow.journal.inside import Inside
@@ -145,11 +145,13 @@ class Text(NamedTuple):
 
     def to_sql(self) -> Sql:
         # a column name comes from the tables above, never from the query
-        column = f"fold(runs.{'commit_id' if self.column == 'commit' else self.column})"
+        plain = f"runs.{'commit_id' if self.column == 'commit' else self.column}"
+        column = f"fold({plain})"
         if self.op == ":":
             return f"instr({column}, ?) > 0", [self.text]
-        if self.op == "^":
-            return f"substr({column}, 1, ?) = ?", [len(self.text), self.text]
+        if self.op == "^":  # of ids of git, which are in small letters: the indexes on them can be asked
+            sql = f"SELECT seq FROM runs WHERE {plain} >= ? AND {plain} < ?"  # noqa: S608
+            return f"runs.seq IN ({sql})", [self.text, self.text + "\U0010ffff"]
         return f"{column} {_SQL_OPERATORS[self.op]} ?", [self.text]
 
     def matches(self, run: RunSummary, inside: Inside) -> bool:
@@ -307,7 +309,8 @@ class Like(NamedTuple):
     params: str
 
     def to_sql(self) -> Sql:
-        return "(runs.pipeline = ? AND same(runs.params) = ?)", [self.pipeline, self.params]
+        sql = "SELECT seq FROM runs INDEXED BY runs_likeness WHERE likeness = ? AND pipeline = ? AND same(params) = ?"
+        return f"runs.seq IN ({sql})", [likeness_of(self.params), self.pipeline, self.params]
 
     def matches(self, run: RunSummary, inside: Inside) -> bool:
         return run.pipeline == self.pipeline and same_text(run.params) == self.params

@@ -32,7 +32,7 @@ __all__ = [
     "transaction",
 ]
 
-VERSION = 4
+VERSION = 5
 """Of the tables; an index of another version is made again."""
 
 _COLUMNS = {
@@ -62,7 +62,7 @@ _COLUMNS = {
     "format": "INTEGER",
 }
 _OWN = {"own_name": "TEXT", "own_tags": "TEXT", "own_note": "TEXT"}
-_SEARCHED = {"words": "TEXT", "tagset": "TEXT"}
+_SEARCHED = {"words": "TEXT", "tagset": "TEXT", "likeness": "INTEGER"}
 _SHOWN = {"headline": "TEXT"}
 SUMMARY_COLUMNS = ", ".join(_COLUMNS)
 ALL_COLUMNS = {**_COLUMNS, **_OWN, **_SEARCHED, **_SHOWN}
@@ -75,6 +75,8 @@ SCHEMA = (
     f"CREATE TABLE runs (seq INTEGER PRIMARY KEY, {', '.join(map(' '.join, ALL_COLUMNS.items()))})",
     "CREATE INDEX runs_started ON runs (removed, started)",
     "CREATE INDEX runs_commit ON runs (commit_id)",
+    "CREATE INDEX runs_code ON runs (code)",
+    "CREATE INDEX runs_likeness ON runs (likeness)",
     "CREATE INDEX runs_name ON runs (name)",
     "CREATE INDEX runs_own_name ON runs (own_name)",
     "CREATE INDEX runs_pipeline ON runs (pipeline, started)",

@@ -18,7 +18,7 @@ from finestflow.git.history import CommitData, iter_commits
 from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF
 from finestflow.git.repository import Repository
 from finestflow.journal.annotations import Annotation, Annotations, dump_annotation, load_annotation
-from finestflow.journal.compared import fold_text, number_of, text_of, words_of
+from finestflow.journal.compared import fold_text, likeness_of, number_of, same_text, text_of, words_of
 from finestflow.journal.headline import format_headline
 from finestflow.journal.index_rows import ALL_COLUMNS, SUMMARY_COLUMNS, load_summary, read_tips, transaction
 from finestflow.journal.message import parse_message
@@ -211,6 +211,7 @@ def row_of(run: RunSummary) -> tuple[Any, ...]:
         run.note,
         words_of(run),
         _tagset_of(run),
+        likeness_of(same_text(run.params)),
         format_headline(run.metrics),
     )
 

@@ -17,7 +17,7 @@ from finestflow.journal.index import Index
 from finestflow.journal.query import Query
 from finestflow.model import RunSummary
 
-__all__ = ["Group", "Listing", "Range", "Stat"]
+__all__ = ["Group", "Listing", "Range", "Stat", "gather"]
 
 _MOST = 900
 """Bound values of one statement."""
@@ -170,3 +170,43 @@ def _exact_stat(numbers: Sequence[float]) -> Stat:
     count, mean = len(numbers), math.fsum(numbers) / len(numbers)
     squares = math.fsum((number - mean) ** 2 for number in numbers)
     return Stat(count, mean, math.sqrt(squares / (count - 1)), min(numbers), max(numbers))
+
+
+def gather(groups: Sequence[Group], count: int) -> list[Group]:
+    """Put groups of many different numbers together: each range of values has about as many runs, whatever lies far out.
+
+    Args:
+        groups: In the order of their values; what has no value, or one that is no number, stays as it is.
+        count: How many there shall be; where there are no more than twice as many values, nothing is put together.
+    """
+    numeric = [group for group in groups if isinstance(group.value, (int, float))]
+    if len(numeric) <= 2 * count:
+        return list(groups)
+    runs = sum(group.runs for group in numeric)
+    parts: list[list[Group]] = []
+    seen = 0
+    for group in numeric:
+        if not parts or seen >= runs * len(parts) / count:
+            parts.append([])
+        parts[-1].append(group)
+        seen += group.runs
+    ranges = iter([_gathered(part) for part in parts])
+    rest = [group for group in groups if not isinstance(group.value, (int, float))]
+    return [*ranges, *rest] if groups[0] is numeric[0] else [*rest, *ranges]
+
+
+def _gathered(part: Sequence[Group]) -> Group:
+    if len(part) == 1:
+        return part[0]
+    names = dict.fromkeys(name for group in part for name in group.stats)
+    stats = {name: _joined([group.stats[name] for group in part if name in group.stats]) for name in names}
+    return Group(Range(part[0].value, part[-1].value), sum(group.runs for group in part), stats)
+
+
+def _joined(stats: Sequence[Stat]) -> Stat:
+    """Return what parts tell of the whole, as Chan, Golub and LeVeque join variances."""
+    count = sum(stat.numbers for stat in stats)
+    mean = sum(stat.numbers * stat.mean for stat in stats) / count
+    squares = sum((stat.numbers - 1) * stat.deviation**2 + stat.numbers * (stat.mean - mean) ** 2 for stat in stats)
+    deviation = math.sqrt(squares / (count - 1)) if count > 1 else 0.0
+    return Stat(count, mean, deviation, min(stat.least for stat in stats), max(stat.most for stat in stats))

@@ -71,30 +71,30 @@ def _dump_code(name: str, code: Mapping[str, str]) -> str:
 
 def _dump_task(node: NodeRecord, code: str, nodes: Mapping[str, NodeRecord]) -> list[str]:
     """Return the fields of a row, sorted by name."""
+    _, _, _, status, key, why, _, params, _, given, output, _, _, attempts, error, notes, seed, _, _, _ = node
     fields = []
-    if node.attempts:
-        fields.append(f'"attempts": {dump_value([[each.status.value, each.error] for each in node.attempts])}')
+    if attempts:
+        fields.append(f'"attempts": {dump_value([[each.status.value, each.error] for each in attempts])}')
     if code:
         fields.append(f'"code": "{code}"')
-    if node.error:
-        fields.append(f'"error": {quote(node.error)}')
-    if node.inputs:
-        inputs = _dump_inputs(node.inputs, nodes)
-        if inputs:
-            fields.append(f'"inputs": {{{inputs}}}')
-    if node.key is not None:
-        fields.append(f'"key": {quote_text(node.key)}')
-    if node.notes:
-        fields.append(f'"notes": {dump_value(node.notes)}')
-    if node.output is not None:
-        fields.append(f'"output": {{{_dump_output(node.output)}}}')
-    if node.params:
-        fields.append(f'"params": {dump_value(node.params)}')
-    if node.seed is not None:
-        fields.append(f'"seed": {node.seed}')
-    fields.append(f'"status": "{node.status._value_}"')
-    if node.why != _usual_reason(node.status):
-        fields.append(f'"why": {quote(node.why)}')
+    if error:
+        fields.append(f'"error": {quote(error)}')
+    inputs = _dump_inputs(given, nodes) if given else ""
+    if inputs:
+        fields.append(f'"inputs": {{{inputs}}}')
+    if key is not None:
+        fields.append(f'"key": {quote_text(key)}')
+    if notes:
+        fields.append(f'"notes": {dump_value(notes)}')
+    if output is not None:
+        fields.append(f'"output": {{{_dump_output(output)}}}')
+    if params:
+        fields.append(f'"params": {dump_value(params)}')
+    if seed is not None:
+        fields.append(f'"seed": {seed}')
+    fields.append(f'"status": "{status._value_}"')
+    if why != _usual_reason(status):
+        fields.append(f'"why": {quote(why)}')
     return fields
 
 
@@ -105,20 +105,17 @@ def _usual_reason(status: NodeStatus) -> str:
 
 def _dump_inputs(inputs: Mapping[str, InputRecord], nodes: Mapping[str, NodeRecord]) -> str:
     shown = []
-    for name in sorted(inputs):
-        digest, source, preview = inputs[name]
+    for name, (digest, source, preview) in sorted(inputs.items()):
+        origin = None if source is None else nodes.get(source)
+        known = None if origin is None or origin.output is None else origin.output.digest
         fields = []
-        if digest != (None if source is None else _digest_of(nodes.get(source))):
+        if digest != known:
             fields.append(f'"digest": {quote(digest)}')
         if preview:
             fields.append(f'"preview": {quote_text(preview)}')
         if fields or source is None:
             shown.append(f"{quote(name)}: {{{', '.join(fields)}}}")
     return ", ".join(shown)
-
-
-def _digest_of(node: NodeRecord | None) -> str | None:
-    return None if node is None or node.output is None else node.output.digest
 
 
 def _dump_output(output: OutputRecord) -> str:
@@ -142,32 +139,32 @@ def _dump_output(output: OutputRecord) -> str:
 
 
 def _dump_shape(node: NodeRecord) -> str:
-    fields = [f'"after": [{", ".join(map(quote, node.after))}]'] if node.after else []
+    text = f'"after": [{", ".join(map(quote, node.after))}], ' if node.after else ""
     edges = [
-        f"{quote_text(name)}: {quote_text(each.source)}" for name, each in sorted(node.inputs.items()) if each.source
+        f"{quote_text(name)}: {quote_text(source)}" for name, (_, source, _) in sorted(node.inputs.items()) if source
     ]
     if edges:
-        fields.append(f'"edges": {{{", ".join(edges)}}}')
+        text += f'"edges": {{{", ".join(edges)}}}, '
     if node.kind != "task":
-        fields.append(f'"kind": {quote(node.kind)}')
-    fields.append(f'"task": {quote_text(node.task)}')
-    return ", ".join(fields)
+        text += f'"kind": {quote(node.kind)}, '
+    return f'{text}"task": {quote_text(node.task)}'
 
 
 def _dump_times(node: NodeRecord) -> str:
+    _, _, _, _, _, _, hit_of, _, _, _, _, started, seconds, attempts, _, _, _, _, cpu, memory = node
     fields = []
-    if node.attempts:
-        fields.append(f'"attempts": {dump_value([[each.started, each.seconds] for each in node.attempts])}')
-    if node.cpu is not None:
-        fields.append(f'"cpu": {number(node.cpu)}')
-    if node.hit_of is not None:
-        fields.append(f'"hit_of": {quote(node.hit_of)}')
-    if node.memory is not None:
-        fields.append(f'"memory": {number(node.memory)}')
-    if node.seconds:
-        fields.append(f'"seconds": {number(node.seconds)}')
-    if node.started is not None:
-        fields.append(f'"started": {number(node.started)}')
+    if attempts:
+        fields.append(f'"attempts": {dump_value([[each.started, each.seconds] for each in attempts])}')
+    if cpu is not None:
+        fields.append(f'"cpu": {number(cpu)}')
+    if hit_of is not None:
+        fields.append(f'"hit_of": {quote(hit_of)}')
+    if memory is not None:
+        fields.append(f'"memory": {number(memory)}')
+    if seconds:
+        fields.append(f'"seconds": {number(seconds)}')
+    if started is not None:
+        fields.append(f'"started": {number(started)}')
     return ", ".join(fields)
 
 

@@ -16,7 +16,7 @@ def shortest_prefixes(ids: Iterable[str]) -> dict[str, str]:
     """Map each id to the shortest beginning, of 4 letters at least, that no other of them has."""
     ordered = sorted(set(ids))
     found, left = {}, SHORTEST_PREFIX
-    for each, after in zip(ordered, [*ordered[1:], ""], strict=True):  # an id has most in common with its neighbours
+    for each, after in zip(ordered, [*ordered[1:], ""], strict=False):  # an id has most in common with its neighbours
         right = SHORTEST_PREFIX
         while each[:right] == after[:right]:
             right += 1
