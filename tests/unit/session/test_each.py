@@ -269,18 +269,18 @@ def test_a_body_that_looks_at_a_fan_out_has_looked_at_one_thing(lab: Lab, jobs: 
     assert finished.nodes["total"].after == ("length",)
 
 
-def test_the_results_of_a_recorded_fan_out_are_a_list(lab: Lab) -> None:
+def test_the_results_of_a_recorded_fan_out_are_a_list(recording_lab: Lab) -> None:
     class Returned(Pipeline):
         length: Length
 
         def __call__(self):
             return each(self.length, [f"file {index}" for index in range(12)])
 
-    run = lab.make(Returned()).run
+    run = recording_lab.make(Returned()).run
 
     assert run.outputs == {"result": "length"}
-    assert lab.load_output(run) == lab.load_output(run, "length") == [6] * 10 + [7] * 2
-    assert lab.load_output(run, "length[11]") == lab.load_output(run, "length/11") == 7
+    assert recording_lab.load_output(run) == recording_lab.load_output(run, "length") == [6] * 10 + [7] * 2
+    assert recording_lab.load_output(run, "length[11]") == recording_lab.load_output(run, "length/11") == 7
     assert run.returned == "[6, 6, 6, 6, 6, 6, 6, 6, …]"
 
 
@@ -307,7 +307,7 @@ def test_a_plan_knows_the_items_that_are_there(lab: Lab) -> None:
     }  # fmt: skip
 
 
-def test_the_items_that_an_interrupt_cancels_are_written_together(lab: Lab, repository: Path) -> None:
+def test_the_items_that_an_interrupt_cancels_are_written_together(recording_lab: Lab, repository: Path) -> None:
     """Ctrl-C with 10,000 open items must not wait for 10,000 writes; the record has each of them all the same."""
     sizes = []
 
@@ -327,10 +327,10 @@ def test_the_items_that_an_interrupt_cancels_are_written_together(lab: Lab, repo
             sizes.append(events.stat().st_size)
 
     with pytest.raises(KeyboardInterrupt):
-        lab.run(Many(), (), options=RunOptions(jobs=1, echo=False), listener=look)
+        recording_lab.run(Many(), (), options=RunOptions(jobs=1, echo=False), listener=look)
 
     assert len(sizes) >= 300
     assert len(set(sizes)) < 100
-    (run,) = lab.select("")
-    statuses = Counter(node.status.value for node in lab.load_run(run).nodes.values())
+    (run,) = recording_lab.select("")
+    statuses = Counter(node.status.value for node in recording_lab.load_run(run).nodes.values())
     assert statuses["cancelled"] >= 300

@@ -194,8 +194,8 @@ class One(Pipeline):
         ("local", "Local: <unlocked _thread.lock"),
     ],
 )
-def test_an_odd_error_is_recorded(lab: Lab, jobs: int, what: str, error: str):
-    run = lab.make(One(raises=Raises(what=what)), jobs=jobs).run
+def test_an_odd_error_is_recorded(recording_lab: Lab, jobs: int, what: str, error: str):
+    run = recording_lab.make(One(raises=Raises(what=what)), jobs=jobs).run
 
     assert run.summary.status is RunStatus.FAILED
     assert run.summary.error.startswith(error)
@@ -224,12 +224,12 @@ class Hooks(Pipeline):
 
 
 @pytest.mark.parametrize(("exits", "error"), [(False, "KeyError: 'hook'"), (True, "SystemExit: 3")])
-def test_an_error_of_a_hook_is_one_line_that_names_it(lab: Lab, jobs: int, exits: bool, error: str):
+def test_an_error_of_a_hook_is_one_line_that_names_it(recording_lab: Lab, jobs: int, exits: bool, error: str):
     said = []
-    lab.warn = said.append
+    recording_lab.warn = said.append
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        finished = lab.make(Hooks(hooked=Hooked(exits=exits)), jobs=jobs)
+        finished = recording_lab.make(Hooks(hooked=Hooked(exits=exits)), jobs=jobs)
 
     assert finished.error is None
     assert said == [f"task 'hooked': on_success() of Hooked raised {error}"]
@@ -256,9 +256,9 @@ class Burns(Pipeline):
         return self.alone(), self.outside()
 
 
-def test_what_a_call_uses_is_recorded_with_it(lab: Lab):
-    lab.make(Burns())
-    nodes = lab.load_run("@").nodes
+def test_what_a_call_uses_is_recorded_with_it(recording_lab: Lab):
+    recording_lab.make(Burns())
+    nodes = recording_lab.load_run("@").nodes
 
     assert nodes["outside"].cpu >= 0.2
     assert nodes["alone"].cpu >= 0.02

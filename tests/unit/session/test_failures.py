@@ -174,7 +174,7 @@ def test_the_error_of_a_nested_body_that_nobody_sees_ends_the_run(lab: Lab, jobs
         assert statuses(finished)["add[1]"] == "skipped"
 
 
-def test_a_result_without_the_part_that_is_returned_fails_the_run(lab: Lab, jobs: int) -> None:
+def test_a_result_without_the_part_that_is_returned_fails_the_run(recording_lab: Lab, jobs: int) -> None:
     """A misspelled attribute of what a task gave is the pipeline's mistake, and recorded as one."""
 
     class Misspelled(Pipeline):
@@ -183,7 +183,7 @@ def test_a_result_without_the_part_that_is_returned_fails_the_run(lab: Lab, jobs
         def __call__(self):
             return {"real": self.add(1).real, "wrong": [self.add(1).reel]}
 
-    finished = lab.make(Misspelled(), jobs=jobs)
+    finished = recording_lab.make(Misspelled(), jobs=jobs)
 
     assert repr(finished.error) == "AttributeError(\"'int' object has no attribute 'reel'\")"
     assert finished.error.__notes__ == ["finestflow: it is 'add[1].reel', which the pipeline returns"]
@@ -295,14 +295,14 @@ class Flaky(Task):
 TRIES: dict[str, int] = {}
 
 
-def test_a_call_is_tried_again_and_each_try_is_recorded(lab: Lab, jobs: int) -> None:
+def test_a_call_is_tried_again_and_each_try_is_recorded(recording_lab: Lab, jobs: int) -> None:
     class Retries(Pipeline):
         flaky: Flaky
 
         def __call__(self, name):
             return self.flaky(f"{name} good", 2), self.flaky(f"{name} bad", 9)
 
-    finished = lab.make(Retries(), f"{jobs}", jobs=jobs, keep_going=True)
+    finished = recording_lab.make(Retries(), f"{jobs}", jobs=jobs, keep_going=True)
     good, bad = finished.run.nodes["flaky"], finished.run.nodes["flaky[1]"]
 
     assert [(each.status.value, each.error) for each in good.attempts] == [("failed", "OSError: try 1"), ("ok", "")]
@@ -324,8 +324,8 @@ class Around(Pipeline):
         return self.cancels()
 
 
-def test_what_a_body_raises_beside_exceptions_fails_the_run(lab: Lab, jobs: int) -> None:
-    nested, direct = lab.make(Around(), jobs=jobs), lab.make(Around(), True, jobs=jobs)
+def test_what_a_body_raises_beside_exceptions_fails_the_run(recording_lab: Lab, jobs: int) -> None:
+    nested, direct = recording_lab.make(Around(), jobs=jobs), recording_lab.make(Around(), True, jobs=jobs)
 
     assert [each.run.summary.error for each in (nested, direct)] == [
         "CancelledError: in a body",

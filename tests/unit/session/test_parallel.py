@@ -139,7 +139,7 @@ def test_a_long_chain_of_calls_that_wait_is_no_recursion(lab: Lab) -> None:
 
 
 @pytest.mark.slow
-def test_waiting_can_be_interrupted(free_lab: Lab) -> None:
+def test_waiting_can_be_interrupted(recording_lab: Lab) -> None:
     class Wait(Task):
         def run(self):
             os.kill(os.getpid(), signal.SIGINT)
@@ -152,14 +152,15 @@ def test_waiting_can_be_interrupted(free_lab: Lab) -> None:
         def __call__(self):
             return self.add(self.wait(), 1) + 1
 
+    recording_lab.one_at_a_time = False
     MEETINGS["nobody"] = threading.Barrier(2)
     with pytest.raises(KeyboardInterrupt):
-        free_lab.make(Waits(), jobs=2)
+        recording_lab.make(Waits(), jobs=2)
     MEETINGS["nobody"].abort()
     join_threads()  # a call that still goes on would take what threads of later tests report
-    (run,) = free_lab.select("")
+    (run,) = recording_lab.select("")
     assert run.status.value == "cancelled"
-    nodes = free_lab.load_run(run).nodes
+    nodes = recording_lab.load_run(run).nodes
     assert {path: node.status.value for path, node in nodes.items()} == {"wait": "cancelled", "add": "cancelled"}
 
 

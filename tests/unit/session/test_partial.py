@@ -124,9 +124,9 @@ def test_what_lies_before_and_is_not_needed_may_be_missing(lab: Lab, jobs: int) 
     assert finished.run.nodes["fit"].why == "before 'clean', and not to be had"
 
 
-def test_outputs_before_the_start_may_come_from_another_run(lab: Lab, jobs: int) -> None:
-    other = lab.make(Whole(), 5)
-    finished = lab.make(
+def test_outputs_before_the_start_may_come_from_another_run(recording_lab: Lab, jobs: int) -> None:
+    other = recording_lab.make(Whole(), 5)
+    finished = recording_lab.make(
         Whole(svm={"kind": "SVM"}), 3, start=["svm", "forest"], from_run=other.run.summary.id, jobs=jobs
     )
 
@@ -134,7 +134,7 @@ def test_outputs_before_the_start_may_come_from_another_run(lab: Lab, jobs: int)
     assert finished.run.nodes["prepare/clean"].hit_of == other.run.summary.id
     assert ran(finished) == {"svm", "pick"}
     with pytest.raises(UsageError, match="without a start"):
-        lab.make(Whole(), from_run="@")
+        recording_lab.make(Whole(), from_run="@")
 
 
 def test_a_nested_pipeline_as_start_is_all_that_is_in_it(lab: Lab, jobs: int) -> None:
@@ -175,12 +175,12 @@ def test_a_look_at_what_is_not_to_be_had_is_that_error(lab: Lab, jobs: int) -> N
     assert "'load'" in str(finished.error)
 
 
-def test_a_pattern_that_names_no_node_is_refused_before_anything_runs(lab: Lab) -> None:
+def test_a_pattern_that_names_no_node_is_refused_before_anything_runs(recording_lab: Lab) -> None:
     for bounds in ({"start": "forst"}, {"stop": "forst"}, {"stop": ("svm", "forst")}):
         with pytest.raises(UsageError) as caught:
-            lab.make(Whole(), **bounds)
+            recording_lab.make(Whole(), **bounds)
         assert str(caught.value) == "no node matches 'forst' (did you mean 'forest'?)"
-    assert lab.select("") == []
+    assert recording_lab.select("") == []
 
 
 class Unforeseen(Pipeline):
