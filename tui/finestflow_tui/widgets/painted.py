@@ -30,19 +30,6 @@ __all__ = ["Body", "Painted", "make_strip", "set_extent"]
 _role_of = itemgetter(1)
 
 
-class Body(Horizontal):
-    """The panes of a screen side by side; it shows nothing of its own, and says so, since Textual renders what is behind panes too."""
-
-    BLANK = True
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Return what is seen between the panes; Textual takes no colours away from what is blank."""
-        strips = super().render_lines(crop)
-        for each in self.get_line_filters():
-            strips = [strip.apply_filter(each, self.background_colors[1]) for strip in strips]
-        return strips
-
-
 class Painted(Widget):
     """A widget of lines that are kept; ``render_line`` makes one."""
 
@@ -100,6 +87,16 @@ class Painted(Widget):
         if left or any(strip.cell_length != right for strip in strips):  # a scroll bar covers the last column
             return [strip.crop_extend(left, right, None) for strip in strips]
         return strips
+
+
+class Body(Painted, Horizontal):
+    """The panes of a screen side by side; it shows nothing of its own, and says so, since Textual renders what is behind panes too."""
+
+    BLANK = True
+
+    def render_line(self, y: int) -> Strip:
+        """Paint what is seen between the panes."""
+        return Strip.blank(self.size.width, self.base)
 
 
 def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: str = "") -> Strip:
