@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from finestflow.git.repository import Repository
 
 __all__ = [
+    "NEEDED_FILES",
     "GcPlan",
     "GcRules",
     "Reach",
@@ -39,6 +40,8 @@ __all__ = [
     "rules_of",
 ]
 
+NEEDED_FILES = ("run.json", "inputs.json", "tasks.json", "graph.json", "config.toml")
+"""Of a record: what tells which values its run reaches, and of which task they are."""
 _LEFT_SECONDS = 3600.0
 """A file that nothing names is left by a killed writer when it is older; no writer takes so long from file to row."""
 

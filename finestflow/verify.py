@@ -5,7 +5,7 @@ Invariant: nothing is changed; each problem names what is damaged and what to do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,12 @@ from finestflow.errors import FinestflowError
 
 if TYPE_CHECKING:
     from finestflow.cache.store import Store
+    from finestflow.git.history import CommitData
     from finestflow.git.repository import Repository
     from finestflow.journal.journal import Journal
+    from finestflow.model import Run
+
+    Read = tuple[CommitData, Run | FinestflowError]
 
 __all__ = ["Finding", "verify_journal", "verify_store"]
 
@@ -36,8 +40,19 @@ class Finding:
     hint: str = ""
 
 
-def verify_journal(repository: Repository, journal: Journal) -> Iterator[Finding]:
-    """Read every record of the chain; yields what cannot be read."""
+def verify_journal(
+    repository: Repository,
+    journal: Journal,
+    *,
+    told: Callable[[str, Iterable[Read], int], Iterable[Read]] = lambda _, pairs, __: pairs,
+) -> Iterator[Finding]:
+    """Read every record of the chain; yields what cannot be read.
+
+    Args:
+        repository: Where the chain is.
+        journal: What reads records.
+        told: Passes what is gone through on, and tells how far it is.
+    """
     from finestflow.git.history import iter_commits
     from finestflow.journal.message import parse_message
 
@@ -48,10 +63,12 @@ def verify_journal(repository: Repository, journal: Journal) -> Iterator[Finding
         yield Finding(place="journal", name="", message=error.message, hint="git fsck shows which objects are damaged")
         return
     seen: dict[str, str] = {}
-    for commit in commits:
+    pairs = zip(commits, _iter_records(journal, [commit.oid for commit in commits]), strict=True)
+    for commit, run in told("reading the records of runs", pairs, len(commits)):
         try:
             summary = parse_message(commit.message)
-            run = journal.load(commit.oid)
+            if isinstance(run, FinestflowError):
+                raise run
         except FinestflowError as error:
             yield Finding(place="journal", name=commit.oid, message=error.message, hint=error.hint)
             continue
@@ -64,6 +81,19 @@ def verify_journal(repository: Repository, journal: Journal) -> Iterator[Finding
                 message=f"run {run.summary.id} is also in commit {seen[run.summary.id][:12]}",
             )
         seen[run.summary.id] = commit.oid
+
+
+def _iter_records(journal: Journal, commits: list[str]) -> Iterator[Run | FinestflowError]:
+    """Yield the run of each commit, or why it cannot be read."""
+    at = 0
+    while at < len(commits):
+        try:
+            for run in journal.load_many(commits[at:]):
+                at += 1
+                yield run
+        except FinestflowError as error:
+            at += 1
+            yield error
 
 
 def verify_store(store: Store, *, deep: bool = False) -> Iterator[Finding]:

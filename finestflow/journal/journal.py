@@ -216,12 +216,15 @@ class Journal:
             if run.snapshot.tree not in objects:
                 objects.without(run.summary.commit, FOLDER)
 
-    def load_many(self, runs: Iterable[RunSummary | str], *, with_series: bool = True) -> Iterator[Run]:
+    def load_many(
+        self, runs: Iterable[RunSummary | str], *, with_series: bool = True, files: Sequence[str] = FIXED_FILES
+    ) -> Iterator[Run]:
         """Yield runs, whole, in order: one git process reads some hundreds of them.
 
         Args:
             runs: Their summaries, or commits.
             with_series: Read the values of the metrics too.
+            files: What of the records is read, ``run.json`` at least; what the other files tell is empty then.
 
         Raises:
             CorruptionError: The record of one is missing or damaged; those before it were yielded.
@@ -229,10 +232,10 @@ class Journal:
         waiting = iter(runs)
         while chosen := list(itertools.islice(waiting, _LOADED_TOGETHER)):
             commits = [run if isinstance(run, str) else run.commit for run in chosen]
-            records = self._read_many((commit, FIXED_FILES) for commit in commits)
-            further = ((commit, _listed(files, with_series)) for commit, files in zip(commits, records, strict=True))
-            for run, files, more in zip(chosen, records, self._read_many(further), strict=True):
-                yield _load({**files, **more}, run, with_series=with_series)
+            records = self._read_many((commit, files) for commit in commits)
+            further = ((commit, _listed(found, with_series)) for commit, found in zip(commits, records, strict=True))
+            for run, found, more in zip(chosen, records, self._read_many(further), strict=True):
+                yield _load({**found, **more}, run, with_series=with_series)
 
     def read_file(self, commit: str, path: str) -> bytes | None:
         """Return a file of a run's record, by path below ``.finestflow/``."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finestflow.errors import LockedError, UsageError
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from finestflow.cache.store import Usage
     from finestflow.compare import RunDiff
     from finestflow.gc import GcPlan, GcRules, Share
-    from finestflow.model import RunId, RunSummary
+    from finestflow.model import Run, RunId, RunSummary
     from finestflow.verify import Finding
 
 __all__ = ["Keeping"]
@@ -119,7 +118,7 @@ class Keeping(Reading):
         """
         from dataclasses import replace
 
-        from finestflow.gc import plan, rules_of
+        from finestflow.gc import NEEDED_FILES, plan, rules_of
         from finestflow.journal.journal import fold
         from finestflow.journal.live import iter_live
 
@@ -127,9 +126,13 @@ class Keeping(Reading):
         runs = [*self.index.summaries(), *self.index.summaries(self.parse_query("is:removed"))]
         entries = iter_live(self.require_repository().state_dir)  # that go on, or were killed and cannot be recorded
         going = [state.run for state, _ in map(fold, entries) if state.has_begun]
-        found = plan(
-            runs, lambda kept: chain(self.journal.load_many(kept, with_series=False), going), self.store, rules
-        )
+
+        def load(kept: Sequence[RunSummary]) -> Iterator[Run]:
+            records = self.journal.load_many(kept, with_series=False, files=NEEDED_FILES)
+            yield from self.told("looking what runs need", records, len(kept))
+            yield from going
+
+        found = plan(runs, load, self.store, rules)
         return replace(found, values=(), bytes=0) if self.is_store_elsewhere else found
 
     def gc(self, rules: Callable[[], GcRules] | None, busy: Callable[[RunId], None]) -> GcPlan:
@@ -189,7 +192,7 @@ class Keeping(Reading):
         from finestflow.verify import verify_journal, verify_store
 
         if self.repository is not None:
-            yield from verify_journal(self.repository, self.journal)
+            yield from verify_journal(self.repository, self.journal, told=self.told)
         yield from verify_store(self.store, deep=deep)
 
     def usage(self) -> Usage:
@@ -198,11 +201,11 @@ class Keeping(Reading):
 
     def shares(self, query: str = "", *, by_task: bool = False) -> list[Share]:
         """Return what each run that a query finds has in the store, or each task of these runs; the largest first."""
-        from finestflow.gc import Reach, measure_runs, measure_tasks
+        from finestflow.gc import NEEDED_FILES, Reach, measure_runs, measure_tasks
 
-        runs = self.journal.load_many(
-            [run for run in self.select(query, sort="-started") if run.commit], with_series=False
-        )
+        chosen = [run for run in self.select(query, sort="-started") if run.commit]
+        records = self.journal.load_many(chosen, with_series=False, files=NEEDED_FILES)
+        runs = self.told("looking what runs need", records, len(chosen))
         return (measure_tasks if by_task else measure_runs)(runs, Reach(self.store))
 
 

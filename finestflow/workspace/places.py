@@ -9,10 +9,10 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from finestflow.config import Config, load_config
 from finestflow.errors import RepositoryError
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from finestflow.workspace.foresight import Foresight
 
 __all__ = ["Places", "SystemClock"]
+
+
+_TOLD_EVERY = 100
+Item = TypeVar("Item")
 
 
 class SystemClock:
@@ -181,6 +185,20 @@ class Places:
         if text not in self._warned:
             self._warned.add(text)
             self._say(text)
+
+    def told(self, what: str, items: Iterable[Item], total: int) -> Iterator[Item]:
+        """Yield items, and tell now and then how far it is.
+
+        Args:
+            what: What is done.
+            items: What is gone through.
+            total: How many there are.
+        """
+        for done, item in enumerate(items):
+            if done and done % _TOLD_EVERY == 0:
+                self._tell(what, done, total)
+            yield item
+        self._tell(what, total, total)
 
     # -- parts -------------------------------------------------------------------------------------------------------------------------
 
