@@ -37,9 +37,8 @@ class TestRun:
         assert re.fullmatch(r"[a-z]+-[a-z]+-\d+: ok in \S+, 3 tasks, 0 hits  total=12", answer.err.splitlines()[-1])
         assert answer.out == "loading 4 numbers\n"
 
-    def test_a_second_run_is_all_hits(self, project, finestflow):
-        finestflow("run")
-        finestflow("run")
+    def test_a_second_run_is_all_hits(self, after, finestflow):
+        after("run", "run")
 
         assert {node["status"] for node in nodes_of(finestflow).values() if node["kind"] == "task"} == {"hit"}
 
@@ -159,8 +158,8 @@ class Unforeseen(Foreseen):
 
 
 class TestPlan:
-    def test_says_what_would_be_hit(self, project, finestflow):
-        finestflow("run")
+    def test_says_what_would_be_hit(self, after, finestflow):
+        after("run")
         answer = finestflow("plan", "-p", "scale.factor=3", "--json")
         status = {node["path"]: node["status"] for node in answer.json["nodes"]}
 
@@ -168,8 +167,8 @@ class TestPlan:
         assert status["scale"] == "run"
         assert status["total"] == "unknown"
 
-    def test_gives_the_reason_for_each(self, project, finestflow):
-        finestflow("run")
+    def test_gives_the_reason_for_each(self, after, finestflow):
+        after("run")
         answer = finestflow("plan", "-p", "scale.factor=3")
         rows = {line.split()[0]: line for line in answer.out.splitlines()}
 
@@ -179,16 +178,15 @@ class TestPlan:
 
 
 class TestLog:
-    def test_lists_runs_newest_first(self, project, finestflow):
-        finestflow("run", "--name", "one")
-        finestflow("run", "--name", "two")
+    def test_lists_runs_newest_first(self, after, finestflow):
+        after("run --name one", "run --name two")
         lines = finestflow("log").out.splitlines()
 
         assert lines[0].split()[:4] == ["id", "status", "name", "pipeline"]
         assert [line.split()[2] for line in lines[1:]] == ["two", "one"]
 
-    def test_ls_is_log(self, project, finestflow):
-        finestflow("run")
+    def test_ls_is_log(self, after, finestflow):
+        after("run")
 
         assert finestflow("ls").out == finestflow("log").out
 
@@ -200,13 +198,13 @@ class TestLog:
         assert [run["name"] for run in finestflow("log", "total>20", "--json").json["runs"]] == ["large"]
         assert [run["pipeline"] for run in finestflow("log", "status:failed", "--json").json["runs"]] == ["Broken"]
 
-    def test_a_bad_word_of_a_query_is_pointed_out(self, project, finestflow):
-        finestflow("run")
+    def test_a_bad_word_of_a_query_is_pointed_out(self, after, finestflow):
+        after("run")
 
         assert "finestflow: warning:" in finestflow("log", "status:nope").err
 
-    def test_columns(self, project, finestflow):
-        finestflow("run", "--name", "mine")
+    def test_columns(self, after, finestflow):
+        after("run --name mine")
 
         assert finestflow("log", "--columns", "name,p.scale.factor,total").out.split("\n")[1].split() == [
             "mine",
@@ -214,8 +212,8 @@ class TestLog:
             "12",
         ]
 
-    def test_a_column_is_found_by_the_last_part_of_its_name_as_in_a_query(self, project, finestflow):
-        finestflow("run", "--name", "mine")
+    def test_a_column_is_found_by_the_last_part_of_its_name_as_in_a_query(self, after, finestflow):
+        after("run --name mine")
 
         lines = finestflow("log", "p.factor=2 total=12", "--columns", "name,p.factor,total").out.splitlines()
         assert lines[1].split() == ["mine", "2.0", "12"]
@@ -225,8 +223,8 @@ class TestLog:
 
         assert (answer.out, answer.err) == ("", 'no runs yet; "finestflow run" makes one\n')
 
-    def test_works_from_the_index_alone(self, project, finestflow):
-        finestflow("run")
+    def test_works_from_the_index_alone(self, after):
+        after("run")
         code = "import sys\nfrom finestflow.cli import main\nmain(['log'])\nprint([n for n in ('git', 'dulwich', 'rich', 'numpy', 'json', 'dataclasses', 'finestflow.model') if n in sys.modules])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
@@ -240,54 +238,53 @@ class TestLog:
 
 
 class TestShow:
-    def test_a_run(self, project, finestflow):
-        finestflow("run", "-m", "first try")
+    def test_a_run(self, after, finestflow):
+        after("run -m 'first try'")
         out = finestflow("show").out
 
         assert all(word in out for word in ("first try", "scale.factor", "total", "numbers_pipeline.py:Numbers"))
 
-    def test_a_node(self, project, finestflow):
-        finestflow("run")
+    def test_a_node(self, after, finestflow):
+        after("run")
         out = finestflow("show", "@:scale").out
 
         assert "factor" in out
         assert "from load" in out
 
-    def test_a_node_that_is_not_there_suggests_the_nearest(self, project, finestflow):
-        finestflow("run")
+    def test_a_node_that_is_not_there_suggests_the_nearest(self, after, finestflow):
+        after("run")
 
         assert "did you mean 'scale'?" in finestflow("show", "@:scael", code=4).err
 
-    def test_a_part_that_no_output_has_is_refused_with_the_parts_there_are(self, project, finestflow):
-        finestflow("run")
+    def test_a_part_that_no_output_has_is_refused_with_the_parts_there_are(self, after, finestflow):
+        after("run")
 
         assert "parts of 'scale': [0], [1]" in finestflow("show", "@:scale.zz", code=4).err
         assert "no part '.zz' of 'total'" in finestflow("show", "@:total.zz", code=4).err
         assert finestflow("show", "@:scale[1]", "--json").json["node"]["part"] == "[1]"
 
-    def test_a_run_that_is_not_there(self, project, finestflow):
-        finestflow("run")
+    def test_a_run_that_is_not_there(self, after, finestflow):
+        after("run")
 
         assert finestflow("show", "kkkkkkkk", code=4).err.startswith("finestflow: error: ")
 
-    def test_config_is_toml(self, project, finestflow):
+    def test_config_is_toml(self, after, finestflow):
         import tomllib
 
-        finestflow("run")
+        after("run")
 
         assert tomllib.loads(finestflow("show", "@", "--config").out)
 
-    def test_json_has_times_with_zone(self, project, finestflow):
-        finestflow("run")
+    def test_json_has_times_with_zone(self, after, finestflow):
+        after("run")
 
         assert re.search(r"[+-]\d\d:\d\d$", finestflow("show", "@", "--json").json["run"]["started"])
 
 
 class TestDiffAndWhy:
     @pytest.fixture
-    def two(self, project, finestflow):
-        finestflow("run")
-        finestflow("run", "-p", "scale.factor=3")
+    def two(self, after):
+        after("run", "run -p scale.factor=3")
 
     def test_diff_shows_params_metrics_and_outputs(self, two, finestflow):
         document = finestflow("diff", "--json").json
@@ -331,8 +328,8 @@ class TestDiffAndWhy:
 
 class TestGraph:
     @pytest.fixture(autouse=True)
-    def one(self, project, finestflow):
-        finestflow("run")
+    def one(self, after):
+        after("run")
 
     def test_text(self, finestflow):
         lines = finestflow("graph").out.splitlines()
@@ -470,8 +467,8 @@ class TestLoop:
 
 class TestOutputs:
     @pytest.fixture(autouse=True)
-    def one(self, project, finestflow):
-        finestflow("run")
+    def one(self, after):
+        after("run")
 
     def test_get_prints_json(self, finestflow):
         assert json.loads(finestflow("get", "@:scale").out) == [0.0, 2.0, 4.0, 6.0]
@@ -514,8 +511,8 @@ class TestOutputs:
 
 class TestAnnotations:
     @pytest.fixture(autouse=True)
-    def one(self, project, finestflow):
-        finestflow("run", "--name", "mine")
+    def one(self, after):
+        after("run --name mine")
 
     def run_of(self, finestflow):
         return finestflow("show", "@", "--json").json["run"]
@@ -582,9 +579,8 @@ class TestAnnotations:
 
 class TestHouseKeeping:
     @pytest.fixture(autouse=True)
-    def two(self, project, finestflow):
-        finestflow("run", "--name", "one")
-        finestflow("run", "--name", "two", "-p", "n=9")
+    def two(self, after):
+        after("run --name one", "run --name two -p n=9")
 
     def test_gc_drops_removed_runs(self, finestflow, git):
         finestflow("rm", "one")
