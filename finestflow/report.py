@@ -29,6 +29,8 @@ _MOST_POINTS = 400
 _MOST_CURVES = 12
 _PATCH_LINES = 400
 _COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
+_DASHES = (("none", "━━"), ("7 3", "╍╍"), ("2 3", "┅┅"))
+"""How lines look, and their sign in the legend, when the colours have been used up once and twice."""
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --dim: #888; --accent: #0a7; --mark: #0a73; }
@@ -36,7 +38,7 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76re
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto; }
 th, td { padding: .2rem .7rem .2rem 0; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
-th { cursor: pointer; } td.n { text-align: right; } td.w { white-space: normal; } .dim { color: var(--dim); } .best { background: var(--mark); font-weight: 600; }
+th:first-child, td:first-child { position: sticky; left: 0; background: Canvas; } table.sort th { cursor: pointer; } td.n { text-align: right; } td.w { white-space: normal; } .dim { color: var(--dim); } .best { background: var(--mark); font-weight: 600; }
 .ok { color: #0a7; } .failed, .killed { color: #d33; } .cancelled { color: #c80; }
 .curves { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; } figcaption { font-weight: 600; }
 svg text { font: 11px system-ui, sans-serif; fill: currentColor; } svg { max-width: 100%; }
@@ -95,7 +97,10 @@ def build_report(runs: Sequence[Run], sections: Iterable[Section], *, title: str
 
 
 def _runs_table(runs: Sequence[Run]) -> str:
-    heads = ("run", "pipeline", "status", "started", "took", "metrics", "tags", "note")
+    heads = ["run", "pipeline", "status", "started", "took", "metrics"]
+    has_tags = any(run.summary.tags for run in runs)
+    has_notes = any(run.summary.note or run.summary.error for run in runs)
+    heads += ["tags"] * has_tags + ["note"] * has_notes
     rows = []
     for run in runs:
         it = run.summary
@@ -105,8 +110,9 @@ def _runs_table(runs: Sequence[Run]) -> str:
             f"<td title='{it.id}'>{escape(it.name)}{' ★' if it.star else ''}</td><td>{escape(it.pipeline)}</td>",
             f"<td class='{it.status.value}'>{it.status.value}</td><td data-v='{it.started}'>{started}</td>",
             f"<td class=n data-v='{it.seconds}'>{it.seconds:.3g}s</td><td class=w>{escape(metrics)}</td>",
-            f"<td>{escape(' '.join(f'#{tag}' for tag in it.tags))}</td><td class='dim w'>{escape(it.note or it.error)}</td>",
         ]
+        cells += [f"<td>{escape(' '.join(f'#{tag}' for tag in it.tags))}</td>"] * has_tags
+        cells += [f"<td class='dim w'>{escape(it.note or it.error)}</td>"] * has_notes
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f"<table class=sort><thead><tr>{_heads(heads)}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
@@ -173,7 +179,7 @@ def _plot(lines: Sequence[tuple[int, list[tuple[float, float]]]], names: Sequenc
         return f"{column:.1f},{_HEIGHT - 22 - (y - low) / up * (_HEIGHT - 34):.1f}"
 
     paths = "".join(
-        f"<polyline fill=none stroke='{_COLORS[place % len(_COLORS)]}' stroke-width=1.6 points='{' '.join(at(x, y) for x, y in points)}'>"
+        f"<polyline fill=none stroke='{_COLORS[place % len(_COLORS)]}' stroke-width=1.6 stroke-dasharray='{_dashes(place)[0]}' points='{' '.join(at(x, y) for x, y in points)}'>"
         f"<title>{escape(names[place])}</title></polyline>"
         for place, points in lines
     )
@@ -183,11 +189,16 @@ def _plot(lines: Sequence[tuple[int, list[tuple[float, float]]]], names: Sequenc
         f"<text x={_MARGIN} y={_HEIGHT - 6}>{left:.4g}</text><text x={_WIDTH - 8} y={_HEIGHT - 6} text-anchor=end>{right:.4g}</text>"
     )
     legend = " ".join(
-        f"<span style='color:{_COLORS[place % len(_COLORS)]}'>━ {escape(names[place])}</span>" for place, _ in lines
+        f"<span style='color:{_COLORS[place % len(_COLORS)]}'>{_dashes(place)[1]} {escape(names[place])}</span>"
+        for place, _ in lines
     )
     return (
         f"<svg width={_WIDTH} height={_HEIGHT} viewBox='0 0 {_WIDTH} {_HEIGHT}'>{axes}{paths}</svg><div>{legend}</div>"
     )
+
+
+def _dashes(place: int) -> tuple[str, str]:
+    return _DASHES[place // len(_COLORS) % len(_DASHES)]
 
 
 # -- differences -----------------------------------------------------------------------------------------------------------------------
