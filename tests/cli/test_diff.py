@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from finestflow.cli import main
 from finestflow.cli._markdown import cell, fence
 from tests.conftest import run_git
+from tests.e2e import processes
 
 PIPELINE = """\
 from finestflow import Pipeline, Task
@@ -49,14 +49,13 @@ class Shape(Pipeline):
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(tmp_path_factory, home_of_session):
     """A repository with two runs, the first without a node that the second has."""
     folder = tmp_path_factory.mktemp("diff")
     run_git(folder, "init", "-q", "-b", "main")
     (folder / "shape.py").write_text(PIPELINE)
-    words = [sys.executable, "-m", "finestflow", "run", "shape.py:Shape", "-p", "cleaned=false,true"]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    environ = {**os.environ, "HOME": str(home_of_session)}
+    processes.run("run", "shape.py:Shape", "-p", "cleaned=false,true", cwd=folder, env=environ)
     return folder
 
 

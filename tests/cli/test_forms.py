@@ -9,10 +9,10 @@ import pytest
 
 
 @pytest.fixture
-def runs(project, finestflow):
+def runs(after):
     """Two runs, the newer with a note that Markdown and CSV could mistake."""
-    finestflow("run", "-p", "scale.factor=1")
-    finestflow("run", "-p", "scale.factor=1.23456789", "-m", 'a | b, "c" ' + "x" * 200)
+    note = 'a | b, "c" ' + "x" * 200
+    after("run -p scale.factor=1", f"run -p scale.factor=1.23456789 -m '{note}'")
 
 
 def test_a_log_is_text_markdown_csv_or_json(runs, finestflow):

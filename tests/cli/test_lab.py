@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from finestflow.cli import main
+from tests.e2e import processes
 
 PIPELINE = """\
 from finestflow import Pipeline, Task
@@ -53,9 +54,10 @@ def _git(folder: Path, *words: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(tmp_path_factory, home_of_session):
     """A repository with five runs: two rates on a clean tree, one edit of a helper, one bad run, one repaired."""
     folder = tmp_path_factory.mktemp("lab")
+    environ = {**os.environ, "HOME": str(home_of_session)}
     _git(folder, "init", "-q", "-b", "main")
     file = folder / "lab.py"
     file.write_text(PIPELINE)
@@ -63,14 +65,7 @@ def lab(tmp_path_factory):
     _git(folder, "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "begin")
 
     def run(*words: str) -> None:
-        done = subprocess.run(
-            ["python", "-m", "finestflow", "run", "lab.py:Lab", *words],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            env=_environ(),
-        )
-        assert done.returncode == 0, done.stderr
+        processes.run("run", "lab.py:Lab", *words, cwd=folder, env=environ)
 
     run("-p", "fit.rate=1,2")
     file.write_text(PIPELINE.replace("is not None]", "is not None][:1]"))
@@ -78,16 +73,6 @@ def lab(tmp_path_factory):
     file.write_text(PIPELINE.replace("is not None]", "is not None][:3]"))
     run("-p", "fit.rate=3", "--name", "mended")
     return folder
-
-
-def _environ() -> dict[str, str]:
-    import sys
-
-    return {
-        **os.environ,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
 
 
 @pytest.fixture
