@@ -244,7 +244,8 @@ going on are on top, with their progress; a new run never moves the line under t
 ![The tasks of a run, with lanes, times and why each ran](../images/tui-run.svg)
 
 **The list** shows two metrics first, then the params that vary most, then the rest: `\u203a3` at the end of the headings says that three columns lie to the right.
-A second key (`S`) orders runs that are equal by the first. `2 new ↑` counts the runs that came since the top of the list was seen.
+A second key (`S`) orders runs that are equal by the first. `b` groups by the values of a column, a metric or another number with many values by ranges of
+about as many runs each. `2 new ↑` counts the runs that came since the top of the list was seen.
 
 **Logs** are those of all nodes, each line under the name of its node: in the order of writing while the run goes, afterwards node after node. `n` goes
 to the next line that tells of an error, `/` searches, `f` chooses a node. Frames of tracebacks are links: enter or `e` opens the file of the last one that is seen, as it was in that run.
@@ -252,7 +253,7 @@ to the next line that tells of an error, `/` searches, `f` chooses a node. Frame
 the times that they begin with: a record has no times of lines but those, and does not tell standard output and error apart.
 
 **Outputs** are shown from inside: pictures, the first rows and statistics of tables and arrays, text, the first bytes of the rest. A process of its own loads
-the value, and only values of this clone are loaded without being asked for. Enter shows a picture in full where the terminal can (kitty, iTerm, WezTerm).
+the value, and only values of this clone are loaded without being asked for. Enter shows a picture in full where the terminal can (kitty, iTerm, WezTerm, foot).
 
 ![The picture that a run made](../images/tui-outputs.svg)
 

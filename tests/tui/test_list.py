@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from finestflow.model import RunId, RunStatus, RunSummary
 from finestflow.workspace import Workspace
+from finestflow_tui.history import GROUPS
 from finestflow_tui.views.runs import choose_columns
+from tests.bench.tui_lab import build_list
 from tests.tui.driving import drive, run
 from tests.tui.test_keys import NEWEST, names
 
@@ -39,6 +43,54 @@ def test_the_first_columns_are_headline_metrics_then_the_params_that_vary_most()
         *("status", "name", "when", "took", "m.metric0", "m.metric1"),
         *("p.lr", "p.half", "m.metric2", "m.metric3", "m.metric4", "m.metric5"),
     ]
+
+
+def test_how_long_runs_took_gives_way_to_the_first_metric_and_param():
+    """Where these would not be seen, the first columns are what tells most; where all have room, the order stays."""
+    runs = [summary(at) for at in range(4)]
+    wide = choose_columns(runs, 0.0, room=70)
+    assert wide == choose_columns(runs, 0.0)
+    narrow = [column.key for column in choose_columns(runs, 0.0, room=45)]
+    assert narrow[:6] == ["status", "name", "when", "m.metric0", "p.lr", "took"]
+    assert sorted(narrow) == sorted(column.key for column in wide)
+
+
+@pytest.mark.slow
+def test_a_metric_is_seen_with_a_param_at_100_columns_beside_the_preview(lab):
+    async def body():
+        async with drive(lab, (100, 24)) as ui:
+            head = next(line for line in ui.lines if " name " in line)
+            assert "acc" in head
+            assert "fit.lr" in head
+
+    run(body)
+
+
+@pytest.mark.slow
+def test_a_number_with_many_values_is_grouped_by_ranges(lab, tmp_path):
+    """B on a metric makes ranges of about as many runs, with mean, deviation and best; within each the order of the list holds."""
+    shutil.copytree(lab, tmp_path / "models")
+    many = build_list(tmp_path / "lab", 80)
+
+    async def body():
+        async with drive(many, (160, 60)) as ui:
+            table = ui.app.screen.table
+            while table.current_column.key != "m.m0":
+                await ui.press("l")
+            await ui.press("b")
+            heads = [line.split("  best")[0] for line in ui.lines if "▾ m0=" in line]
+            assert "10 runs" in heads[0]
+            assert "…" in heads[0]
+            history = ui.app.history
+            groups = list(history.page(each for each in table.order if each <= GROUPS).values())
+            assert len(groups) == 8
+            assert all(before.value.high <= after.value.low for before, after in pairwise(groups))
+            at = [place for place, number in enumerate(table.order) if number <= GROUPS]
+            own = [history.find(number) for number in table.order[at[0] + 1 : at[1]]]
+            assert all(groups[0].value.low <= each.metrics["m0"] <= groups[0].value.high for each in own)
+            assert [each.started for each in own] == sorted((each.started for each in own), reverse=True)
+
+    run(body)
 
 
 def test_a_param_is_seen_at_80_columns_and_more_columns_are_told_of(lab):

@@ -18,6 +18,7 @@ from finestflow.compare import goal_of
 from finestflow.comparison import Row as Line
 from finestflow.comparison import SideBySide
 from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Run, RunId, RunStatus, RunSummary
+from finestflow.picture import write_png
 from finestflow.workspace import Workspace
 from finestflow_tui.glyphs import sparkline
 from finestflow_tui.plain import iter_lines
@@ -185,7 +186,7 @@ def test_a_picture_is_cells_of_two_pixels_or_letters():
 
 
 def test_a_terminal_that_can_gets_the_whole_picture():
-    """Kitty takes a PNG in chunks, iTerm whole; a terminal inside another one gets nothing."""
+    """Kitty takes a PNG in chunks, iTerm whole, foot as sixels; a terminal inside another one gets nothing."""
     assert find_protocol({"TERM": "xterm-kitty"}) == "kitty"
     assert find_protocol({"TERM_PROGRAM": "iTerm.app"}) == "iterm"
     assert find_protocol({"TERM": "xterm-kitty", "TMUX": "x"}) == ""
@@ -195,6 +196,10 @@ def test_a_terminal_that_can_gets_the_whole_picture():
     assert codes.count("\x1b_G") == 3
     assert "m=0;" in codes
     assert picture_codes(b"abc", "iterm") == "\x1b]1337;File=inline=1;size=3;height=90%:YWJj\a"
+    assert find_protocol({"TERM": "foot"}) == "sixel"
+    pixels = bytes((255, 0, 0)) * 5 * 6 + bytes((0, 0, 255)) * 5
+    codes = picture_codes(write_png(5, 7, 3, pixels), "sixel")
+    assert codes == '\x1bPq"1;1;5;7#5;2;0;0;100#180;2;100;0;0#180!5~-#5!5@-\x1b\\'
 
 
 def test_a_series_is_smoothed_and_read_at_a_place():

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from finestflow.journal.index import Index
-from finestflow.journal.listing import Group, Listing, Range
+from finestflow.journal.listing import Group, Listing, Range, gather
 from finestflow.journal.query import Query, parse
 from finestflow.model import Run, RunSummary
 from finestflow_tui.live import LiveRun, LiveRuns
@@ -30,6 +30,8 @@ FIRST = 200
 """Runs that are looked up before the first paint; the rest follows from a worker."""
 GROUPS = -1_000_000
 """Numbers below this one are headings of groups; those above, below zero, are live runs."""
+RANGES = 8
+"""Groups that a metric or another number with many values is put into."""
 _KEPT = 64
 Value = TypeVar("Value")
 
@@ -90,8 +92,10 @@ class History:
     def live_numbers(self, query: Query | None) -> array[int]:
         """Return the numbers of the live runs that a query finds."""
         found = array("q")
-        for live in self.live.runs:
-            if query is None or query.is_fulfilled_by(live.run):
+        going = self.live.runs
+        ended = self.reading.numbers_of([live.id for live in going]) if going else {}
+        for live in going:
+            if live.id not in ended and (query is None or query.is_fulfilled_by(live.run)):
                 found.append(self._numbers.setdefault(live.id, -1 - len(self._numbers)))
         return found
 
@@ -104,10 +108,18 @@ class History:
             if number <= GROUPS:
                 found[number] = self._groups[number]
             elif number < 0:
-                live = self.live.find(ids[number])
-                if live is not None:
-                    found[number] = live.summary
+                summary = self._going_or_ended(ids[number])
+                if summary is not None:
+                    found[number] = summary
         return found
+
+    def _going_or_ended(self, run_id: str) -> RunSummary | None:
+        """Return a run that goes on; one that has just ended as it was recorded, since a list may still name it by its former number."""
+        live = self.live.find(run_id)
+        if live is not None:
+            return live.summary
+        recorded = self.reading.numbers_of([run_id]).values()
+        return next(iter(self.reading.page(recorded).values()), None)
 
     def find(self, number: int) -> RunSummary | None:
         """Return the run of a number."""
@@ -155,13 +167,18 @@ class History:
         if not by:
             return top + self.searching.order(parsed, sorts=sorts)
         numbers = self.searching.order(parsed, sorts=(by, *sorts))
+        groups = gather(self.searching.groups(by, parsed, metrics=means), RANGES)
+        places: dict[int, int] = {}
+        if any(isinstance(group.value, Range) for group in groups):
+            places = {number: at for at, number in enumerate(self.searching.order(parsed, sorts=sorts))}
         at = 0
-        for position, group in enumerate(self.searching.groups(by, parsed, metrics=means)):
+        for position, group in enumerate(groups):
             heading = GROUPS - position
             self._groups[heading] = group
             top.append(heading)
             if str(group.value) not in folded:
-                top.extend(numbers[at : at + group.runs])
+                own = numbers[at : at + group.runs]
+                top.extend(sorted(own, key=places.__getitem__) if isinstance(group.value, Range) else own)
             at += group.runs
         return top
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import sqlite3
 import statistics
 import subprocess
@@ -18,7 +19,7 @@ from finestflow.journal.annotations import Annotations, Change
 from finestflow.journal.index import Index
 from finestflow.journal.index_update import fields_of
 from finestflow.journal.journal import Journal
-from finestflow.journal.listing import Listing
+from finestflow.journal.listing import Group, Listing, Range, Stat, gather
 from finestflow.journal.query import parse
 from finestflow.model import RunStatus
 
@@ -467,3 +468,28 @@ def test_groups_tell_mean_and_deviation_as_statistics_does(index, repo, journal)
         assert list(groups) == list(dict.fromkeys(order))
     assert groups[None].runs == 1
     assert groups[None].stats["seconds"].deviation == 0.0
+
+
+def test_many_values_are_gathered_into_ranges_of_as_many_runs() -> None:
+    """Each range has about as many runs wherever values lie, and what parts told of metrics is told of the whole; few values stay."""
+    rng = random.Random(1)
+    numbers = sorted(10 ** rng.uniform(-4, 3) for _ in range(200))
+    scores = [rng.random() for _ in numbers]
+
+    def told(values: list[float]) -> Stat:
+        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+        return Stat(len(values), statistics.mean(values), deviation, min(values), max(values))
+
+    groups = [Group(at, 1, {"acc": told([score])}) for at, score in zip(numbers, scores, strict=True)]
+    made = gather([*groups, Group(None, 3, {})], 8)
+    assert [group.runs for group in made] == [25] * 8 + [3]
+    assert made[0].value == Range(numbers[0], numbers[24])
+    assert made[-1].value is None
+    for at, group in enumerate(made[:-1]):
+        assert group.stats["acc"] == pytest.approx(told(scores[25 * at : 25 * at + 25]))
+    heavy = gather([Group(0.0, 500, {}), *groups[:99]], 8)
+    assert heavy[0] == Group(0.0, 500, {})
+    assert len(heavy) <= 8
+    assert gather(groups[:16], 8) == groups[:16]
+    assert gather([Group("adam", 2, {})] * 40, 8) == [Group("adam", 2, {})] * 40
+    assert gather([], 8) == []

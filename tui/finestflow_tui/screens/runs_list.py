@@ -33,6 +33,10 @@ from finestflow_tui.widgets.table import RunTable
 
 __all__ = ["RunList"]
 
+_ASIDE, _ASIDE_WIDE = 48, 66
+"""What the style sheet gives the preview, with the gap before it."""
+_EDGES = 5
+"""Of a line of the list: its gutter, and the sign of how many columns lie beside, less the gap that the last column does not need."""
 _PAUSE = 0.08
 """Seconds without a letter before a query that is being typed is answered in full."""
 
@@ -181,8 +185,17 @@ class RunList(RunScreenActions):
                 names = ["status", *names]
             columns = distinct([column_named(name, runs, now) for name in names])
         else:
-            columns = choose_columns(runs, now, everything=state.everything)
+            columns = choose_columns(runs, now, everything=state.everything, room=self._list_room)
         self.table.set_columns([column for column in columns if column.key not in state.hidden])
+
+    @property
+    def _list_room(self) -> int:
+        """Columns of the terminal that cells have, also before the list is laid out for the first time."""
+        width = self.app.size.width
+        _, medium, wide = (least for least, _ in self.app.HORIZONTAL_BREAKPOINTS or ((0, ""), (0, ""), (0, "")))
+        if width < medium or self.has_class("-aside"):
+            return width - _EDGES
+        return width - (_ASIDE_WIDE if width >= wide else _ASIDE) - _EDGES
 
     def _fetch(self, numbers: Iterable[int]) -> Mapping[int, Sequence[Span]]:
         """Return the cells of rows: a page of the index, formatted."""

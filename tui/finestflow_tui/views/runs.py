@@ -5,7 +5,7 @@ Invariant: everything follows from summaries, which one page of the index gives;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from finestflow.compare import goal_of
@@ -62,6 +62,8 @@ _PLAIN = (
 _SORTS = {"when": "started", "took": "seconds", "commit": "commit_id"}
 _WIDEST = {"name": 24, "note": 40, "tags": 24, "pipeline": 14, "branch": 16, "error": 40}
 _HEADLINES, _METRICS, _PARAMS = 2, 8, 12
+GAP = 2
+"""Columns of the terminal between two of the list."""
 
 
 class Column(NamedTuple):
@@ -115,27 +117,40 @@ def column_named(name: str, runs: Iterable[RunSummary], now: float) -> Column:
     )
 
 
-def choose_columns(runs: Sequence[RunSummary], now: float, *, everything: bool = False) -> list[Column]:
+def choose_columns(
+    runs: Sequence[RunSummary], now: float, *, everything: bool = False, room: int | None = None
+) -> list[Column]:
     """Choose the columns that say something about some runs: how good they were, what made the difference, then all other metrics.
 
     Args:
         runs: The first runs of the list.
         now: The time.
         everything: Params that are equal in all of them too.
+        room: Where the first metric and the first param would not be seen in so many columns, how long runs took gives way to them.
     """
     names = ["status", "name"]
     if len({run.pipeline for run in runs}) > 1:
         names.append("pipeline")
     names += ["when", "took"]
     metrics = [f"m.{name}" for name in _metric_names(runs)[:_METRICS]]
-    names += metrics[:_HEADLINES]
-    names += [f"p.{name}" for name in _param_names(runs, everything=everything)[:_PARAMS]]
-    names += metrics[_HEADLINES:]
+    params = [f"p.{name}" for name in _param_names(runs, everything=everything)[:_PARAMS]]
+    names += [*metrics[:_HEADLINES], *params, *metrics[_HEADLINES:]]
     if any(run.tags or run.star for run in runs):
         names.append("tags")
     if any(run.note or run.error for run in runs):
         names.append("note")
-    return distinct([column_named(name, runs, now) for name in names])
+    columns = distinct([column_named(name, runs, now) for name in names])
+    return columns if room is None else _tell_first(columns, (*metrics[:1], *params[:1]), room)
+
+
+def _tell_first(columns: list[Column], wanted: Collection[str], room: int) -> list[Column]:
+    """Put what says more before what says less, where there is no room for both: the first metric, the first param, then the rest."""
+    last = max((at for at, column in enumerate(columns) if column.key in wanted), default=0)
+    if sum(column.width + GAP for column in columns[: last + 1]) <= room:
+        return columns
+    plain = [column for column in columns if column.key in {"status", "name", "pipeline", "when"}]
+    first = [column for column in columns if column.key in wanted]
+    return [*plain, *first, *(column for column in columns if column not in plain and column not in first)]
 
 
 def distinct(columns: Sequence[Column]) -> list[Column]:
@@ -226,19 +241,27 @@ _FIELDS: dict[str, Callable[[RunSummary, float], Span]] = {
 
 
 def group_spans(group: Group, by: str, *, is_folded: bool) -> list[Span]:
-    """Return the heading of a group: its value, how many, means of the metrics."""
+    """Return the heading of a group: its value, how many, means, deviations and best values of the metrics."""
     name = by.partition(".")[2] or by
     spans: list[Span] = [("▸ " if is_folded else "▾ ", "title"), (f"{one_line(name)}=", "dim")]
-    spans += [
-        ("(none)" if group.value is None else cut(value_text(group.value), 40), "param"),
-        (f"   {plural(group.runs, 'run')}", ""),
-    ]
+    spans += [(_group_text(group.value), "param"), (f"   {plural(group.runs, 'run')}", "")]
     for key, stat in group.stats.items():
         spans += [
             (f"   {one_line(key[2:].rpartition('/')[2])} ", "dim"),
             (f"{number(stat.mean)} ±{stat.deviation:.2g}", "metric"),
         ]
+        goal = goal_of(key)
+        if goal is not None and stat.numbers > 1:
+            spans += [(" best ", "dim"), (number(stat.most if goal == "max" else stat.least), "best")]
     return spans
+
+
+def _group_text(value: object) -> str:
+    if value is None:
+        return "(none)"
+    if isinstance(value, Range):
+        return f"{number(value.low)} … {number(value.high)}"
+    return cut(value_text(value), 40)
 
 
 def status_text(run: RunSummary) -> Span:
