@@ -122,7 +122,7 @@ def load_rows(text: str, name: str) -> list[dict[str, str]]:
     """Return the rows of a CSV text whose first line names paths; an empty cell sets nothing. Semicolons and tabs may stand for the commas.
 
     Raises:
-        UsageError: It is no such text: names are missing or there twice, a line has more cells than there are names, or there is no line.
+        UsageError: It is no such text: names are missing or there twice, a line has more or fewer cells than there are names, or there is no line.
     """
     if "\0" in text:
         raise UsageError(f"{name!r} has a NUL byte in it", "--sweep takes a CSV file, a text")
@@ -139,8 +139,12 @@ def load_rows(text: str, name: str) -> list[dict[str, str]]:
     rows = []
     try:
         for row in reader:
-            if None in row:
-                raise UsageError(f"{name!r} line {reader.line_num} has more cells than the first line has names")
+            if None in row or None in row.values():
+                more = "more" if None in row else "fewer"
+                raise UsageError(
+                    f"{name!r} line {reader.line_num} has {more} cells than the first line has names",
+                    "an empty cell sets nothing, and has its comma too",
+                )
             rows.append({path.strip(): value for path, value in row.items() if value})
     except csv.Error as error:
         raise UsageError(
@@ -231,7 +235,7 @@ def _draw_of(kind: str, rest: str, text: str) -> Draw:
     return Draw(kind=kind, low=low, high=high)
 
 
-_RANGE_OF_ANY_KIND = re.compile(r"[A-Za-z_]+(:[^:]*\d[^:]*)+")
+_RANGE_OF_ANY_KIND = re.compile(r"[A-Za-z_]+(:[^:]*\d[^:]*)+|[-+.\de]+(:[-+.\de]+){2}|[-+\de]+(\.\d+)?\.\.[-+.\de]+")
 _RANGES = ("range", "linspace", "logspace")
 _DRAWS = ("uniform", "loguniform", "randint")
 _FORMS = {

@@ -119,6 +119,7 @@ def test_a_value_that_looks_like_a_sweep_stays_one_value_in_the_queue(project, f
         (b"n,n\n1,2\n", "names 'n' twice"),
         (b"n,\n1,2\n", "has no name"),
         (b"n\n1,2\n", "line 2 has more cells"),
+        (b"n,scale.factor\n1\n", "line 2 has fewer cells"),
         (b"n\n\xff\n", "no text in UTF-8"),
         (b"n\n1\x002\n", "NUL byte"),
         (b"n\n" + b"9" * 140_000, "field larger than field limit"),

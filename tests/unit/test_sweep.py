@@ -133,6 +133,8 @@ def test_repeats_have_a_mean_and_a_sample_deviation():
     [
         ("int:1:9", "did you mean 'randint:1:9'? ranges: range:FIRST"),
         ("xy:1:9", "ranges: range:FIRST"),
+        ("2:8:2", "ranges: range:FIRST"),
+        ("1e-3..1e-1", "ranges: range:FIRST"),
         ("logunif:1e-5:1", "did you mean 'loguniform:1e-5:1'?"),
     ],
 )
