@@ -2,7 +2,8 @@
 
 Owns the file ``queue.sqlite`` of the state folder. An entry is the words of one ``finestflow run``. Invariant: an entry runs once: it goes
 ``waiting`` -> ``claimed`` (a worker is about to start it) -> ``running`` (its own process has it) -> ``ok``, ``failed``, ``cancelled``; one whose
-process is gone becomes ``killed`` and is never started again by itself, one that was only claimed waits again. Called by the command line.
+process is gone becomes what its run is recorded as, or ``killed``, and is never started again by itself; one that was only claimed waits again. Called by
+the command line.
 """
 
 from __future__ import annotations
@@ -69,11 +70,15 @@ class Queue:
     Args:
         path: Its file; made when something is added.
         now: Where the time comes from.
+        status_of: Tells how a run ended whose process is gone, by its id; None where that run is not recorded.
     """
 
-    def __init__(self, path: Path, now: Callable[[], float]) -> None:
+    def __init__(
+        self, path: Path, now: Callable[[], float], status_of: Callable[[str], str | None] = lambda _: None
+    ) -> None:
         self._path = path
         self._now = now
+        self._status_of = status_of
 
     def add(self, entries: Iterable[Sequence[str]], *, folder: Path, batch: str) -> list[int]:
         """Add runs at the end.
@@ -113,9 +118,14 @@ class Queue:
         with self._open() as database:
             return database.execute(sql, (process.dump(), number)).rowcount == 1
 
+    def name_run(self, number: int, run: str) -> None:
+        """Take note of the run that an entry has become: from here on its record tells how it ended, whatever happens to its process."""
+        with self._open() as database:
+            database.execute("UPDATE entry SET run = ? WHERE number = ?", (run, number))
+
     def end(self, number: int, state: str, run: str) -> None:
-        """Take note of how an entry ended, and of its run."""
-        sql = "UPDATE entry SET state = ?, run = ?, ended = ? WHERE number = ?"
+        """Take note of how an entry ended, and of its run; the one that is known stays where none is told."""
+        sql = "UPDATE entry SET state = ?, run = coalesce(nullif(?, ''), run), ended = ? WHERE number = ?"
         with self._open() as database:
             database.execute(sql, (state, run, self._now(), number))
 
@@ -144,7 +154,7 @@ class Queue:
         """
         self._each(
             numbers,
-            "UPDATE entry SET state = 'waiting', owner = x'', ended = NULL"
+            "UPDATE entry SET state = 'waiting', owner = x'', run = '', ended = NULL"
             " WHERE number = ? AND state IN ('ok', 'failed', 'cancelled', 'killed')",
         )
 
@@ -157,12 +167,13 @@ class Queue:
 
     def _recover(self, database: sqlite3.Connection) -> None:
         """Tell entries whose process is gone from those that go on."""
-        for number, state, owner in database.execute(
-            "SELECT number, state, owner FROM entry WHERE state IN ('claimed', 'running')"
+        for number, state, owner, run in database.execute(
+            "SELECT number, state, owner, run FROM entry WHERE state IN ('claimed', 'running')"
         ).fetchall():
             process = load_process(owner)
             if process is None or (process.is_here and not process.is_there):
-                after = "waiting" if state == "claimed" else "killed"
+                recorded = self._status_of(run) if run else None
+                after = "waiting" if state == "claimed" else recorded or "killed"
                 database.execute("UPDATE entry SET state = ? WHERE number = ? AND owner = ?", (after, number, owner))
 
     @contextmanager

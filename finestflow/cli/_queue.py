@@ -37,11 +37,18 @@ def open_queue(session: Session) -> Queue:
     Raises:
         RepositoryError: There is no repository.
     """
+    from finestflow.model import RunId
     from finestflow.queue import Queue
 
     workspace = session.workspace
     workspace.require_repository()
-    return Queue(workspace.state_dir / "queue.sqlite", lambda: session.now)
+
+    def status_of(run: str) -> str | None:
+        workspace.refresh()  # which records what was killed
+        found = workspace.index.get_summary(RunId(run))
+        return None if found is None else found.status.value
+
+    return Queue(workspace.state_dir / "queue.sqlite", lambda: session.now, status_of)
 
 
 @contextmanager
@@ -58,6 +65,7 @@ def taken_from_queue(session: Session, number: int | None) -> Iterator[None]:
     if not queue.begin(number, Process.of(os.getpid())):
         raise LockedError(f"entry {number} of the queue is not waiting", "finestflow queue")
     state = "failed"
+    session.begun = lambda run: queue.name_run(number, run)
     try:
         yield
         if session.last_run is not None:
@@ -66,6 +74,7 @@ def taken_from_queue(session: Session, number: int | None) -> Iterator[None]:
         state = "cancelled"
         raise
     finally:
+        session.begun = None
         queue.end(number, state, "" if session.last_run is None else session.last_run.id)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,8 @@ class Session:
         """What is told the events of a run in place of what suits the terminal."""
         self._workspace: Workspace | None = None
         self._waiting: Waiting | None = None
+        self.begun: Callable[[str], None] | None = None
+        """Is told the id of a run that this command begins."""
         self.last_run: RunSummary | None = None
         """The run that this command made last."""
 

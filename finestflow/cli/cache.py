@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finestflow.cli._options import dry_run_option, json_option
+from finestflow.cli._options import dry_run_option, format_option, json_option
 from finestflow.cli._output import Column
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import cut, duration, one_line, plural, size
@@ -35,7 +35,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
             "--json stands behind the name of the command", f"finestflow cache {ctx.invoked_subcommand} --json"
         )
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_, limit=50, sort="size", as_json=as_json)
+        ctx.invoke(list_, limit=50, sort="size", form="text", as_json=as_json)
 
 
 @command.command("list")
@@ -43,12 +43,13 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @click.option(
     "--sort", type=click.Choice(["size", "cost", "uses"]), default="size", help="What is the greatest comes first."
 )
+@format_option()
 @json_option
 @pass_session
-def list_(session: Session, limit: int, sort: str, as_json: bool) -> None:
+def list_(session: Session, limit: int, sort: str, form: str, as_json: bool) -> None:
     """List the values: size, what they cost to compute, how many entries name them."""
     held = session.history.held_values(sort)[:limit]
-    if as_json:
+    if as_json or form == "json":
         session.out.json("cache", values=[_document(each) for each in held])
         return
     columns = [
@@ -59,18 +60,19 @@ def list_(session: Session, limit: int, sort: str, as_json: bool) -> None:
         Column("type", shrinks=True),
         Column("value", shrinks=True, style="dim"),
     ]
+    is_whole = form == "csv"
     rows = [
         [
-            each.info.digest[:_SHOWN],
-            size(each.info.size),
-            duration(each.seconds) if each.seconds else "",
+            each.info.digest if is_whole else each.info.digest[:_SHOWN],
+            str(each.info.size) if is_whole else size(each.info.size),
+            str(each.seconds) if is_whole else duration(each.seconds) if each.seconds else "",
             str(each.entries),
             one_line(each.info.type),
-            cut(one_line(each.info.preview), _PREVIEW),
+            one_line(each.info.preview) if is_whole else cut(one_line(each.info.preview), _PREVIEW),
         ]
         for each in held
     ]
-    session.out.table(columns, rows, page=True)
+    session.out.table(columns, rows, page=True, form=form)
 
 
 @command.command("rm")

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from finestflow.model import RunStatus
 from finestflow.search import SAMPLERS
 
 if TYPE_CHECKING:
+    from finestflow.cli._follow import Follower
     from finestflow.model import Run
     from finestflow.runner import Finished, RunOptions
 
@@ -197,7 +198,8 @@ def _run_once(
         follower = stack.enter_context(session.follower or make_follower(out, as_json=as_json))
         options = replace(_options(given, turn), descriptors=is_apart)
         argv = blank_secrets(sys.argv, pipeline, values)
-        finished = workspace.run(pipeline, (), inputs, options=options, argv=argv, listener=follower)
+        listener = _telling(session.begun, follower)
+        finished = workspace.run(pipeline, (), inputs, options=options, argv=argv, listener=listener)
     if not as_json:
         for path, text in _notes(finished):
             out.note(f"note: {one_line(path)}: {one_line(text)}")
@@ -207,6 +209,19 @@ def _run_once(
     if finished.is_misused and finished.error is not None:
         raise finished.error
     return is_ok
+
+
+def _telling(begun: Callable[[str], None] | None, follower: Follower) -> Callable[[Mapping[str, Any]], None]:
+    """Return what follows a run and tells that it has begun, where somebody wants to know."""
+    if begun is None:
+        return follower
+
+    def listen(event: Mapping[str, Any]) -> None:
+        if event["e"] == "run":
+            begun(event["id"])
+        follower(event)
+
+    return listen
 
 
 def _show_ended(session: Session, run: Run, *, as_json: bool) -> bool:

@@ -47,6 +47,18 @@ def test_groups_and_disk_usage_have_the_same_forms(runs, finestflow):
     assert shares
 
 
+def test_the_cache_has_the_same_forms(runs, finestflow):
+    """Digests, bytes and seconds are whole in CSV."""
+    documents = finestflow("cache", "list", "--format", "json").json["values"]
+    table = list(csv.DictReader(finestflow("cache", "list", "--format", "csv").out.splitlines()))
+    lines = finestflow("cache", "list", "--format", "md").out.splitlines()
+
+    assert [row["digest"] for row in table] == [value["digest"] for value in documents]
+    assert [int(row["size"]) for row in table] == [value["size"] for value in documents]
+    assert lines[0] == "| digest | size | cost | uses | type | value |"
+    assert len(lines) == 2 + len(documents)
+
+
 def test_a_list_of_no_runs_is_its_head(runs, finestflow):
     """With -n0 nobody is told that there are no runs; a query that finds none leaves a table of none."""
     answer = finestflow("log", "-n0")

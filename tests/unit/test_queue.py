@@ -76,6 +76,30 @@ def test_an_entry_whose_process_is_gone_was_killed_and_is_not_started_again(queu
     assert queue.claim(ME) is None
 
 
+def test_an_entry_whose_process_is_gone_is_what_its_run_is_recorded_as(tmp_path, gone):
+    """It may have died between the record and its word to the queue; a run that nobody recorded leaves a killed entry that names it."""
+    recorded = {"kkkkkkkkkkkk": "ok", "llllllllllll": "failed"}
+    queue = Queue(tmp_path / "queue.sqlite", lambda: 1000.0, recorded.get)
+    for number in queue.add([["a"], ["b"], ["c"]], folder=Path("/somewhere"), batch="x"):
+        queue.begin(number, gone)
+        queue.name_run(number, "klm"[number - 1] * 12)
+
+    entries = [(entry.state, entry.run) for entry in queue.entries()]
+
+    assert entries == [("ok", "kkkkkkkkkkkk"), ("failed", "llllllllllll"), ("killed", "mmmmmmmmmmmm")]
+    queue.retry([2])
+    assert queue.entries()[1].run == ""
+
+
+def test_an_entry_that_ends_without_a_word_of_its_run_keeps_the_one_it_has(queue):
+    [number] = queue.add([["a"]], folder=Path("/somewhere"), batch="x")
+    queue.begin(number, ME)
+    queue.name_run(number, "kkkkkkkkkkkk")
+    queue.end(number, "cancelled", "")
+
+    assert [(entry.state, entry.run) for entry in queue.entries()] == [("cancelled", "kkkkkkkkkkkk")]
+
+
 def test_an_entry_that_a_worker_had_taken_but_not_started_waits_again(queue, gone):
     queue.add([["a"]], folder=Path("/somewhere"), batch="x")
     queue.claim(gone)
