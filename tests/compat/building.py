@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ENVIRON = {
@@ -55,9 +59,24 @@ def write(path: Path, content: str | bytes = "content\n") -> Path:
 
 
 def committed(folder: Path, *init: str) -> Path:
-    """Make a repository with one commit of four files."""
+    """Make a repository with one commit of four files: a copy of one made before, where that is the same, which takes a quarter of the time."""
+    if all(word.startswith("--object-format") for word in init) and not (folder.exists() and os.listdir(folder)):
+        shutil.copytree(_made_before(*init), folder, dirs_exist_ok=True)
+        git(folder, "update-index", "-q", "--refresh")
+        return folder
+    return _committed(folder, *init)
+
+
+@cache
+def _made_before(*init: str) -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="committed-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+    atexit.register(folder.cleanup)
+    return _committed(Path(folder.name), *init)
+
+
+def _committed(folder: Path, *init: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    git(folder, "init", "--quiet", *init)
+    git(folder, "init", "--quiet", "--template=", *init)
     git(folder, "config", "gc.auto", "0")
     write(folder / "a.txt", "a\n")
     write(folder / "b.txt", "b\n")

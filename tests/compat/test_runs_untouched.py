@@ -94,7 +94,7 @@ def pipeline(tmp_path: Path) -> str:
     return f"{tmp_path / 'sums.py'}:Sums"
 
 
-@pytest.mark.parametrize("built", sampled(sorted(REPOSITORIES), 8), indirect=True)
+@pytest.mark.parametrize("built", sampled(sorted(REPOSITORIES), 5), indirect=True)
 def test_a_run_changes_nothing_and_its_tree_is_what_git_add_gives(built, pipeline: str):
     """Files, modes, index, HEAD, stash, refs and status are as before; the commit's tree is that of ``git add --all``."""
     odd, folder, work_tree = built

@@ -67,7 +67,7 @@ def taken(repo: Repository, rules: SnapshotRules = RULES) -> Snapshot:
     return take_snapshot(repo, rules, index=repo.state_dir / "live" / "test" / "index")
 
 
-@pytest.mark.parametrize("name", sampled(sorted(REPOSITORIES), 20))
+@pytest.mark.parametrize("name", sampled(sorted(REPOSITORIES), 10))
 def test_snapshot_equals_git_add_and_changes_nothing(name: str, tmp_path: Path):
     """The tree is git's own, omissions are named, and files, index, refs, stash and status stay as they were."""
     odd = REPOSITORIES[name]

@@ -65,7 +65,7 @@ def call(root: Path, scenario: Scenario) -> dict[str, Any]:
     return json.loads(answer.out.splitlines()[-1])
 
 
-@pytest.mark.parametrize("scenario", sampled(SCENARIOS, 20), ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", sampled(SCENARIOS, 10), ids=lambda scenario: scenario.name)
 def test_an_edit_is_a_hit_or_a_miss_and_says_why(scenario: Scenario, tmp_path: Path):
     """The call before the edit runs; the one after it is a hit, or runs for the reason that is told; its value is right."""
     root = tmp_path / "project"

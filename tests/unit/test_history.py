@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 
 import finestflow
@@ -29,17 +33,26 @@ class Lab(Pipeline):
 """
 
 
+@pytest.fixture(scope="module")
+def made(first_repository: Path, home_of_session: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with three runs."""
+    folder = shutil.copytree(first_repository, tmp_path_factory.mktemp("history") / "lab")
+    (folder / "lab.py").write_text(PIPELINE)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("HOME", str(home_of_session))
+        monkeypatch.chdir(folder)
+        space: dict = {"__name__": "lab"}
+        exec(compile(PIPELINE, str(folder / "lab.py"), "exec", dont_inherit=True), space)
+        for rate in (1.0, 3.0, 2.0):
+            space["Lab"](fit={"rate": rate})()
+    return folder
+
+
 @pytest.fixture
-def lab(repository, monkeypatch):
-    """A repository with three runs, and the working directory in it."""
-    (repository / "lab.py").write_text(PIPELINE)
-    monkeypatch.chdir(repository)
-    monkeypatch.syspath_prepend(str(repository))
-    space: dict = {"__name__": "lab"}
-    exec(compile(PIPELINE, str(repository / "lab.py"), "exec", dont_inherit=True), space)
-    for rate in (1.0, 3.0, 2.0):
-        space["Lab"](fit={"rate": rate})()
-    return space
+def lab(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository that the tests share, as the working directory."""
+    monkeypatch.chdir(made)
+    return made
 
 
 def test_runs_are_found_by_queries_in_the_order_that_is_asked_for(lab):
@@ -95,8 +108,8 @@ def test_tables_without_runs_have_the_columns_that_every_run_has(lab):
     assert "0 runs" in none._repr_html_()
 
 
-def test_a_notebook_shows_runs_with_what_they_say_escaped(lab, repository):
-    space = Workspace.find(repository, {})
+def test_a_notebook_shows_runs_with_what_they_say_escaped(lab):
+    space = Workspace.find(lab, dict(os.environ))
     space.annotate(["@"], note="<script>alert(1)</script>")
     space.close()
     run = finestflow.runs["@"]

@@ -25,7 +25,7 @@ def written(scenario: Scenario, side: str, root: Path):
     return (str(root), scenario.entry, scenario.argument, scenario.paths)
 
 
-@pytest.mark.parametrize("scenario", sampled(SCENARIOS, 70), ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", sampled(SCENARIOS, 40), ids=lambda scenario: scenario.name)
 def test_an_edit_is_a_hit_or_a_miss_and_says_why(scenario: Scenario, fingerprints, tmp_path):
     before, after = (fingerprints.of(written(scenario, side, tmp_path / side)) for side in ("before", "after"))
     assert "error" not in before, before["error"]
