@@ -89,10 +89,10 @@ class Painted(Widget):
         return strips
 
 
-class Body(Painted, Horizontal):
+class Body(Horizontal, Painted):
     """The panes of a screen side by side; it shows nothing of its own, and says so, since Textual renders what is behind panes too."""
 
-    BLANK = True
+    BLANK = True  # Horizontal comes first: a style sheet follows the first class alone
 
     def render_line(self, y: int) -> Strip:
         """Paint what is seen between the panes."""
