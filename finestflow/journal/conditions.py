@@ -271,8 +271,10 @@ class OutputDigest(NamedTuple):
     digits: str
 
     def to_sql(self) -> Sql:
-        sql = "runs.seq IN (SELECT seq FROM outputs WHERE digest >= ? AND digest < ?)"
-        return sql, [self.digits, self.digits + "g"]  # g comes after all digits
+        of_few = "SELECT seq FROM outputs WHERE digest >= ? AND digest < ?"
+        of_many = "SELECT seq FROM many_outputs WHERE instr(digests, ?)"
+        places = [self.digits, self.digits + "g", f" {self.digits}"]  # g comes after all digits
+        return f"runs.seq IN ({of_few} UNION ALL {of_many})", places
 
     def matches(self, run: RunSummary, inside: Inside) -> bool:
         return any(digest.startswith(self.digits) for digest in inside.outputs)

@@ -32,7 +32,7 @@ __all__ = [
     "transaction",
 ]
 
-VERSION = 5
+VERSION = 6
 """Of the tables; an index of another version is made again."""
 
 _COLUMNS = {
@@ -88,6 +88,7 @@ SCHEMA = (
     # What is inside of runs, up to a depth each.
     "CREATE TABLE calls (seq INTEGER, path TEXT, name TEXT, task TEXT, status TEXT, PRIMARY KEY (seq, path, task, status)) WITHOUT ROWID",
     "CREATE TABLE outputs (digest TEXT, seq INTEGER, PRIMARY KEY (digest, seq)) WITHOUT ROWID",
+    "CREATE TABLE many_outputs (seq INTEGER PRIMARY KEY, digests TEXT)",  # of a run that has many: each after a space
     "CREATE TABLE changes (name TEXT, seq INTEGER, PRIMARY KEY (name, seq)) WITHOUT ROWID",
     "CREATE TABLE files (seq INTEGER, path TEXT, PRIMARY KEY (seq, path)) WITHOUT ROWID",
     "CREATE TABLE versions (pipeline TEXT PRIMARY KEY, version BLOB) WITHOUT ROWID",

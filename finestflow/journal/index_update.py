@@ -111,7 +111,8 @@ def _advance_annotations(database: sqlite3.Connection, repo: Repository, old: st
 
 def clear(database: sqlite3.Connection) -> None:
     """Forget all runs, but not what is said of them."""
-    for table in ("runs", "metrics", "params", "calls", "outputs", "changes", "files", "versions", "depth"):
+    tables = "runs metrics params calls outputs many_outputs changes files versions depth"
+    for table in tables.split():
         database.execute(f"DELETE FROM {table}")  # noqa: S608
 
 

@@ -16,7 +16,7 @@ from finestflow.model import Digest, NodeRecord, NodeStatus, OutputRecord, Run, 
 
 from .made import NOW, make_summary, open_repository
 
-_TABLES = ("calls", "outputs", "changes", "files", "versions", "depth")
+_TABLES = ("calls", "outputs", "many_outputs", "changes", "files", "versions", "depth")
 
 
 @pytest.fixture
@@ -123,3 +123,21 @@ def test_changed_files_are_read_when_some_runs_with_them_have_gathered(repo, git
             depths.append(dict(rows_of(path)["depth"])["files"])
         assert len(query(index, "file:b.txt")) == 5
     assert depths == [1, 1, 1, 1, 5, 5]
+
+
+def test_a_run_with_many_outputs_is_found_by_each_of_them(repo) -> None:
+    """A run with hundreds of outputs is found by the beginning of the digest of any, as a run with few is."""
+    journal = Journal(repo)
+    nodes = {
+        path: NodeRecord(
+            path=path, task="m:Embed", status=NodeStatus.OK, output=OutputRecord(digest=Digest(f"{i + 1:064x}"[::-1]))
+        )
+        for i in range(300)
+        for path in [f"embed[{i}]"]
+    }
+    run = Run(summary=make_summary(started=NOW), nodes=nodes)
+    journal.append(run)
+    with closing(Index(repo.state_dir / "index.sqlite")) as index:
+        index.refresh(repo, ended=run)
+        assert query(index, f"out:{f'{299:064x}'[::-1][:12]}") == [run.summary.id]
+        assert query(index, f"out:{'0' * 12}") == []
