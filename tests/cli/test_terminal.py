@@ -11,6 +11,9 @@ import sys
 
 import pytest
 
+from tests.e2e import processes
+from tests.waiting import wait_until
+
 
 @pytest.fixture
 def on_terminal():
@@ -100,26 +103,22 @@ class Waiting(Pipeline):
 def waiting(project):
     """A run that goes on until it is stopped, with its task started."""
     (project / "waiting_pipeline.py").write_text(SLOW, encoding="utf-8")
-    command = [sys.executable, "-m", "finestflow", "-v", "run", "waiting_pipeline.py"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if "started" in line:
-            break
+    process = processes.start("-v", "run", "waiting_pipeline.py", cwd=project)
+    wait_until(lambda: "started" in process.read_err())
     yield process
     process.kill()
-    process.wait()
-    process.stderr.close()
 
 
 class TestWhileARunGoes:
     def test_an_interrupt_is_130_and_the_run_is_recorded_as_cancelled(self, waiting, finestflow):
-        waiting.send_signal(signal.SIGINT)
+        waiting.send(signal.SIGINT)
+        answer = waiting.wait()
 
-        assert waiting.wait(20) == 130
+        assert answer.code == 130
         (run,) = finestflow("log", "--json").json["runs"]
         assert run["status"] == "cancelled"
         said = f"finestflow: error: interrupted; run {run['name']} is recorded as cancelled\nhint: look at it with: finestflow show {run['name']}\n"
-        assert waiting.stderr.read().endswith(said)
+        assert answer.err.endswith(said)
 
     def test_it_is_listed_as_running(self, waiting, finestflow):
         assert finestflow("log", "--json").json["runs"][0]["status"] == "running"
@@ -127,7 +126,6 @@ class TestWhileARunGoes:
 
     def test_killed_it_is_recorded_by_the_next_command(self, waiting, finestflow):
         waiting.kill()
-        waiting.wait()
 
         assert finestflow("log", "--json").json["runs"][0]["status"] == "killed"
 

@@ -42,6 +42,7 @@ class Started:
         self._server = server
         self.pid = pid
         self._folder = Path(folder)
+        self._answer: Answer | None = None
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -51,11 +52,19 @@ class Started:
         """Return what it has written to stderr so far."""
         return (self._folder / "err").read_text("utf-8", "replace")
 
+    def kill(self) -> None:
+        """End it, unless it has ended."""
+        if self._answer is None:
+            self.send(signal.SIGKILL)
+            self.wait()
+
     def wait(self) -> Answer:
         """Wait for its end."""
-        code = self._server.ask(wait=self.pid)
-        texts = [(self._folder / name).read_text("utf-8", "replace") for name in ("out", "err")]
-        return Answer(code, *texts)
+        if self._answer is None:
+            code = self._server.ask(wait=self.pid)
+            texts = [(self._folder / name).read_text("utf-8", "replace") for name in ("out", "err")]
+            self._answer = Answer(code, *texts)
+        return self._answer
 
 
 class _Server:
