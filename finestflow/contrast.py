@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import math
 import re
 import sys
@@ -22,6 +23,8 @@ _MOST_CELLS = 12
 _MOST_TIMES = 10
 """A number that grew by more times itself is not told in percent."""
 _CONTEXT_WORDS = 4
+_FEW_BYTES = 12
+_KEYS = frozenset({"id", "key", "name", "uuid", "label"})
 _LONGEST = 200_000
 _LONGEST_ALIGNED = 5_000
 _WORDS = re.compile(r"\s+|[\w.+-]+|[^\w\s]")
@@ -62,6 +65,9 @@ def contrast(before: Any, after: Any, path: str = "") -> Iterator[Contrast]:
         yield from _of_frames(before, after, path)
     elif _is_from(before, "polars", "DataFrame"):
         yield from _of_polars(before, after, path)
+    elif isinstance(before, (bytes, bytearray)):
+        if before != after:
+            yield Contrast(path, _of_bytes(bytes(before), bytes(after)))
     elif isinstance(before, Path):
         yield from _of_files(before, after, path)
     elif isinstance(before, Mapping):
@@ -113,38 +119,62 @@ def _of_texts(before: str, after: str) -> str:
     return " ".join("".join(pieces).split())
 
 
+def _of_bytes(before: bytes, after: bytes) -> str:
+    """Return both sizes, and the bytes from the first one that differs on."""
+    shared = min(len(before), len(after))
+    first = next((at for at in range(shared) if before[at] != after[at]), shared)
+    old, new = (data[first : first + _FEW_BYTES].hex(" ") or "the end" for data in (before, after))
+    return f"{len(before):,} → {len(after):,} bytes, from byte {first:,} on: {old} → {new}"
+
+
 # -- containers ------------------------------------------------------------------------------------------------------------------------
 
 
 def _of_lists(before: Any, after: Any, path: str) -> Iterator[Contrast]:
+    key = _key_of(before, after)
+    if key is not None:
+        yield from _of_parts(
+            {f"[{key}={line[key]!r}]": line for line in before},
+            {f"[{key}={line[key]!r}]": line for line in after},
+            path,
+        )
+        return
     if len(before) != len(after):
         yield Contrast(path, f"{len(before)} → {len(after)} items")
-    yield from _first(
-        (
-            _of_one(f"{path}[{i if i < len(before) else j}]", before[i : i + 1], after[j : j + 1])
-            for i, j in _pairs_of(before, after)
-        ),
-        path,
+    pairs = _matched(before, after)
+    partner, new = dict(pairs), sorted({*range(len(after))} - {j for _, j in pairs})
+    ours = (
+        _of_one(f"{path}[{i}]", [value], [after[partner[i]]] if i in partner else []) for i, value in enumerate(before)
     )
+    theirs = (_of_one(f"{path}[{j}]", [], [after[j]]) for j in new)
+    yield from _first(itertools.chain(ours, theirs), path)
 
 
-def _pairs_of(before: Any, after: Any) -> Iterator[tuple[int, int]]:
-    """Yield which items belong together; what is gone or new has a place behind the end as its other half.
+def _key_of(before: Sequence[Any], after: Sequence[Any]) -> str | None:
+    """Return the field by which rows of two tables belong together: one that is called so, and is there once for each row of both."""
+    rows = [*before, *after]
+    if not (before and after) or len(rows) > _LONGEST or not all(isinstance(row, Mapping) for row in rows):
+        return None
+    columns = {str(name): ([row.get(name) for row in before], [row.get(name) for row in after]) for name in before[0]}
+    return next((name for name, own in columns.items() if name in before[0] and _is_key(name, *own)), None)
 
-    Where items came or went, those that stayed are found again, so that one row less is one difference; of very long lists only the shared
-    beginning is compared.
+
+def _is_key(name: str, before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """Say whether a column names the rows of both tables."""
+    is_plain = name.lower() in _KEYS and all(isinstance(label, (int, str)) for label in (*before, *after))
+    return is_plain and len(set(before)) == len(before) and len(set(after)) == len(after)
+
+
+def _matched(before: Sequence[Any], after: Sequence[Any]) -> list[tuple[int, int]]:
+    """Return which items belong together, by their places.
+
+    Where items came or went, those that stayed are found again, so that one row less is one difference; of very long lists only the places count.
     """
-    gone, new = len(after), len(before)
-    if gone == new or max(gone, new) > _LONGEST_ALIGNED:
-        yield from ((i, i) for i in range(min(gone, new)))
-        return
+    if len(before) == len(after) or max(len(before), len(after)) > _LONGEST_ALIGNED:
+        return [(i, i) for i in range(min(len(before), len(after)))]
     names = [repr(value) for value in before], [repr(value) for value in after]
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, names[0], names[1]).get_opcodes():
-        if kind != "equal":
-            shared = min(b - a, d - c)
-            yield from zip(range(a, a + shared), range(c, c + shared), strict=True)
-            yield from ((i, gone) for i in range(a + shared, b))
-            yield from ((new, j) for j in range(c + shared, d))
+    blocks = difflib.SequenceMatcher(None, names[0], names[1]).get_opcodes()
+    return [pair for _, a, b, c, d in blocks for pair in zip(range(a, b), range(c, d), strict=False)]
 
 
 def _of_parts(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Contrast]:
@@ -233,36 +263,38 @@ def _statistics(array: Any) -> str:
 
 
 def _of_polars(before: Any, after: Any, path: str) -> Iterator[Contrast]:
-    yield from _of_columns(
-        {name: before[name].to_list() for name in before.columns},
-        {name: after[name].to_list() for name in after.columns},
-        path,
-        (list(range(before.height)), list(range(after.height))),
-    )
+    columns = [{name: frame[name].to_list() for name in frame.columns} for frame in (before, after)]
+    yield from _of_columns(columns[0], columns[1], path, (range(before.height), range(after.height)))
 
 
 def _of_frames(before: Any, after: Any, path: str) -> Iterator[Contrast]:
-    yield from _of_columns(
-        {str(name): before.iloc[:, i].tolist() for i, name in enumerate(before.columns)},
-        {str(name): after.iloc[:, i].tolist() for i, name in enumerate(after.columns)},
-        path,
-        (before.index.tolist(), after.index.tolist()),
-    )
+    columns = [
+        {str(name): frame.iloc[:, i].tolist() for i, name in enumerate(frame.columns)} for frame in (before, after)
+    ]
+    numbers = type(before.index).__name__ == type(after.index).__name__ == "RangeIndex"
+    labels = [range(len(frame)) if numbers else frame.index.tolist() for frame in (before, after)]
+    yield from _of_columns(columns[0], columns[1], path, (labels[0], labels[1]))
 
 
 def _of_columns(
-    before: Mapping[str, list[Any]], after: Mapping[str, list[Any]], path: str, rows: tuple[list[Any], list[Any]]
+    before: Mapping[str, list[Any]],
+    after: Mapping[str, list[Any]],
+    path: str,
+    rows: tuple[Sequence[Any], Sequence[Any]],
 ) -> Iterator[Contrast]:
-    """Compare tables cell by cell; rows are those with the same label."""
+    """Compare tables cell by cell; rows are those with the same label, or where these are but numbers, those that are alike."""
     gone, come = [n for n in before if n not in after], [n for n in after if n not in before]
     if gone or come:
         yield Contrast(path, "columns: " + ", ".join([*(f"-{name}" for name in gone), *(f"+{name}" for name in come)]))
-    places = {_hashable(label): place for place, label in enumerate(rows[1])}
-    pairs = [(i, places[key]) for i, label in enumerate(rows[0]) if (key := _hashable(label)) in places]
+    shared = [name for name in before if name in after]
+    if isinstance(rows[0], range):
+        pairs = _matched(*map(_rows_of, ([table[name] for name in shared] for table in (before, after)), rows))
+    else:
+        places = {_hashable(label): place for place, label in enumerate(rows[1])}
+        pairs = [(i, places[key]) for i, label in enumerate(rows[0]) if (key := _hashable(label)) in places]
     lost, new = len(rows[0]) - len(pairs), len(rows[1]) - len(pairs)
     if lost or new:
         yield Contrast(path, f"{len(rows[0])} → {len(rows[1])} rows (-{lost} +{new})")
-    shared = [name for name in before if name in after]
     cells = [
         (rows[0][i], name, before[name][i], after[name][j])
         for name in shared
@@ -276,6 +308,10 @@ def _of_columns(
         )
     for label, name, old, value in cells[:_MOST_CELLS]:
         yield Contrast(f"{path}[{label!r}, {name!r}]", f"{_short(old)} → {_short(value)}")
+
+
+def _rows_of(columns: Sequence[Sequence[Any]], labels: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return [tuple([cells[row] for cells in columns]) for row in labels]
 
 
 def _hashable(label: Any) -> Any:

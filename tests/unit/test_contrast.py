@@ -54,6 +54,18 @@ def test_two_values_are_compared_without_an_error_and_differ_unless_equal(one, o
         (True, 1, {"": "bool True → int 1"}),
         ("the old words here", "the new words here", {"": "the [-old-]{+new+} words here"}),
         ([1, 2], [1, 2, 3], {"": "2 → 3 items", "[2]": "new: 3"}),
+        (
+            [{"id": 1, "f1": 0.5}, {"id": 2, "f1": 1}, {"id": 3, "f1": 1}],
+            [{"id": 3, "f1": 1}, {"id": 1, "f1": 1.0}, {"id": 4, "f1": 1}],
+            {
+                "[id=1]['f1']": "0.5 → 1.0  (+0.5, +100%)",
+                "[id=2]": "gone: {'id': 2, 'f1': 1}",
+                "[id=4]": "new: {'id': 4, 'f1': 1}",
+            },
+        ),
+        ([{"id": 1}, {"id": 1}], [{"id": 1}, {"id": 2}], {"[1]['id']": "1 → 2  (+1, +100%)"}),
+        (b"abcdef", b"abxde", {"": "6 → 5 bytes, from byte 2 on: 63 64 65 66 → 78 64 65"}),
+        (b"ab", b"abc", {"": "2 → 3 bytes, from byte 2 on: the end → 63"}),
         (["a", "b", "c", "d"], ["a", "c", "d"], {"": "4 → 3 items", "[1]": "gone: 'b'"}),
         (
             [(1, "x"), (2, "y")],
@@ -102,6 +114,32 @@ def test_tables_are_told_cell_by_cell(library):
         ("", "3 → 4 rows (-0 +1)"),
         ("", "1 of 6 cells differ, in 1 of 2 columns"),
         ("[1, 'x']", "2 → 5"),
+    ]
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_rows_without_names_are_found_again_where_others_went(library):
+    before = library.DataFrame({"x": [1, 2, 3, 4], "y": ["a", "b", "c", "d"]})
+    after = library.DataFrame({"x": [1, 3, 4], "y": ["a", "c", "e"]})
+
+    texts = [(each.path, each.text) for each in contrast(before, after)]
+    assert texts == [
+        ("", "4 → 3 rows (-1 +0)"),
+        ("", "1 of 6 cells differ, in 1 of 2 columns"),
+        ("[3, 'y']", "'d' → 'e'"),
+    ]
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_rows_with_a_column_that_names_them_are_joined_on_it(library):
+    before = library.DataFrame({"id": ["p", "q", "r"], "x": [1, 2, 3]})
+    after = library.DataFrame({"id": ["r", "p", "s"], "x": [3, 7, 4]})
+
+    texts = [(each.path, each.text) for each in contrast(before, after)]
+    assert texts == [
+        ("", "3 → 3 rows (-1 +1)"),
+        ("", "1 of 4 cells differ, in 1 of 2 columns"),
+        ("['p', 'x']", "1 → 7"),
     ]
 
 
