@@ -27,11 +27,30 @@ _ROLES = (
 )
 
 
+_LANGUAGES = {
+    "cfg": "ini",
+    "ini": "ini",
+    "ipynb": "json",
+    "json": "json",
+    "md": "markdown",
+    "py": "python",
+    "sh": "bash",
+    "sql": "sql",
+    "toml": "toml",
+    "yaml": "yaml",
+    "yml": "yaml",
+}
+"""By suffix: to look for a name among all languages imports ``importlib.metadata``, for 100 ms."""
+
+
 @lru_cache(maxsize=64)
 def _lexer(name: str) -> Any:
-    from pygments.lexers import get_lexer_for_filename
+    from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
     from pygments.util import ClassNotFound
 
+    language = _LANGUAGES.get(name.rpartition(".")[2].lower())
+    if language is not None:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
     try:
         return get_lexer_for_filename(name, stripnl=False, ensurenl=False)
     except ClassNotFound:
