@@ -287,6 +287,9 @@ def _of_columns(
     if gone or come:
         yield Contrast(path, "columns: " + ", ".join([*(f"-{name}" for name in gone), *(f"+{name}" for name in come)]))
     shared = [name for name in before if name in after]
+    named = next((name for name in shared if _is_key(name, before[name], after[name])), None)
+    if isinstance(rows[0], range) and named is not None:
+        rows = before[named], after[named]
     if isinstance(rows[0], range):
         pairs = _matched(*map(_rows_of, ([table[name] for name in shared] for table in (before, after)), rows))
     else:
