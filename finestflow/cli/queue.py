@@ -76,6 +76,8 @@ def list_(session: Session, form: str, as_json: bool) -> None:
 @pass_session
 def run(session: Session, jobs: int, keep_going: bool, as_json: bool) -> int:
     """Work off what waits, each run in a process of its own."""
+    if not as_json and not any(entry.state == "waiting" for entry in open_queue(session).entries()):
+        session.out.note('nothing waits; "finestflow run ... --queue" adds to the queue')
     return work_off(session, jobs=jobs, keep_going=keep_going, as_json=as_json)
 
 

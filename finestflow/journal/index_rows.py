@@ -98,7 +98,7 @@ SCHEMA = (
     f"PRAGMA user_version = {VERSION}",
 )
 _PLAIN = {
-    **{name: f"runs.{name}" for name in _COLUMNS},
+    **{name: f"runs.{name}" for name in _COLUMNS if name != "commit_id"},
     "commit": "runs.commit_id",
     "headline": "runs.headline",
     "dirty": "runs.changed + runs.untracked",
