@@ -70,7 +70,7 @@ def _values(start: str, key: str, value: str, values_of: ValuesOf) -> list[Hint]
             if text.startswith(low)
         ]
     found = (
-        values_of({"tag": "tags", "commit": "commit_id"}.get(key, key)) if ">" not in start and "<" not in start else []
+        values_of({"tag": "tags"}.get(key, key)) if ">" not in start and "<" not in start else []
     )
     return [
         Hint(start + (f'"{text}"' if " " in text else text), "value", count)

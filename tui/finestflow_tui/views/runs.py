@@ -59,7 +59,7 @@ _PLAIN = (
     "origin",
     "error",
 )
-_SORTS = {"when": "started", "took": "seconds", "commit": "commit_id"}
+_SORTS = {"when": "started", "took": "seconds"}
 _WIDEST = {"name": 24, "note": 40, "tags": 24, "pipeline": 14, "branch": 16, "error": 40}
 _HEADLINES, _METRICS, _PARAMS = 2, 8, 12
 GAP = 2
