@@ -7,6 +7,7 @@ their own order; nothing of a run is unpickled or executed.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from finestflow.compare import SEED, flat_environment, goal_of, seed_of
 from finestflow.model import Run, RunSummary
 
 __all__ = ["Row", "SideBySide", "compare_runs"]
+
+_ID_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,12 @@ class SideBySide:
 
     runs: tuple[RunSummary, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def titles(self) -> list[str]:
+        """What the runs are called: by their names, and where several have the same, by the beginnings of their ids too."""
+        names = Counter(run.name for run in self.runs)
+        return [run.name if names[run.name] == 1 else f"{run.name} {run.id[:_ID_SHOWN]}" for run in self.runs]
 
     def differing(self) -> SideBySide:
         """Return the same without the rows in which all runs are equal."""

@@ -126,7 +126,7 @@ def _comparison(table: SideBySide) -> str:
             for place, value in enumerate(row.values)
         ]
         rows.append(f"<tr><td>{escape(row.name)}{arrow} <span class=dim>{row.kind}</span></td>{''.join(cells)}</tr>")
-    heads = _heads(["", *(run.name for run in table.runs)])
+    heads = _heads(["", *table.titles])
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 

@@ -67,7 +67,7 @@ def command(
     elif form == "csv":
         _write_csv(shown, session.out)
     elif form == "md":
-        heads = ["", *(run.name for run in shown.runs)]
+        heads = ["", *shown.titles]
         session.out.lines(markdown.table(heads, _marked_rows(shown)))
     elif not shown.rows:
         session.out.line(f"nothing differs between {len(chosen)} runs")
@@ -125,13 +125,13 @@ def _cell(row: Row, place: int, width: int = _CELL) -> str:
 
 def _show(table: SideBySide, out: Output) -> None:
     """A column a run while they fit, else a line a run."""
-    across = [_heading(row) for row in table.rows]
+    across, titles = [_heading(row) for row in table.rows], [one_line(title) for title in table.titles]
     room = out.columns if out.is_terminal else 160
     needed = max(map(len, across)) + sum(
-        2 + max(len(run.name), *(len(_cell(row, i)) for row in table.rows)) for i, run in enumerate(table.runs)
+        2 + max(len(title), *(len(_cell(row, i)) for row in table.rows)) for i, title in enumerate(titles)
     )
     if needed <= room:
-        columns = [Column("run", style="bold"), *(Column(one_line(run.name), right=True) for run in table.runs)]
+        columns = [Column("run", style="bold"), *(Column(title, right=True) for title in titles)]
         rows = [
             [head, *(_cell(row, i) for i in range(len(table.runs)))]
             for head, row in zip(across, table.rows, strict=True)
@@ -142,7 +142,7 @@ def _show(table: SideBySide, out: Output) -> None:
             Column("run", style="bold"),
             *(Column(head, right=True, shrinks=True, leaves=True) for head in across),
         ]
-        cells = [[one_line(run.name), *(_cell(row, i) for row in table.rows)] for i, run in enumerate(table.runs)]
+        cells = [[title, *(_cell(row, i) for row in table.rows)] for i, title in enumerate(titles)]
         out.table(columns, cells, page=True)
     if any(row.best for row in table.rows):
         out.note("* best of these runs", "dim")

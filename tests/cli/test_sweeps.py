@@ -34,6 +34,13 @@ def test_the_runs_of_a_sweep_share_a_tag_and_are_compared_at_its_end(project, fi
     assert f"finestflow compare '#{tag}'" in answer.err
 
 
+def test_runs_of_one_name_are_told_apart_where_they_are_compared(project, finestflow):
+    finestflow("run", "-p", "scale.factor=1,2", "--name", "twin")
+
+    newest, older = (run["id"][:4] for run in finestflow("log", "--json").json["runs"])
+    assert finestflow("compare").out.split()[:5] == ["run", "twin", newest, "twin", older]
+
+
 def test_a_table_gives_the_settings_of_each_run(project, finestflow):
     (project / "settings.csv").write_text("scale.factor,n\n5,2\n6,3\n")
 
