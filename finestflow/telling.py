@@ -88,6 +88,10 @@ class Telling:
             lazy: Whether it may be written later.
             line: The event as text, where the caller knows a quicker way than ``json``.
         """
+        if line and not self._blanking.is_in(line):  # most often: a call begins
+            with self._lock:
+                self._take(event, line, lazy=lazy)
+            return
         is_said = event["e"] in _SAID or bool(event.get("error"))
         text = event["text"] if event["e"] == "text" else line or dump_event(event)
         if self._blanking.is_in(text, is_said=is_said):

@@ -90,7 +90,7 @@ class RunState:
         handler(self, event)
         self.version += 1
         time = event.get("t")
-        if isinstance(time, int | float) and time > self.last_time:
+        if isinstance(time, (int, float)) and time > self.last_time:
             self.last_time = time
 
     def add_node(self, node: NodeRecord, time: float) -> None:
@@ -116,7 +116,9 @@ class RunState:
             message = "a run has no event 'run' yet"
             raise ValueError(message)
         for path in self._changed:
-            self._records[path] = self._build_node(path)
+            end = self._ends.get(path)
+            is_whole = type(end) is NodeRecord and path not in self._starts and path not in self._node_notes
+            self._records[path] = end if is_whole else self._build_node(path)  # type: ignore[assignment]
         self._changed.clear()
         begin, end = self._begin, self._end or {}
         return Run(

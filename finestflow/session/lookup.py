@@ -52,6 +52,7 @@ class Static:
         fingerprint: Of its code alone; empty where ``Meta.version`` stands for it.
         about: Digest of the stored description that ``why`` compares with.
         task: The task as it is now, for calls that run later; see ``own_task``.
+        is_secret: Whether the params hold a secret; None until somebody has looked.
     """
 
     identity: str
@@ -70,6 +71,7 @@ class Static:
     fingerprint: str = ""
     about: str = ""
     task: Task | None = None
+    is_secret: bool | None = None
 
     def own_task(self, task: Task) -> Task:
         """Return a task that stays as it is, whatever params the body sets on its own one next."""

@@ -75,7 +75,7 @@ class Results:
             return
         try:
             observed = self._lookup.observed(node.key, context, outcome)  # type: ignore[arg-type]
-            if self._holds_secret(f"{static.params}{outcome.effects.metrics or ''}{outcome.effects.context or ''}"):
+            if self._is_secret(static, outcome.effects):
                 node.notes += ("not cached: a param, metric or context value holds a secret; see Param(secret=True)",)
                 return
             effects = self._effects(outcome.effects, context)
@@ -87,6 +87,13 @@ class Results:
         if observed:
             self.note_files(observed)
         static.store.add_entry(Entry(node.key, observed, encoded.digest, self._run_id, outcome.seconds, effects, about))  # type: ignore[arg-type]
+
+    def _is_secret(self, static: Static, effects: Effects) -> bool:
+        """Return whether what is kept of a call would hold a secret; of its params that is known once all calls of the task share them."""
+        if static.is_secret is None:
+            static.is_secret = self._holds_secret(str(static.params))
+        told = effects.metrics or effects.context
+        return static.is_secret or (bool(told) and self._holds_secret(f"{effects.metrics}{effects.context}"))
 
     def effects_of(self, entry: Entry) -> Mapping[str, Any]:
         """Return what a hit of an entry replays; empty for most."""
