@@ -107,8 +107,8 @@ def compare_frames(lab, tour, name, size, environ, *, writes):
                 for screen in ui.app.screen_stack:
                     getattr(screen, "_hush", lambda: None)()  # what was said goes by the clock
                 await ui.until_still()
-                if frame == "diff-outputs":  # a process of its own looks into both values
-                    await ui.until(lambda: bool(ui.app.screen._inside))
+                if frame in {"diff-outputs", "diff-pictures"}:  # a process of its own looks into both values
+                    await ui.until(lambda: ui.app.screen.pane.key in ui.app.screen._inside)
                     await ui.until_still()
                 found[frame] = masked(ui, lab)
                 _check(ui, size, environ)

@@ -18,6 +18,8 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("compare-grid", ("escape", "space", "space", "space", "space", "c", "v", "v")),
     ("compare-shades", ("v",)),
     ("compare-groups", ("v", "j", "j", "j", "comma", "b")),
+    ("diff-plot", ("escape", "M", "home", "j", "j", "d", "3")),
+    ("diff-pictures", ("5", "j")),
 )
 
 
@@ -105,5 +107,28 @@ def test_runs_are_compared_as_a_grid_as_shades_and_by_groups(study):
             assert len(plot._series) == 4
             await ui.press("comma", "b", "comma", "a")
             assert plot._series[0].points[-1][0] == 3
+
+    run(body)
+
+
+def test_pictures_of_two_runs_stand_beside_each_other_and_metrics_are_plotted_over_each_other(study):
+    """In a difference the outputs tab shows both pictures and rows by their id, the metrics tab how both went; other tabs have no plot."""
+
+    async def body():
+        async with drive(study) as ui:
+            await ui.press("j", "j", "d", "3")
+            assert [each.label for each in ui.app.screen.plot._series] == ["A", "B"]
+            assert "fit/gap" in ui.lines[3]
+            await ui.press("j")
+            assert "fit/loss" in ui.lines[3]
+            await ui.press("5", "j")
+            assert not ui.app.screen.plot.display
+            await ui.until(lambda: "image" in ui.app.screen._inside)
+            await ui.settle()
+            assert any(line.count("\u2580" * 24) == 2 for line in ui.lines)
+            await ui.press("j")
+            await ui.until(lambda: "rows" in ui.app.screen._inside)
+            await ui.settle()
+            assert "[id=4]['value']  2.09 → 2.0" in ui.text
 
     run(body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-__all__ = ["FOOTERS", "KEYS", "LEADERS", "Choice", "Key", "iter_keys", "key_named", "key_text"]
+__all__ = ["FOOTERS", "KEYS", "LEADERS", "TEXTS", "Choice", "Key", "iter_keys", "key_named", "key_text"]
 
 
 class Key(NamedTuple):
@@ -375,6 +375,9 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
     "reproduce": ("open", "options", "back"),
 }
 """What the last line of a screen names, the most important first."""
+
+TEXTS: Mapping[tuple[str, str], str] = {("diff", "next-sibling"): "next file"}
+"""What the last line of a screen calls a key that has another name everywhere else."""
 
 _SIGNS = {
     "enter": "⏎",

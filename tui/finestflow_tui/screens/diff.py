@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -15,11 +16,16 @@ from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
 from finestflow_tui.text import Row, Span, row
 from finestflow_tui.views import diff as view
+from finestflow_tui.views.excerpt import picture_of
+from finestflow_tui.views.plot import series_of
 from finestflow_tui.views.tasks import Shape
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.rows import RowsView
 from finestflow_tui.widgets.tabs import TabBar
+
+if TYPE_CHECKING:
+    from finestflow_tui.widgets.plot import Plot
 
 __all__ = ["TABS", "DiffScreen"]
 
@@ -44,6 +50,8 @@ class DiffScreen(RunScreenActions):
         self.is_with_files = after is None
         self.diff: RunDiff | None = None
         self.tab = "code"
+        self._shown = ""
+        """The tab that was shown last: on the same one the cursor stays."""
         self.head = Lines(self._head_rows, over="bar", id="head")
         self.tabs = TabBar(self._tab_texts, lambda: TABS.index(self.tab), id="tabs")
         self.list = RowsView(id="list", classes="side")
@@ -58,7 +66,8 @@ class DiffScreen(RunScreenActions):
         self._has_words = True
         self._soon: Timer | None = None
         self._printed: dict[str, str] | None = None
-        self._inside: dict[str, list[dict[str, str]]] = {}
+        self._inside: dict[str, view.Inside] = {}
+        self.plot: Plot | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -185,12 +194,32 @@ class DiffScreen(RunScreenActions):
                 "params": lambda: view.value_rows([("params", diff.params), ("inputs", diff.inputs)]),
                 "metrics": lambda: view.metric_rows(diff.metrics),
                 "env": lambda: view.value_rows([("environment", diff.environment)]),
-                "outputs": lambda: view.output_rows(diff, self._inside, columns=max(40, self.pane.room)),
+                "outputs": lambda: self._output_rows(diff),
             }
-            self.pane.show(rows[self.tab](), keep=self.tab == "outputs")
+            self.pane.show(rows[self.tab](), keep=self.tab == self._shown)
             if self.tab == "outputs":
                 self._look_closer()
+        self._shown = self.tab
+        self._show_plot(diff)
         (self.graph if is_graph else self.list if has_list else self.pane).focus()
+
+    def _show_plot(self, diff: RunDiff) -> None:
+        """Plot how the metric under the cursor went in both runs."""
+        name = self.pane.key if self.tab == "metrics" and not self.is_with_files else None
+        lines = [
+            series_of(self.ff.state.marks.get(run.summary.id, letter), run.metrics[name])
+            for letter, run in (("A", diff.before), ("B", diff.after))
+            if name in run.metrics and len(run.metrics[name].values) > 1
+        ]
+        if lines and self.plot is None:
+            from finestflow_tui.widgets.plot import Plot
+
+            self.plot = Plot(id="plot", classes="aside")
+            self.query_one(".body").mount(self.plot)
+        if self.plot is not None:
+            self.plot.set_class(not lines, "hidden")
+            if lines:
+                self.plot.show(str(name), lines)
 
     def _show_graph(self, diff: RunDiff) -> None:
         merged = view.graph_of(diff, turned=self._turned)
@@ -263,8 +292,10 @@ class DiffScreen(RunScreenActions):
         """Show the file under the cursor."""
         if event.view is self.list:
             (self._show_file if self.tab == "code" else self._show_printed)()
-        elif event.view is self.pane and self.tab == "outputs":
+        elif self.tab == "outputs":
             self._look_closer()
+        elif self.diff is not None:
+            self._show_plot(self.diff)
 
     def _look_closer(self) -> None:
         """Say of the output under the cursor what differs inside, after a moment without keys: a process of its own loads both values."""
@@ -274,15 +305,25 @@ class DiffScreen(RunScreenActions):
         if path is None or path in self._inside:
             return
 
-        def show(found: list[dict[str, str]]) -> None:
+        def show(found: view.Inside) -> None:
             self._inside[path] = found
             if self.tab == "outputs" and self.diff is not None:
-                self.pane.show(view.output_rows(self.diff, self._inside, columns=max(40, self.pane.room)), keep=True)
+                self.pane.show(self._output_rows(self.diff), keep=True)
 
         names = f"{self.before.id}:{path}", f"{self.after.id}:{path}"
+
+        def work() -> view.Inside:
+            pictures = [picture for name in names if (picture := picture_of(peeker.excerpt(name))) is not None]
+            both = (pictures[0], pictures[1]) if len(pictures) == len(names) else None
+            return view.Inside(() if both else peeker.differences(*names), both)
+
         self._soon = self.set_timer(
-            0.2, lambda: self.slow(lambda: peeker.differences(*names), show, group="inside", failed=lambda _: show([]))
+            0.2, lambda: self.slow(work, show, group="inside", failed=lambda _: show(view.Inside()))
         )
+
+    def _output_rows(self, diff: RunDiff) -> list[Row]:
+        colored = not (self.ff.is_plain or self.ff.is_ascii)
+        return view.output_rows(diff, self._inside, columns=max(40, self.pane.room), colored=colored)
 
     def on_resize(self) -> None:
         """Lay the sides out anew."""

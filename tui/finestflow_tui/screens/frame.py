@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from textual.worker import get_current_worker
 
 from finestflow.errors import FinestflowError
-from finestflow_tui.keys import FOOTERS, LEADERS, Choice, key_named, key_text
+from finestflow_tui.keys import FOOTERS, LEADERS, TEXTS, Choice, key_named, key_text
 from finestflow_tui.screens.pointing import Pointing
 from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.widgets.line import Lines, fitted
@@ -51,7 +51,7 @@ class Frame(Pointing):
         for name in dict.fromkeys(self.foot_keys()):
             key = key_named(name)
             shown = key_text(self.ff.keys.get(name, key.keys), is_ascii=self.ff.is_ascii).split(" ")[0]
-            parts.append([(shown, "key"), (f" {key.text}", "")])
+            parts.append([(shown, "key"), (f" {TEXTS.get((self.NAME, name), key.text)}", "")])
         help_part: list[Span] = [("?", "key"), (" keys", "")]
         return [row(" ", *fitted(parts, columns - 9), *help_part)]
 

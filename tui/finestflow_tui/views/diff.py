@@ -16,6 +16,7 @@ from finestflow.compare import Change, RunDiff
 from finestflow.git.objects import FileChange
 from finestflow.graph import fold_items, graph_of_nodes
 from finestflow.model import NodeStatus, RunSummary
+from finestflow.picture import Picture
 from finestflow_tui.layout.dag import Drawing, draw_dag
 from finestflow_tui.text import (
     Row,
@@ -35,10 +36,12 @@ from finestflow_tui.text import (
     width,
 )
 from finestflow_tui.views.code import highlight
+from finestflow_tui.views.picture import picture_rows
 from finestflow_tui.views.runs import better
 
 __all__ = [
     "Hunk",
+    "Inside",
     "diff_rows",
     "file_rows",
     "graph_of",
@@ -61,6 +64,7 @@ _WORD = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\w+|\s+|.")
 _SIGNS = {"added": ("A", "good"), "removed": ("D", "bad"), "changed": ("M", "warning")}
 _SIMILAR = 0.4
 _SEVERAL = 4
+_PICTURE_ROWS = 14
 _ITEM = re.compile(r"(?:\[\d+\]|/\d+)(?=/|$).*")
 
 
@@ -332,8 +336,15 @@ def excerpts(before: str | None, after: str | None, columns: int) -> tuple[str, 
     return tuple(cut(("…" if start else "") + text[start:], columns) for text in (old, new))  # type: ignore[return-value]
 
 
+class Inside(NamedTuple):
+    """What differs inside an output: part by part, and both values where they are pictures."""
+
+    parts: Sequence[Mapping[str, str]] = ()
+    pictures: tuple[Picture, Picture] | None = None
+
+
 def output_rows(
-    diff: RunDiff, inside: Mapping[str, Sequence[Mapping[str, str]]] | None = None, *, columns: int = 120
+    diff: RunDiff, inside: Mapping[str, Inside] | None = None, *, columns: int = 120, colored: bool = True
 ) -> list[Row]:
     """Return outputs that differ, what they were, and why; how many are equal.
 
@@ -341,15 +352,20 @@ def output_rows(
         diff: What differs.
         inside: What differs inside the values, by path, as far as that is known.
         columns: Room of a line.
+        colored: Whether pictures may have colours.
     """
     rows: list[Row] = []
     for change in diff.outputs:
         rows.append(row((one_line(change.path), "bold"), key=change.path))
-        before, after = excerpts(change.before, change.after, columns - 8)
-        rows += [row(("  A  ", "dim"), (before, "bad")), row(("  B  ", "dim"), (after, "good"))]
-        found = (inside or {}).get(change.path, ())
+        found = (inside or {}).get(change.path, Inside())
+        if found.pictures is not None:
+            rows += _pictures_beside(*found.pictures, columns, colored=colored)
+        else:
+            before, after = excerpts(change.before, change.after, columns - 8)
+            rows += [row(("  A  ", "dim"), (before, "bad")), row(("  B  ", "dim"), (after, "good"))]
         rows += [
-            row(f"     {one_line(each['path'])} ".rstrip(), "  ", (one_line(each["text"]), "warning")) for each in found
+            row(f"     {one_line(each['path'])} ".rstrip(), "  ", (one_line(each["text"]), "warning"))
+            for each in found.parts
         ]
         rows += [row(("     " + one_line(why), "dim")) for why in change.why]
         rows.append(row(""))
@@ -359,15 +375,21 @@ def output_rows(
         for path, node in diff.after.nodes.items()
         if path in diff.before.nodes and path not in different and node.kind != "pipeline"
     ]
+    told = f"{plural(len(same), 'output')} the same: {', '.join(map(one_line, same[:12]))}"
+    return [*rows, row((told if same else "no output is the same", "dim"))]
+
+
+def _pictures_beside(before: Picture, after: Picture, columns: int, *, colored: bool) -> list[Row]:
+    """Return two pictures beside each other, under the letters of their runs."""
+    room = max(8, (columns - 6) // 2)
+    sides = [picture_rows(each, room, _PICTURE_ROWS, colored=colored) for each in (before, after)]
+    head = row("  ", (pad("A", room), "bad"), "  ", ("B", "good"))
+    empty = Row(())
     return [
-        *rows,
-        row(
-            (
-                f"{plural(len(same), 'output')} the same: {', '.join(map(one_line, same[:12]))}"
-                if same
-                else "no output is the same",
-                "dim",
-            )
+        head,
+        *(
+            Row((("  ", ""), *fit((*left.spans, ("", "")), room), ("  ", ""), *right.spans))
+            for left, right in zip_longest(*sides, fillvalue=empty)
         ),
     ]
 
