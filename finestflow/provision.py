@@ -27,6 +27,7 @@ from urllib.parse import unquote, urlsplit
 from finestflow.errors import UsageError
 from finestflow.given import BLANK
 from finestflow.journal.lock import hold_lock
+from finestflow.provisioned import find_ready, mark_ready, used
 from finestflow.requirements import (
     Packages,
     dump_requirements,
@@ -208,11 +209,10 @@ class Provisioner:
         python = self._find_python(plan)
         identity = json.dumps([os.path.realpath(python), _ask(python), plan.lock])
         home = self._folder / blake2b(identity.encode(), digest_size=12).hexdigest()
-        ready = home / "ready"
-        if (place := _read_ready(ready)) is not None:
+        if (place := find_ready(home)) is not None:
             return place
         with hold_lock(home, patience=_PATIENCE):
-            if (place := _read_ready(ready)) is not None:
+            if (place := find_ready(home)) is not None:
                 return place
             for other in home.iterdir():
                 if other.is_dir():  # of a builder that was killed
@@ -223,9 +223,7 @@ class Provisioner:
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
-            (home / "requirements.txt").write_text("".join(f"{line}\n" for line in plan.lock), "utf-8")
-            (home / "new").write_text(place.name, "utf-8")
-            (home / "new").replace(ready)
+            mark_ready(home, place, plan.lock)
         return place
 
     def _fill(self, place: Path, python: str, lock: Sequence[str]) -> None:
@@ -249,7 +247,7 @@ class Provisioner:
             base: What ``build`` returned.
             tree: The worktree of the run.
         """
-        with tempfile.TemporaryDirectory(prefix="finestflow-env-") as folder:
+        with used(base.parent), tempfile.TemporaryDirectory(prefix="finestflow-env-") as folder:
             place = Path(folder)
             site = _make_layer(place, base)
             for line in plan.inside:
@@ -380,15 +378,6 @@ def _ask(python: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
-
-
-def _read_ready(ready: Path) -> Path | None:
-    """Return the finished environment that a file names, if it still works."""
-    try:
-        place = ready.parent / ready.read_text("utf-8")
-    except OSError:
-        return None
-    return place if (place / "bin" / "python").exists() else None
 
 
 def _make_layer(place: Path, base: Path) -> Path:

@@ -30,7 +30,8 @@ def command(session: Session, query: Sequence[str], by: str | None, form: str, a
     """Show how much room runs and outputs take.
 
     With --by, of the runs that a query finds: "alone" is what only that run or task needs, and what its removal would free. Records lie in
-    git's own objects, packed with everything else; "git count-objects -vH" shows those.
+    git's own objects, packed with everything else; "git count-objects -vH" shows those. Environments are those that "reproduce --env" built, for all
+    repositories of this user.
     """
     form = "json" if as_json else form
     if by is not None or query:
@@ -73,6 +74,8 @@ def _show_all(session: Session, form: str) -> None:
     usage = workspace.usage()
     runs = workspace.index.count()
     other = sum(_iter_sizes(workspace.state_dir, skip="store"))
+    built = workspace.built_environments()
+    built_bytes = sum(each.bytes for each in built)
     if form == "json":
         session.out.json(
             "usage",
@@ -82,6 +85,7 @@ def _show_all(session: Session, form: str) -> None:
             objects={"count": usage.objects, "bytes": usage.object_bytes},
             database_bytes=usage.database_bytes,
             state_bytes=other,
+            environments={"count": len(built), "bytes": built_bytes},
             limit_bytes=workspace.config.store.max_size,
         )
         return
@@ -93,6 +97,7 @@ def _show_all(session: Session, form: str) -> None:
         ["  in the database", "", shown(usage.database_bytes)],
         ["  as files", str(usage.objects), shown(usage.object_bytes)],
         ["index and the like", "", shown(other)],
+        *([["environments", str(len(built)), shown(built_bytes)]] if built else []),
     ]
     session.out.table([Column("what"), Column("count", right=True), Column("size", right=True)], rows, form=form)
     if usage.database_bytes + usage.object_bytes > workspace.config.store.max_size:

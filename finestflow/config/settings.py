@@ -145,6 +145,11 @@ class GcConfig(_Table):
     keep_last: int | None = _setting(COUNT, None, "Keep so many of the newest runs.")
     keep: str | None = _setting(TEXT, None, 'Keep the runs that this query finds, such as `"#paper or f1>0.98"`.')
     older_than: float | None = _setting(DURATION, None, 'Drop only runs that are older, such as `"90d"`.')
+    environments: float = _setting(
+        DURATION,
+        "30d",
+        "Delete the environments that `reproduce --env` built and nobody has used for so long, in any repository; they are built again when they are needed.",
+    )
 
 
 class RemoteConfig(_Table):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from finestflow.compare import RunDiff
     from finestflow.gc import GcPlan, GcRules, Share
     from finestflow.model import Run, RunId, RunSummary
+    from finestflow.provisioned import Built
     from finestflow.verify import Finding
 
 __all__ = ["Keeping"]
@@ -157,6 +158,17 @@ class Keeping(Reading):
             self.index.refresh(repository)
             freed = 0 if self.is_store_elsewhere else collect(self.store, plan, now=self.clock.time())
             return replace(plan, bytes=freed)
+
+    def built_environments(self, *, unused_for: float = 0.0) -> list[Built]:
+        """Return the environments that ``reproduce --env`` has built, in any repository of this user.
+
+        Args:
+            unused_for: Only those that nobody used for so many seconds.
+        """
+        from finestflow.provisioned import iter_built
+
+        now = self.clock.time()
+        return [each for each in iter_built(self.environments_dir) if now - each.used >= unused_for]
 
     @property
     def is_store_elsewhere(self) -> bool:

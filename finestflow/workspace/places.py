@@ -131,6 +131,11 @@ class Places:
         cache = self.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "/tmp")  # noqa: S108 - a machine without homes
         return Path(cache) / "finestflow"
 
+    @property
+    def environments_dir(self) -> Path:
+        """Where the environments lie that were built to reproduce runs in."""
+        return self.cache_dir / "environments"
+
     @cached_property
     def objects_dir(self) -> Path:
         """Where large outputs lie."""

@@ -114,7 +114,7 @@ class Repeating(Keeping):
 
         from finestflow.provision import Provisioner
 
-        provisioner = Provisioner(self.cache_dir / "environments", self.environ, say)
+        provisioner = Provisioner(self.environments_dir, self.environ, say)
         return partial(provisioner.layer, plan, provisioner.build(plan))
 
     def read_environment(self) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from contextlib import closing
 
 import finestflow as library
 from finestflow.config import GcConfig
 from finestflow.gc import rules_of
+from finestflow.provisioned import mark_ready
 from finestflow.workspace import Workspace
 
 LARGE = """\
@@ -87,3 +89,27 @@ def test_a_run_that_ended_while_gc_waited_is_kept_where_the_query_chooses_it(pro
     with closing(Workspace.find(project, environ)) as workspace:
         workspace.gc(lambda: rules_of(GcConfig(keep="f1>0.5"), workspace.select, workspace.clock.time()), end_it)
         assert [run.id for run in workspace.select()] == [going.id]
+
+
+def test_environments_that_nobody_uses_go_and_are_told(project, finestflow, tmp_path, monkeypatch):
+    """After 30 days, by the setting or by a flag; du tells what they take."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    homes = []
+    for name, days in (("aaaa", 40), ("bbbb", 3)):
+        home = tmp_path / "cache" / "finestflow" / "environments" / name
+        (home / "place" / "bin").mkdir(parents=True)
+        (home / "place" / "bin" / "python").write_bytes(b"x" * 5000)
+        mark_ready(home, home / "place", ["a==1"])
+        then = time.time() - days * 86400
+        os.utime(home / "ready", (then, then))
+        homes.append(home)
+
+    assert finestflow("du", "--json").json["environments"]["count"] == 2
+    assert "environments" in finestflow("du").out
+    assert [each["path"] for each in finestflow("gc", "-n", "--json").json["environments"]] == [str(homes[0])]
+    assert "environment aaaa  1 package" in finestflow("gc", "-n").out
+    finestflow("gc")
+    assert [(home / "ready").exists() for home in homes] == [False, True]
+    finestflow("config", "set", "gc.environments", "1d")
+    assert "dropped 1 environment" in finestflow("gc").err
+    assert "expected a span" in finestflow("gc", "--environments", "soon", code=2).err

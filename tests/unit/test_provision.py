@@ -156,7 +156,7 @@ def test_an_environment_is_built_once_and_only_a_complete_one_is_used(tmp_path: 
     again = provisioner.build(plan)
     assert again not in {first, first.parent / "half"}
     assert sorted(path.name for path in first.parent.iterdir()) == sorted(
-        ["lock", "ready", "requirements.txt", again.name]
+        ["bytes", "lock", "ready", "requirements.txt", again.name]
     )
 
     with provisioner.layer(plan, again, tmp_path) as python:
