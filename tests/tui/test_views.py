@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from finestflow.cache.holdings import Held
 from finestflow.cache.store import Usage, ValueInfo
-from finestflow.compare import goal_of
+from finestflow.compare import Change, goal_of
 from finestflow.comparison import Row as Line
 from finestflow.comparison import SideBySide
 from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Run, RunId, RunStatus, RunSummary
@@ -27,7 +27,8 @@ from finestflow_tui.state import ViewState
 from finestflow_tui.termimage import find_protocol, picture_codes
 from finestflow_tui.text import asciify, fit, plain_text, width
 from finestflow_tui.theme import choose_theme, make_palette
-from finestflow_tui.views import record, tasks
+from finestflow_tui.views import diff_values, record, tasks
+from finestflow_tui.views.compare import compare_rows
 from finestflow_tui.views.diff import diff_rows, excerpts, log_rows, parse_patch
 from finestflow_tui.views.disk import usage_rows, value_rows
 from finestflow_tui.views.excerpt import excerpt_rows
@@ -309,6 +310,29 @@ def test_a_task_says_what_it_used(lab):
     )
     assert [line.endswith("cpu 4.0s      300 MB") for line in wide] == ["fit" in line.split() for line in wide]
     assert not any("cpu" in line for line in narrow)
+
+
+def test_outputs_that_are_equal_to_another_than_the_base_say_to_which():
+    """An equal sign alone is the base; a letter says which run has the same output."""
+    runs = [replace(hostile_run().summary, id=RunId(each * 12), name=each) for each in "klmn"]
+    lines = [Line(kind="output", name="fit", values=("aa11", "bb22", "bb22", "aa11"))]
+    rows = compare_rows(SideBySide(runs=tuple(runs), rows=tuple(lines)), {}, 120, everything=False)
+    said = next(line for line in map(plain_text, rows) if line.startswith("  fit"))
+    assert said.split() == ["fit", "aa11", "bb22", "bb22", "=B", "="]
+
+
+def test_a_value_that_only_has_another_name_is_told_as_moved():
+    """What is gone and what is new become one line where the value is the same and it is clear which; else they stay two."""
+    told = [
+        *(("fit.lr", 0.1, None), ("train.lr", None, 0.1), ("depth", 3, None), ("levels", None, 3)),
+        *(("a", True, None), ("b", True, None), ("c", None, True), ("seed", 1, 2)),
+    ]
+    changes = [Change(name=name, before=before, after=after) for name, before, after in told]
+    said = [plain_text(row).strip() for row in diff_values.value_rows([("params", changes)])]
+    assert "fit.lr now train.lr  0.1" in said
+    assert "depth now levels  3" in said
+    assert sum("(absent)" in line for line in said) == 3
+    assert said[0] == "params  8"
 
 
 def test_words_that_differ_stand_out():

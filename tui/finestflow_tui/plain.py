@@ -9,7 +9,7 @@ from finestflow_tui.history import History
 from finestflow_tui.layout.dag import Drawing
 from finestflow_tui.start import Place, find_place
 from finestflow_tui.text import Row, asciify, columns_of, cut, plain_text, row, title, wants_ascii
-from finestflow_tui.views import compare, diff, disk, logs, record, tasks
+from finestflow_tui.views import compare, diff, diff_values, disk, logs, record, tasks
 from finestflow_tui.views.code import source_rows
 from finestflow_tui.views.runs import cells_of, choose_columns, preview
 
@@ -123,9 +123,9 @@ def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Itera
         parts.append(("", diff.diff_rows(change.path, hunks, _COLUMNS, split=False)))
     parts += [
         ("", diff.why_rows(found)),
-        ("params", diff.value_rows([("params", found.params), ("inputs", found.inputs)])),
-        ("metrics", diff.metric_rows(found.metrics)),
-        ("environment", diff.value_rows([("environment", found.environment)])),
+        ("params", diff_values.value_rows([("params", found.params), ("inputs", found.inputs)])),
+        ("metrics", diff_values.metric_rows(found.metrics)),
+        ("environment", diff_values.value_rows([("environment", found.environment)])),
         ("outputs", diff.output_rows(found)),
         ("graph", _drawn(diff.graph_of(found, turned=False).drawing)),
         ("logs", diff.log_rows(workspace.read_log(before), workspace.read_log(after), _COLUMNS)),

@@ -16,6 +16,7 @@ from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
 from finestflow_tui.text import Row, Span, row
 from finestflow_tui.views import diff as view
+from finestflow_tui.views.diff_values import metric_rows, value_rows
 from finestflow_tui.views.excerpt import picture_of
 from finestflow_tui.views.plot import series_of
 from finestflow_tui.views.tasks import Shape
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TABS", "DiffScreen"]
 
+_WITH_WHY, _WITH_WHY_AND_PLOT = 120, 170
+"""Columns from which there is room for why tasks ran beside what differs."""
 TABS = ("code", "params", "metrics", "env", "outputs", "graph", "logs")
 
 
@@ -174,7 +177,11 @@ class DiffScreen(RunScreenActions):
         is_code = self.tab == "code"
         is_graph = self.tab == "graph" and not self.is_with_files
         has_list = is_code or (self.tab == "logs" and not self.is_with_files)
-        self.list.set_class(not has_list, "hidden")
+        least = _WITH_WHY_AND_PLOT if self.tab == "metrics" else _WITH_WHY
+        tells_why = not has_list and not is_graph and not self.is_with_files and self.size.width >= least
+        self.list.set_class(not (has_list or tells_why), "hidden")
+        if tells_why:
+            self.list.show(view.why_rows(diff)[1:])
         self.pane.set_class(is_graph, "hidden")
         self.graph.set_class(not is_graph, "hidden")
         self.pane.has_cursor = not has_list
@@ -191,9 +198,9 @@ class DiffScreen(RunScreenActions):
             self._show_logs(diff)
         else:
             rows: dict[str, Callable[[], list[Row]]] = {
-                "params": lambda: view.value_rows([("params", diff.params), ("inputs", diff.inputs)]),
-                "metrics": lambda: view.metric_rows(diff.metrics),
-                "env": lambda: view.value_rows([("environment", diff.environment)]),
+                "params": lambda: value_rows([("params", diff.params), ("inputs", diff.inputs)]),
+                "metrics": lambda: metric_rows(diff.metrics),
+                "env": lambda: value_rows([("environment", diff.environment)]),
                 "outputs": lambda: self._output_rows(diff),
             }
             self.pane.show(rows[self.tab](), keep=self.tab == self._shown)
@@ -205,7 +212,7 @@ class DiffScreen(RunScreenActions):
 
     def _show_plot(self, diff: RunDiff) -> None:
         """Plot how the metric under the cursor went in both runs."""
-        name = self.pane.key if self.tab == "metrics" and not self.is_with_files else None
+        name = str(self.pane.key) if self.tab == "metrics" and not self.is_with_files else ""
         lines = [
             series_of(self.ff.state.marks.get(run.summary.id, letter), run.metrics[name])
             for letter, run in (("A", diff.before), ("B", diff.after))
@@ -219,7 +226,7 @@ class DiffScreen(RunScreenActions):
         if self.plot is not None:
             self.plot.set_class(not lines, "hidden")
             if lines:
-                self.plot.show(str(name), lines)
+                self.plot.show(name, lines)
 
     def _show_graph(self, diff: RunDiff) -> None:
         merged = view.graph_of(diff, turned=self._turned)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from finestflow.comparison import Row as Line
 from finestflow.comparison import SideBySide
@@ -42,7 +42,9 @@ def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *,
         if line.kind != kind:
             kind = line.kind
             rows += [row(""), row((kind, "title"))]
-        rows.append(_line(line, names, room))
+        rows.append(
+            _line(line, [letters.get(run.id, LETTERS[at % 26]) for at, run in enumerate(table.runs)], names, room)
+        )
     if len(rows) == 1:
         rows += [row(""), row(("nothing differs", "dim"))]
     if hidden:
@@ -50,7 +52,7 @@ def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *,
     return rows
 
 
-def _line(line: Line, names: int, room: int) -> Row:
+def _line(line: Line, letters: Sequence[str], names: int, room: int) -> Row:
     arrow = _ARROWS[line.goal] if line.kind == "metric" else " "
     spans: list[Span] = [(f"  {pad(cut(one_line(line.name), names - 2), names)}", "bold"), (f"{arrow} ", "dim")]
     base = line.values[0]
@@ -59,6 +61,9 @@ def _line(line: Line, names: int, room: int) -> Row:
         text, role = _cell(line, value, base, room - 2 * is_best, is_base=at == 0)
         if is_best:
             text, role = f"{text} ★", "best"
+        first = line.values.index(value)
+        if line.kind == "output" and value is not None and 0 < first < at:
+            text += f" ={letters[first]}"
         shown = cut(text, room)
         spans += [(shown + " " * (room - width(shown)), role), ("  ", "")]
     return Row(tuple(spans), (line.kind, line.name))

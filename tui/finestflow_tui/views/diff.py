@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import NamedTuple
 
-from finestflow.compare import Change, RunDiff
+from finestflow.compare import RunDiff
 from finestflow.git.objects import FileChange
 from finestflow.graph import fold_items, graph_of_nodes
 from finestflow.model import NodeStatus, RunSummary
@@ -21,18 +21,14 @@ from finestflow_tui.layout.dag import Drawing, draw_dag
 from finestflow_tui.text import (
     Row,
     Span,
-    columns_of,
     cut,
-    delta,
     fit,
     many_lines,
-    number,
     one_line,
     pad,
     plural,
     row,
     title,
-    value_text,
     width,
 )
 from finestflow_tui.views.code import highlight
@@ -47,11 +43,9 @@ __all__ = [
     "graph_of",
     "head_spans",
     "log_rows",
-    "metric_rows",
     "output_rows",
     "parse_patch",
     "printed_rows",
-    "value_rows",
     "why_rows",
 ]
 
@@ -272,57 +266,6 @@ def why_rows(diff: RunDiff) -> list[Row]:
         rows.append(row((f"{one_line(path)}  ", "bold"), (node.status.value, node.status.value)))
         rows += [row(("  " + one_line(each), "dim")) for each in why[:6]]
     return rows if len(rows) > 2 else [row(""), row(("every task was a hit", "dim"))]
-
-
-def value_rows(sections: Sequence[tuple[str, Sequence[Change]]]) -> list[Row]:
-    """Return values that differ, with the difference of numbers."""
-    rows: list[Row] = []
-    for name, changes in sections:
-        if not changes:
-            continue
-        cells = []
-        for change in changes:
-            both = change.delta is not None
-            cells.append(
-                [
-                    ("  " + one_line(change.name), "bold"),
-                    (_value(change.before), "bad" if change.before is not None else "dim"),
-                    ("→", "dim"),
-                    (_value(change.after), "good" if change.after is not None else "dim"),
-                    (delta(change.before, change.after) if both else "", "dim"),
-                ]
-            )
-        rows += [
-            title(name, str(len(changes))),
-            *columns_of(cells, keys=[change.name for change in changes], room=36),
-            row(""),
-        ]
-    return rows or [row(("nothing differs", "dim"))]
-
-
-def _value(value: object) -> str:
-    return "(absent)" if value is None else cut(value_text(value), 80)
-
-
-def metric_rows(changes: Sequence[Change]) -> list[Row]:
-    """Return metrics that differ, with the direction that is better."""
-    cells: list[list[Span]] = []
-    for change in changes:
-        has_both = change.delta is not None
-        cells.append(
-            [
-                ("  " + one_line(change.name), "bold"),
-                (number(change.before) or "·", "metric"),
-                ("→", "dim"),
-                (number(change.after) or "·", "metric"),
-                better(change.name, change.before, change.after) if has_both else ("", ""),
-            ]
-        )
-    return (
-        columns_of(cells, right=frozenset({1, 3}), keys=[change.name for change in changes])
-        if cells
-        else [row(("all metrics are equal", "dim"))]
-    )
 
 
 def excerpts(before: str | None, after: str | None, columns: int) -> tuple[str, str]:
