@@ -7,14 +7,14 @@ live run is followed: the same screen, fed by its events.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from textual.app import ComposeResult
 
 from finestflow.model import Run, RunSummary
-from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
+from finestflow_tui.screens.run_content import RunContent
 from finestflow_tui.screens.run_files import FileTabs
 from finestflow_tui.screens.run_logs import LogTab
 from finestflow_tui.screens.run_metrics import MetricTab
@@ -44,7 +44,7 @@ _FIRST = {
 Value = TypeVar("Value")
 
 
-class RunScreen(RunScreenActions):
+class RunScreen(RunContent):
     """A run.
 
     Args:
@@ -71,8 +71,9 @@ class RunScreen(RunScreenActions):
         self.outputs = OutputTab(self)
         self.tasks = TaskTab(self, node)
         self.files = FileTabs(self)
-        self._pattern = ""
         self._place = ""
+        self._room = 0
+        """Columns of the list that the rows are made for."""
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -118,7 +119,7 @@ class RunScreen(RunScreenActions):
 
     def reopen(self, run: RunSummary, *, tab: str, node: str = "") -> None:
         """Show a run as a new screen would."""
-        self._place = self._pattern = ""
+        self._place = self.pattern = ""
         self.tasks.unfolded.clear()
         self.logs.reset()
         self.list.show([])
@@ -206,22 +207,40 @@ class RunScreen(RunScreenActions):
             self.show_tab()
 
     def show_tab(self, *, keep: bool = False) -> None:
-        """Show the tab that is open."""
+        """Show the tab that is open: what is there stays until its content has come, then the panes are laid out and painted once."""
         if self.whole is None:
             return
-        self.head.update()
         self.tabs.update()
         self.foot.update()
+        self._room = self._room_to_come()
+        self._fill(keep)
+
+    def _fill(self, keep: bool) -> None:
+        if self.tab in {"tasks", "params", "env", "metrics"}:  # of the others a worker brings what they show
+            self.place_panes()
+        getattr(self, f"_show_{self.tab}")(keep)
+
+    def _room_to_come(self) -> int:
+        """Return how many columns the list will have when the panes stand as this tab wants them."""
+        if self.maximized is not None:
+            return self.list.room
+        room = self.app.size.width - self.list.styles.scrollbar_size_vertical
+        pane = self.metrics.plot if self.tab == "metrics" and self.metrics.plot is not None else self.detail
+        wide = pane.styles.width
+        if self.tab not in _BESIDE or self.has_class("-aside") or wide is None or wide.cells is None:
+            return room
+        return room - wide.cells - pane.styles.margin.width
+
+    def place_panes(self) -> None:
+        """Give the panes the places that this tab wants."""
         is_graph = self.tab == "graph"
         self.list.set_class(is_graph, "hidden")
         self.graph.set_class(not is_graph, "hidden")
-        self.set_class(self.tab not in _BESIDE, "-aside")
-        self.detail.set_class(self.tab == "metrics", "hidden")
+        self.detail.set_class(self.tab not in _BESIDE or self.tab == "metrics", "hidden")
         if self.metrics.plot is not None:
             self.metrics.plot.set_class(self.tab != "metrics", "hidden")
         self.list.has_cursor = self.tab != "logs"  # a log of a million lines has nothing to choose
         self.list.follows = self.list.follows and self.tab == "logs"
-        getattr(self, f"_show_{self.tab}")(keep)
         pane = self.graph if is_graph else self.list
         if self.focused is None or not self.focused.display or self.focused in {self.list, self.graph}:
             pane.focus()
@@ -239,10 +258,14 @@ class RunScreen(RunScreenActions):
 
         def show(value: Value) -> None:
             if (tab, run) == (self.tab, self.summary.id):
+                if group == "tab":
+                    self.place_panes()
                 then(value)
 
         def fail(text: str) -> None:
             if (tab, run) == (self.tab, self.summary.id):
+                if group == "tab":
+                    self.place_panes()
                 (failed or (lambda said: self.list.show([row((said, "error"))])))(text)
 
         self.slow(work, show, group=group, failed=fail)
@@ -264,7 +287,7 @@ class RunScreen(RunScreenActions):
     @property
     def columns(self) -> int:
         """The room of a line of the list."""
-        return max(30, (self.list if self.tab != "graph" else self.graph).room or self.size.width - 66)
+        return max(30, self._room)
 
     def _show_tasks(self, keep: bool) -> None:
         self.tasks.show(self._run, keep=keep)
@@ -295,11 +318,6 @@ class RunScreen(RunScreenActions):
 
     # -- beside ------------------------------------------------------------------------------------------------------------------------
 
-    @property
-    def key(self) -> Any:
-        """What the cursor is on: a node, a metric, a file."""
-        return self.graph.key if self.tab == "graph" else self.list.key
-
     def show_detail(self) -> None:
         """Show beside the list what the cursor is on."""
         key, run = self.key, self._run
@@ -324,9 +342,10 @@ class RunScreen(RunScreenActions):
         self.show_detail()
 
     def on_rows_view_widened(self, event: RowsView.Widened) -> None:
-        """Make the lines for the new width, also the first one; a picture fills its pane."""
-        if event.view is self.list and self.whole is not None:
-            self.show_tab(keep=True)
+        """Make the lines for a width that is not the one they were made for; a picture fills its pane."""
+        if event.view is self.list and self.whole is not None and self.list.room != self._room:
+            self._room = self.list.room
+            self._fill(keep=True)
         elif event.view is self.detail and self.tab == "outputs":
             self.outputs.show_detail()
 
@@ -351,6 +370,13 @@ class RunScreen(RunScreenActions):
     def on_rows_view_opened(self) -> None:
         """Open what was clicked twice."""
         self.action_open()
+
+    def action_preview(self) -> None:
+        """Show or hide the second pane."""
+        if self.tab in _BESIDE:
+            super().action_preview()
+        else:
+            self.say("this tab has nothing beside it", "warning")
 
     def action_view(self) -> None:
         """See the pane in another way."""
@@ -392,89 +418,6 @@ class RunScreen(RunScreenActions):
             self.logs.choose()
         else:
             self.say("f chooses a task in the logs (3)", "warning")
-
-    def action_filter(self) -> None:
-        """Search in the pane."""
-
-        def search(text: str | None) -> None:
-            self._pattern = text or ""
-            self._search(1)
-
-        self.ask("search", "n and N go on", self._pattern, search)
-
-    def action_match(self, step: int) -> None:
-        """Go to the next match; without a search, to the next error of a log."""
-        self._search(step)
-
-    def _search(self, step: int) -> None:
-        pattern = self._pattern
-        view = self.detail if self.focused is self.detail else self.list
-        if self.tab == "graph":
-            found = next(
-                (
-                    path
-                    for path in self.graph.drawing.boxes
-                    if pattern and pattern.lower() in path.lower() and path != self.graph.key
-                ),
-                None,
-            )
-            if found is not None:
-                self.graph.choose(found)
-            return
-        if self.tab == "logs":
-            if self.logs.search(pattern, step):
-                return
-        elif pattern and view.search(pattern, step):
-            return
-        nothing = "no error is told of: / searches" if self.tab == "logs" else "/ searches"
-        self.say(f"{pattern!r} is not here" if pattern else nothing, "warning")
-
-    def action_edit(self) -> None:
-        """Show a file, the log or the configuration in the editor, as it was in that run."""
-        if self.whole is None:
-            return
-        if self.tab == "code" and self.key is not None:
-            self.ff.edit_text(self.key, self.files.read(self.key).decode("utf-8", "replace"))
-        elif self.tab == "logs":
-            self.logs.edit()
-        else:
-            self.ff.edit_text("config.toml" if self.tab == "config" else f"{self.tab}.txt", self._text())
-
-    def _text(self) -> str:
-        rows = self.list.rows
-        if self.tab == "logs":
-            return self.logs.text()
-        return "\n".join("".join(text for text, _ in line.spans) for line in rows) + "\n"
-
-    def action_outside(self) -> None:
-        """Open an output with the system's program for it."""
-        if self.tab != "outputs" or self.key is None or self._refuse("open"):
-            self.say("o opens outputs (9)", "warning")
-            return
-        self.outputs.open_outside()
-
-    def action_save(self) -> None:
-        """Save an output, the log, or what the tab shows."""
-        if self.tab == "outputs" and self.key is not None:
-
-            def take(name: str | None) -> None:
-                if name:
-                    self.outputs.save(name)
-
-            self.ask(
-                f"save {self.key}",
-                "the suffix decides the form: .json .csv .npy .txt .png .pkl",
-                self.outputs.file_name,
-                take,
-            )
-            return
-
-        def write(name: str | None) -> None:
-            if name:
-                (self.ff.workspace.folder / name).write_text(self._text(), encoding="utf-8")
-                self.say(f"wrote {name}", "good")
-
-        self.ask(f"save this {self.tab} tab as text", "a file", f"{self.summary.name}-{self.tab}.txt", write)
 
     async def run_chosen(self, action: str) -> None:
         """Do an action by its name: what a plot can do is done by the plot, whichever pane has the keys."""

@@ -60,6 +60,7 @@ class TaskTab:
                 screen.show_detail()
 
         if len(shape.lines) <= _MOST_NODES:
+            screen.place_panes()
             show(tasks.drawing_of(shape, turned=turned))
         else:
             screen.slow_for_tab(lambda: tasks.drawing_of(shape, turned=turned), show)

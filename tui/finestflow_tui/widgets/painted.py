@@ -17,6 +17,7 @@ from rich.style import Style
 from textual.containers import Horizontal
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["Body", "Painted", "make_strip", "set_extent"]
 
 _role_of = itemgetter(1)
+
+
+class Bar(ScrollBar):
+    """A scroll bar that does not have the screen laid out a second time for having a size now."""
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
 
 
 class Painted(Widget):
@@ -49,6 +57,15 @@ class Painted(Widget):
     def room(self) -> int:
         """How many columns are seen: a scroll bar covers the last one."""
         return self.size.width - self.scrollbar_size_vertical
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The scroll bar; it is made when it is asked for."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = Bar(vertical=True, name="vertical", thickness=self.scrollbar_size_vertical)
+            self._vertical_scrollbar.display = False
+            self.app._start_widget(self, self._vertical_scrollbar)  # noqa: SLF001 - as Textual does
+        return self._vertical_scrollbar
 
     def notify_style_update(self) -> None:
         """Forget what was painted in other colours."""
