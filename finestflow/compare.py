@@ -244,7 +244,7 @@ def _shown(node: NodeRecord | None) -> str | None:
 
 def _iter_reasons(before: tuple[Run, NodeRecord], after: tuple[Run, NodeRecord]) -> Iterator[str]:
     """Yield what a call depended on that differs; of one that was never made its params alone are known, from those of its run."""
-    from finestflow.cache.fingerprint import explain
+    from finestflow.cache.components import explain
 
     old, new = before[1], after[1]
     if not (old.code and new.code):

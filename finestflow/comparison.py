@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Any
 
-from finestflow.cache.fingerprint import own_code
+from finestflow.cache.components import own_code
 from finestflow.compare import SEED, flat_environment, goal_of, seed_of
 from finestflow.model import Run, RunSummary
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from finestflow.cache.code.graph import WIRING
+from finestflow.cache.components import WIRING
 from finestflow.errors import NotFoundError, nearest_hint
 from finestflow.model import NodeRecord, NodeStatus, Run, RunSummary
 

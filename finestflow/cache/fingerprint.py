@@ -3,7 +3,7 @@
 Owns the memory of what was found, and its validity. Invariant: equal fingerprints mean that the same code
 with the same constants would run; where that cannot be known, a note says so. Reads live objects, runs none
 of them; imports only modules of the project that a task itself imports when it runs.
-Called by the runner (keys), by ``digest`` (code inside values) and by ``why`` (`explain`).
+Called by the runner (keys) and by ``digest`` (code inside values).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import functools
 import gc
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +23,12 @@ from finestflow.cache.code import classes
 from finestflow.cache.code.canonical import Hash
 from finestflow.cache.code.definitions import DefinitionCache, Definitions, FolderDefinitionCache
 from finestflow.cache.code.distributions import Distributions
-from finestflow.cache.code.graph import WIRING, Graph, Node, read_graph
+from finestflow.cache.code.graph import Graph, Node, read_graph
 from finestflow.cache.code.origin import Origin, Origins, shown_module
 from finestflow.cache.code.reach import Walk
 from finestflow.cache.code.scopes import ESCAPES
 from finestflow.cache.code.values import Constants
+from finestflow.cache.components import WIRING
 from finestflow.cache.names import qualified_name
 from finestflow.model import Fingerprint
 
@@ -37,12 +37,8 @@ __all__ = [
     "DefinitionCache",
     "Fingerprinter",
     "FolderDefinitionCache",
-    "explain",
-    "own_code",
     "task_identity",
 ]
-
-_DIGEST = re.compile(r"([0-9a-f]{64})(?: (.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,43 +237,6 @@ def _blake3() -> Hash:
     from blake3 import blake3
 
     return lambda data: blake3(data).hexdigest()
-
-
-def explain(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return what changed between two fingerprints, one sentence each, the most specific first.
-
-    Args:
-        old: Components of the earlier fingerprint.
-        new: Components of the later one.
-    """
-    values: list[str] = []
-    code: list[str] = []
-    versions: list[str] = []
-    for name in sorted(old.keys() & new.keys() - {WIRING}):
-        if old[name] == new[name]:
-            continue
-        before, after = _DIGEST.fullmatch(old[name]), _DIGEST.fullmatch(new[name])
-        if before is None or after is None:
-            versions.append(f"{name} {old[name]} -> {new[name]}")
-        elif before[2] and after[2] and before[2] != after[2]:
-            values.append(f"`{name}` {before[2]} -> {after[2]}")
-        else:
-            code.append(f"changed `{name}`")
-    found = [*values, *code, *versions]
-    found += [f"added {_named(name, new[name])}" for name in sorted(new.keys() - old.keys() - {WIRING})]
-    found += [f"removed {_named(name, old[name])}" for name in sorted(old.keys() - new.keys() - {WIRING})]
-    if not found and old.get(WIRING) != new.get(WIRING):
-        found.append("the same parts are used in another way")
-    return found
-
-
-def own_code(components: Mapping[str, str]) -> dict[str, str]:
-    """Return the components that are the project's own code, without the versions of packages."""
-    return {name: value for name, value in components.items() if _DIGEST.fullmatch(value)}
-
-
-def _named(name: str, value: str) -> str:
-    return f"`{name}`" if _DIGEST.fullmatch(value) else f"{name} {value}"
 
 
 def task_identity(obj: Any) -> str:

@@ -214,7 +214,7 @@ def _gather(
         outputs: Digests of what they returned, where they have one.
         codes: Code by that name.
     """
-    from finestflow.cache.fingerprint import own_code
+    from finestflow.cache.components import own_code
 
     texts = {name: short_hash(own) for name, code in codes.items() if (own := own_code(code))}
     found, code = set(), dict[str, set[str]]()

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
-from finestflow.cache.fingerprint import explain, task_identity
+from finestflow.cache.components import explain
+from finestflow.cache.fingerprint import task_identity
 from finestflow.cache.names import load_named
 from finestflow.errors import FinestflowError, ValueNotStorableError
 from finestflow.model import Digest, Fingerprint

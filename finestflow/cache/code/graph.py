@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from finestflow.cache.code.canonical import Hash
+from finestflow.cache.components import WIRING
 
-__all__ = ["ABSENT", "WIRING", "Graph", "Node", "read_graph"]
+__all__ = ["ABSENT", "Graph", "Node", "read_graph"]
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 """Stands for a name that is not bound."""
@@ -200,7 +201,3 @@ def _components(
         found[name] = f"{found[name]}, {version}" if name in found else version
     found[WIRING] = digest
     return found
-
-
-WIRING = "(wiring)"
-"""The component that stands for how the others are linked."""

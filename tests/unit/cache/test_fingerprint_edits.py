@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from finestflow.cache.fingerprint import explain
+from finestflow.cache.components import explain
 from tests.cache_edits.fingerprints import Fingerprints
 from tests.cache_edits.scenarios import SCENARIOS, Scenario
 from tests.sampling import sampled

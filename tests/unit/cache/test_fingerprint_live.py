@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from finestflow.cache.components import explain
 from finestflow.cache.digest import digest_value
-from finestflow.cache.fingerprint import Fingerprinter, FolderDefinitionCache, explain, task_identity
+from finestflow.cache.fingerprint import Fingerprinter, FolderDefinitionCache, task_identity
 from tests.cache_edits.fingerprints import Fingerprints
 from tests.cache_edits.scenarios import SCENARIOS
 

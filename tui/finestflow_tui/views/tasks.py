@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from finestflow.address import shown_parts
-from finestflow.cache.code.graph import WIRING
+from finestflow.cache.components import WIRING
 from finestflow.graph import graph_of_nodes
 from finestflow.model import NodeRecord, NodeStatus, Run
 from finestflow_tui.glyphs import node_glyph
@@ -343,8 +343,8 @@ def used_text(node: NodeRecord) -> str:
     if node.cpu is None:
         return ""
     share = f" ({100 * node.cpu / node.seconds:.0f}% of a core)" if node.seconds >= _MEASURABLE else ""
-    most = "" if node.memory is None else f", {size(node.memory)} of memory at most"
-    return f"{duration(node.cpu)} of CPU{share}{most}"
+    most = "" if node.memory is None else f", {size(node.memory)}"
+    return f"cpu {duration(node.cpu)}{share}{most}"
 
 
 def _wrapped(text: str, columns: int) -> list[str]:
