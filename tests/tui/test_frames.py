@@ -72,9 +72,7 @@ def masked(driver: Driver, lab: Path) -> str:
     text = re.sub(r'(?m)File "LAB *(/\w+\.py).*', r'File "LAB\1" ...', text)
     text = re.sub(r"(?m)^ +/\w+/\S*$", "    FOLDER", text)
     text = re.sub(r"\d+ kB of 20|database \d+ kB", lambda found: re.sub(r"\d+ kB", "000 kB", found[0]), text)
-    text = re.sub(
-        r"((?:cpu|used) +)\d[\d.]*s( of CPU \(\d+%)?", lambda f: f"{f[1]}0.00s" + " of CPU (0%" * bool(f[2]), text
-    )
+    text = re.sub(r"(cpu +)\d[\d.]*s( \(\d+%)?", lambda found: f"{found[1]}0.00s{' (0%' * bool(found[2])}", text)
     text = re.sub(r"Python 3[.\d]+|python +3[.\d]+", "python 3", text)
     return _HASH.sub(lambda found: "h" * len(found[0]), text) + "\n"
 

@@ -17,7 +17,7 @@ from finestflow.cache.store import Usage, ValueInfo
 from finestflow.compare import Change, goal_of
 from finestflow.comparison import Row as Line
 from finestflow.comparison import SideBySide
-from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Run, RunId, RunStatus, RunSummary
+from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Resource, Run, RunId, RunStatus, RunSummary
 from finestflow.picture import write_png
 from finestflow.workspace import Workspace
 from finestflow_tui.glyphs import sparkline
@@ -303,13 +303,26 @@ def test_a_task_says_what_it_used(lab):
     fit = run.nodes["fit"]._replace(cpu=4.0, memory=300_000_000, seconds=2.0)
     measured = replace(run, nodes={**{k: v._replace(cpu=None) for k, v in run.nodes.items()}, "fit": fit})
     said = "\n".join(map(plain_text, tasks.node_rows(measured, "fit", (), 0.0)))
-    assert "used  4.0s of CPU (200% of a core), 300 MB of memory at most" in said
+    assert "used  cpu 4.0s (200% of a core), 300 MB" in said
     assert "used" not in "\n".join(map(plain_text, tasks.node_rows(measured, "load", (), 0.0)))
     wide, narrow = (
         list(map(plain_text, tasks.task_rows(measured, tasks.shape_of(measured), c, 0.0))) for c in (110, 80)
     )
     assert [line.endswith("cpu 4.0s      300 MB") for line in wide] == ["fit" in line.split() for line in wide]
     assert not any("cpu" in line for line in narrow)
+
+
+def test_a_run_says_what_it_used_of_its_machine():
+    """Mean, most and course of each resource, memory in bytes of thousands; nothing where nothing was sampled."""
+    run = hostile_run()
+    assert record.resource_rows(run, 80) == []
+    values = tuple((float(at), at * 1e8) for at in range(5))
+    cpu = Resource(name="system/cpu", mean=50.0, peak=180.0, values=values)
+    memory = Resource(name="system/memory", mean=2e8, peak=4e8, values=values)
+    rows = record.resource_rows(replace(run, resources={"system/cpu": cpu, "system/memory": memory}), 80)
+    assert [row.key for row in rows] == [None, None, "system/cpu", "system/memory"]
+    assert plain_text(rows[2]).split() == ["system/cpu", "50%", "180%", "\u2581\u2583\u2585\u2586\u2588"]
+    assert plain_text(rows[3]).split()[:5] == ["system/memory", "200", "MB", "400", "MB"]
 
 
 def test_outputs_that_are_equal_to_another_than_the_base_say_to_which():

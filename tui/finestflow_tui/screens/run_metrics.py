@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MetricTab"]
 
+_MEGABYTE = 1_000_000
 _VIEWS = ("linear", "logarithmic", "shades", "grid")
 
 
@@ -43,7 +44,8 @@ class MetricTab:
 
             self.plot = Plot(id="plot", classes="aside")
             screen.query_one(".body").mount(self.plot)
-        screen.list.show(record.metric_rows(screen.whole.metrics, screen.columns), keep=keep)
+        rows = record.metric_rows(screen.whole.metrics, screen.columns)
+        screen.list.show([*rows, *record.resource_rows(screen.whole, screen.columns)], keep=keep)
         self.show_metric()
 
     def show_metric(self) -> None:
@@ -54,6 +56,9 @@ class MetricTab:
         if self._view == "grid":
             courses = [each for each, metric in screen.whole.metrics.items() if len(metric.values) > 1]
             self._with_marked(lambda runs: plot.show_grid([(each, self._lines(each, runs)) for each in courses]))
+            return
+        if name in screen.whole.resources:
+            self._with_marked(lambda runs: plot.show(_used_title(name), self._used(name, runs)))
             return
         if name not in screen.whole.metrics:
             return
@@ -90,13 +95,28 @@ class MetricTab:
 
     def _lines(self, name: str, runs: Sequence[Run]) -> list[Series]:
         """Return how a metric went in runs, the first of which is the one of the screen."""
-        marks, lines = self._screen.ff.state.marks, []
-        for at, run in enumerate(runs):
-            if name in run.metrics:
-                label = marks.get(run.summary.id, LETTERS[-1] if at else "this")
-                started, metrics = run.summary.started, run.metrics
-                lines.append(series_of(label, metrics[name], over=self._over, started=started, metrics=metrics))
-        return lines
+        return [
+            series_of(
+                self._label(run), run.metrics[name], over=self._over, started=run.summary.started, metrics=run.metrics
+            )
+            for run in runs
+            if name in run.metrics
+        ]
+
+    def _used(self, name: str, runs: Sequence[Run]) -> list[Series]:
+        """Return what runs used of a resource, by the seconds since each began."""
+        return [
+            Series(
+                self._label(run), [(time - run.summary.started, value) for time, value in run.resources[name].values]
+            )
+            for run in runs
+            if name in run.resources
+        ]
+
+    def _label(self, run: Run) -> str:
+        """Return the letter of a mark; of the run of the screen without one, that it is this."""
+        is_this = run.summary.id == self._screen.summary.id
+        return self._screen.ff.state.marks.get(run.summary.id, "this" if is_this else LETTERS[-1])
 
     def turn_axis(self) -> None:
         """Plot over steps, epochs where the run tells them, or seconds."""
@@ -122,3 +142,7 @@ class MetricTab:
             Choice("a", "over steps, epochs or seconds", "turn_axis"),
             Choice("v", "linear, logarithmic, shades, all metrics in a grid", "view"),
         ]
+
+
+def _used_title(name: str) -> str:
+    return f"{name} in {'MB' if name.endswith('memory') else 'percent'}, by seconds"

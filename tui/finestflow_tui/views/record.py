@@ -27,7 +27,16 @@ from finestflow_tui.text import (
     value_text,
 )
 
-__all__ = ["environment_rows", "file_rows", "head_spans", "metric_rows", "output_rows", "output_text", "param_rows"]
+__all__ = [
+    "environment_rows",
+    "file_rows",
+    "head_spans",
+    "metric_rows",
+    "output_rows",
+    "output_text",
+    "param_rows",
+    "resource_rows",
+]
 
 _SIGNS = {"added": "A", "removed": "D", "changed": "M"}
 
@@ -231,6 +240,24 @@ def metric_rows(metrics: Mapping[str, Metric], columns: int) -> list[Row]:
             ]
         )
     return columns_of(cells, right=frozenset({1, 2, 3}), keys=[None, *(metric.name for metric in ordered)], room=28)
+
+
+def resource_rows(run: Run, columns: int) -> list[Row]:
+    """Return what the run used of its machine: mean, most, and how that went; the key is the name."""
+    cells: list[list[Span]] = []
+    for used in run.resources.values():
+        told = size if used.name.endswith("memory") else _percent
+        chart = sparkline([value for _, value in used.values], max(4, min(24, columns - 34)))
+        values: list[Span] = [(told(int(used.mean)), "metric"), (told(int(used.peak)), "dim")]
+        cells.append([("  " + one_line(used.name), "bold"), *values, (chart, "metric")])
+    if not cells:
+        return []
+    head: list[Span] = [("used of the machine", "title"), ("mean", "head"), ("most", "head"), ("", "")]
+    return [row(""), *columns_of([head, *cells], right=frozenset({1, 2}), keys=[None, *run.resources], room=28)]
+
+
+def _percent(value: int) -> str:
+    return f"{value}%"
 
 
 def file_rows(paths: Sequence[str], changed: Sequence[FileChange]) -> list[Row]:
