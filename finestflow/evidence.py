@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from finestflow.git.objects import Objects
     from finestflow.git.repository import Repository
 
-__all__ = ["FileVersion", "Use", "find_uses", "iter_versions", "promote", "search_code"]
+__all__ = ["USE_FILES", "FileVersion", "Use", "find_uses", "iter_versions", "promote", "search_code"]
 
+USE_FILES = ("run.json", "tasks.json")
+"""Of a record: what tells the code that calls used."""
 _TREES_AT_ONCE = 200
 
 

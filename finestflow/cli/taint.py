@@ -28,12 +28,13 @@ def command(session: Session, what: str, query: str, as_json: bool) -> None:
     A name such as data.clean or clean finds the calls whose code reached that function, class or constant, with the version that ran and
     whether the output is still in the store. Anything else is looked for as text in the files of every run.
     """
-    from finestflow.evidence import find_uses, search_code
+    from finestflow.evidence import USE_FILES, find_uses, search_code
 
     workspace = session.history
     runs = [run for run in workspace.select(query, sort="-started") if run.commit]
     is_name = all(part.isidentifier() for part in what.removesuffix("()").replace(":", ".").split("."))
-    uses = list(find_uses(workspace.load_runs(runs, with_series=False), what)) if is_name else []
+    loaded = workspace.load_runs(runs, with_series=False, files=USE_FILES)
+    uses = list(find_uses(workspace.told("reading the records of runs", loaded, len(runs)), what)) if is_name else []
     texts = [] if uses else list(search_code(workspace.require_repository(), runs, what))
     stored = {use.output for use in uses if use.output is not None and workspace.store.has(use.output)}
     if as_json:

@@ -155,11 +155,16 @@ class Reading(Places):
             summary = self.index.resolve(summary.id)
         return self.journal.load(summary)
 
-    def load_runs(self, runs: Iterable[RunSummary], *, with_series: bool = True) -> Iterator[Run]:
-        """Yield runs, whole, in their order: many at once cost less than one by one."""
+    def load_runs(
+        self, runs: Iterable[RunSummary], *, with_series: bool = True, files: Sequence[str] | None = None
+    ) -> Iterator[Run]:
+        """Yield runs in their order, whole or what some files of their records tell: many at once cost less than one by one."""
+        from finestflow.journal.record import FIXED_FILES
+
+        files = FIXED_FILES if files is None else files
         for is_recorded, chosen in groupby(runs, key=lambda run: bool(run.commit)):
             if is_recorded:
-                yield from self.journal.load_many(chosen, with_series=with_series)
+                yield from self.journal.load_many(chosen, with_series=with_series, files=files)
             else:
                 yield from map(self.load_run, chosen)
 
