@@ -106,8 +106,9 @@ class Screen:
         return -1, ""
 
     def watch(self, until: Callable[[], bool], limit: float = 120.0, then: Callable[[], object] | None = None) -> float:
-        """Follow what is written until something is so; return when it was."""
+        """Follow what is written until something is so; return when what showed it had come."""
         end = time.time() + limit
+        self.watched.now = time.time()
         while time.time() < end:
             self.terminal.read(quiet=0.002, limit=0.002)
             new, self._fed = self.terminal.seen[self._fed :], len(self.terminal.seen)
@@ -118,7 +119,7 @@ class Screen:
             if then is not None:
                 then()
             if until():
-                return time.time()
+                return self.watched.now
         raise TimeoutError("\n".join(self.lines))
 
     def settle(self, seconds: float = 0.5) -> None:
@@ -176,7 +177,7 @@ def follow(screen: Screen, *, kills: bool = False) -> Following:
             screen.watch(lambda: bool(re.search(r"[1-9]/\d", screen.lines[1])), then=look)
             os.killpg(process.pid, signal.SIGKILL)
             ended = time.time()
-        is_shown = lambda: _total(screen.lines) == total + 1 and " live" not in screen.lines[0]  # noqa: E731
+        is_shown = lambda: _total(screen.lines) == total + 1 and " live" not in screen.lines[0]
         shown = screen.watch(is_shown, then=look)
         if not kills:
             ended = (screen.folder / _REF).stat().st_mtime

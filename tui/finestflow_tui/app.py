@@ -31,8 +31,9 @@ from finestflow.model import RunSummary
 from finestflow_tui.bindings import keymap
 from finestflow_tui.history import History
 from finestflow_tui.keys import key_named
-from finestflow_tui.screens.frame import Frame
 from finestflow_tui.keystrokes import Keystrokes, Passed
+from finestflow_tui.news import News
+from finestflow_tui.screens.frame import Frame
 from finestflow_tui.start import Place
 from finestflow_tui.state import ViewState
 from finestflow_tui.terminal import Terminal
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FinestflowApp", "run_app"]
 
-_POLL = 0.25
 Value = TypeVar("Value")
 
 
@@ -99,6 +99,7 @@ class FinestflowApp(App[int]):
         self._run_screen: RunScreen | None = None
         """The screen of a run that was open once; it is kept, since making one takes as long as all the rest of opening a run."""
         self.keystrokes = Keystrokes(self)
+        self.news = News(self)
         self._plain_filter = PlainFilter()
         self.terminal: Terminal | None = None
         """What it runs in; none where something else drives it, such as a test."""
@@ -138,7 +139,7 @@ class FinestflowApp(App[int]):
         if self.terminal is not None:
             self.terminal.take_job_control(asyncio.get_running_loop())
         if self.workspace.repository is not None:
-            self.set_interval(_POLL, self._poll)
+            self.news.begin()
 
     def push_screen(self, screen: Any, *args: Any, **options: Any) -> Any:
         """Open a screen; each knows whether it may draw with more than ASCII."""
@@ -209,26 +210,6 @@ class FinestflowApp(App[int]):
 
     # -- news --------------------------------------------------------------------------------------------------------------------------
 
-    def _poll(self) -> None:
-        """Look whether anything changed; costs some microseconds when nothing did."""
-        try:
-            index, live = self.history.has_changed()
-        except Exception as error:  # noqa: BLE001 - the repository may be gone: say so, and keep what is shown
-            self.say(f"the index cannot be read: {error}", "error")
-            return
-        if self.history.live.has_abandoned and isinstance(self.screen, Frame) and not self.read_only:
-            self.history.live.has_abandoned = False
-            self.screen.slow(self.history.refresh, lambda _: None, group="recover")
-        for screen in self.screen_stack:
-            if isinstance(screen, Frame):
-                if index:
-                    screen.on_history_changed()
-                if live:
-                    screen.on_live_changed()
-                if self.history.live.runs:
-                    screen.on_beat()
-        self._reap()
-
     def change_runs(
         self, work: Callable[[], Value], then: Callable[[Value], None], *, failed: Callable[[], None] | None = None
     ) -> None:
@@ -256,10 +237,7 @@ class FinestflowApp(App[int]):
 
     def changed(self) -> None:
         """Show what was changed here at once, instead of at the next poll."""
-        self.history.has_changed()
-        for screen in self.screen_stack:
-            if isinstance(screen, Frame):
-                screen.on_history_changed()
+        self.news.look(has_changed=True)
 
     def reload(self) -> None:
         """Compare the index with the refs again."""
@@ -423,7 +401,7 @@ class FinestflowApp(App[int]):
         self.say(f"started: {said}", "good")
         return path
 
-    def _reap(self) -> None:
+    def reap(self) -> None:
         """Tell how processes ended."""
         for entry in list(self.processes):
             process, said, path = entry

@@ -70,7 +70,7 @@ class History:
         index, self._version = version != self._version, version
         if index:
             self._known = None
-        return index, self.live.poll()
+        return index, self.live.poll(lambda run_id: bool(self.reading.numbers_of([run_id])))
 
     @property
     def known(self) -> frozenset[str]:
@@ -160,6 +160,14 @@ class History:
             sorts: Sort keys, the first decides.
             by: What it is grouped by; empty for no groups.
             folded: Groups of which only the heading is shown, by the text of their value.
+    def get_ready_to_recover(self) -> None:
+        """Load what it takes to record a killed run, which is most of the time until its end is seen."""
+        from finestflow.git.command import run_git
+        from finestflow.git.objects import load_writer
+
+        load_writer()
+        run_git(self.workspace.require_repository(), "version")
+
             means: Metrics that headings average.
         """
         parsed = self.parse(query) if query else None

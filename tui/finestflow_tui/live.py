@@ -7,6 +7,7 @@ Imports nothing of Textual, and nothing of the journal but its live part.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from finestflow.journal.state import RunState
 
 __all__ = ["LiveRun", "LiveRuns"]
+
+_MISSED = 10
+"""Looks after which a run that has left its folder and is in no index is none any more."""
 
 
 class LiveRun:
@@ -31,6 +35,9 @@ class LiveRun:
         self.reader: EventReader = EventReader(path / "events.jsonl")
         self.state: RunState = RunState()
         self.is_alive = True
+        """Whether its process lives; whoever records what a killed one left holds its lock for a moment, so none comes to life again."""
+        self.missed = 0
+        """How often its folder was not found: it is removed some milliseconds before the index has the run."""
         self._seen = -1
         self._run: Run | None = None
 
@@ -85,22 +92,36 @@ class LiveRuns:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._runs: dict[str, LiveRun] = {}
-        self.has_abandoned = False
-        """A process was killed and left its folder: the journal should take it over."""
+        self._shown: set[str] = set()
+        self._told: set[str] = set()
+        self.is_recovering = False
+        """Whether what killed processes left is being recorded: until that is there, their runs are shown as they were, instead of being gone."""
 
     @property
     def runs(self) -> list[LiveRun]:
         """Those that have begun and whose process lives, newest first."""
-        alive = [run for run in self._runs.values() if run.is_alive and run.state.has_begun]
-        return sorted(alive, key=lambda run: -run.summary.started)
+        return sorted(filter(self._is_shown, self._runs.values()), key=lambda run: -run.summary.started)
 
     def find(self, run_id: str) -> LiveRun | None:
         """Return a run that is going on."""
         found = self._runs.get(run_id)
-        return found if found is not None and found.is_alive and found.state.has_begun else None
+        return found if found is not None and self._is_shown(found) else None
 
-    def poll(self) -> bool:
-        """Look again; returns whether anything is new."""
+    def _is_shown(self, run: LiveRun) -> bool:
+        return (run.is_alive or self.is_recovering) and run.state.has_begun
+
+    def take_abandoned(self) -> bool:
+        """Say, once for each, whether a process was killed and left its folder: the journal should take it over."""
+        dead = {run.id for run in self._runs.values() if not run.is_alive}
+        is_new, self._told = not dead <= self._told, dead
+        return is_new
+
+    def poll(self, is_recorded: Callable[[str], bool]) -> bool:
+        """Look again; returns whether anything is new.
+
+        Args:
+            is_recorded: Whether the index has a run.
+        """
         try:
             names = os.listdir(self._folder)
         except OSError:
@@ -111,12 +132,13 @@ class LiveRuns:
 
         entries = {str(entry.run_id): entry for entry in iter_live(self._folder.parent)}
         changed = entries.keys() != self._runs.keys()
-        self._runs = {
-            run_id: self._runs.get(run_id) or LiveRun(run_id, entry.path) for run_id, entry in entries.items()
-        }
-        for run_id, run in self._runs.items():
-            changed |= run.is_alive != entries[run_id].is_alive
-            run.is_alive = entries[run_id].is_alive
+        for run_id, entry in entries.items():
+            run = self._runs.setdefault(run_id, LiveRun(run_id, entry.path))
+            run.is_alive &= entry.is_alive
             changed |= run.read()
-        self.has_abandoned = any(not run.is_alive for run in self._runs.values())
-        return changed
+        for run in list(self._runs.values()):
+            run.missed = 0 if run.id in entries else run.missed + 1
+            if run.missed > (_MISSED if run.is_alive and not is_recorded(run.id) else 0):
+                del self._runs[run.id]
+        before, self._shown = self._shown, {run.id for run in self.runs}
+        return changed or self._shown != before

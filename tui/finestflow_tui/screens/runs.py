@@ -14,6 +14,7 @@ from textual.binding import Binding
 
 from finestflow.journal.listing import Group
 from finestflow.model import RunStatus, RunSummary
+from finestflow_tui.ahead import load_ahead
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.history import GROUPS
@@ -71,8 +72,8 @@ class RunsScreen(RunOrder):
         self.slow(self.ff.history.refresh, lambda _: self._when_fresh(), group="refresh")
 
     def _when_fresh(self) -> None:
-        self.ff.history.has_changed()
-        self.list_runs(has_changed=True)
+        self.ff.changed()
+        load_ahead(self)
         for message in self.ff.history.workspace.index.messages[-1:]:
             self.say(message, "warning")
 
@@ -134,23 +135,26 @@ class RunsScreen(RunOrder):
         self._marks_changed()
 
     def on_live_changed(self) -> None:
-        """Take in what live runs tell."""
-        self.live.update()
-        numbers = self.ff.history.live_numbers(
-            self.ff.history.parse(self.ff.state.query) if self.ff.state.query else None
-        )
-        shown = [number for number in self.table.order[:64] if GROUPS < number < 0]
-        if shown:
-            self.table.forget(shown)
-        if numbers != self._listed_live:  # once: asked again at each event, a long list would never come to its end
-            self._listed_live = numbers
+        """Take in runs that began or ended; what the others tell is shown at the next beat, so that nothing is there for an instant only."""
+        history = self.ff.history
+        numbers = history.live_numbers(history.parse(self.ff.state.query) if self.ff.state.query else None)
+        if numbers != self._listed_live or len(history.live.runs) != self._going:
+            self._listed_live, self._going = numbers, len(history.live.runs)
+            self._show_live()
             self.head.update()
             self.list_runs()
 
     def on_beat(self) -> None:
-        """Turn the sign of the live runs."""
+        """Show what live runs tell, and turn their sign."""
         self._beat += self.ff.animation_level != "none"
-        self.live.update()
+        self._show_live()
+
+    def _show_live(self) -> None:
+        more = self.live.update()
+        if more:  # with the next paint: in none of them the strip is there and the rows have not made room
+            self.refresh(layout=True)
+            self.table.make_room(more)
+        self.table.forget(number for number in self.table.order[:64] if GROUPS < number < 0)
 
     # -- marks, pins and views -------------------------------------------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ class RunList(RunScreenActions):
         """The word that is completed, and how."""
         self._previewed = ""
         self._listed_live: array[int] = array("q")
+        self._going = 0
         self._quiet: asyncio.TimerHandle | None = None
         self._soon: asyncio.TimerHandle | None = None
 

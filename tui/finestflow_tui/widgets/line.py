@@ -70,13 +70,15 @@ class Lines(Painted):
         self._rows: Sequence[Row] = ()
         self._made_for = -1
 
-    def update(self) -> None:
-        """Make the lines again; the screen is laid out anew only when there are more or fewer."""
+    def update(self) -> int:
+        """Make the lines again, and return how many more there are; the screen is laid out anew only when that is not 0."""
         before = self._rows
         self._made_for = -1
         self._ready(self.size.width)
+        more = len(self._rows) - len(before)
         if self._rows != before:
-            self.refresh(layout=len(self._rows) != len(before))
+            self.refresh(layout=more != 0)
+        return more
 
     def _ready(self, columns: int) -> None:
         if self._made_for != columns:

@@ -100,6 +100,11 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         if self._seen != before:
             self.refresh()
 
+    def make_room(self, lines: int) -> None:
+        """Keep the row under the cursor where it is on the screen, though so many lines come above the table, or go; at its top the table moves."""
+        if self.cursor:
+            self.scroll_to(y=max(0, self.scroll_offset.y + lines), animate=False, immediate=True, force=True)
+
     def set_nothing(self, text: str) -> None:
         """Say something else where there are no rows."""
         if text != self._nothing:
@@ -136,11 +141,17 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         """
         if numbers is None:
             self._cells.clear()
-        else:
-            for number in numbers:
-                self._cells.pop(number, None)
-        self._strips.clear()
-        self.refresh()
+            self._strips.clear()
+            self.refresh()
+            return
+        gone = set(numbers)
+        for number in gone:
+            self._cells.pop(number, None)
+        self._strips = {key: strip for key, strip in self._strips.items() if key[0] not in gone}
+        top = self.scroll_offset.y
+        for at, number in enumerate(self.order[top : top + self.size.height], top):
+            if number in gone:
+                self.refresh_line(at + 1)
 
     @property
     def number(self) -> int | None:
