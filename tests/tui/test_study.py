@@ -133,3 +133,24 @@ def test_pictures_of_two_runs_stand_beside_each_other_and_metrics_are_plotted_ov
             assert "[id=4]['value']  2.09 → 2.0" in ui.text
 
     run(body)
+
+
+def test_a_graph_says_how_long_nodes_took_and_panes_keep_their_width(study):
+    """,d puts durations into the nodes, ,f says what it follows; { and } move the border of a difference, which the next one has too."""
+
+    async def body():
+        async with drive(study) as ui:
+            await ui.press("j", "enter", "2")
+            assert "\u25cf fit 0.2s" not in ui.text
+            await ui.press("comma", "d")
+            assert "\u25cf fit 0.2s" in ui.text
+            await ui.press("comma", "f")
+            assert ui.foot == "the node that runs is followed"
+            await ui.press("comma", "d", "escape", "d")
+            wide = ui.app.screen.list.outer_size.width
+            await ui.press("}", "}", "{")
+            assert ui.app.screen.list.outer_size.width == wide + 4
+            await ui.press("escape", "d")
+            assert ui.app.screen.list.outer_size.width == wide + 4
+
+    run(body)

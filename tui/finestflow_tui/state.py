@@ -37,6 +37,7 @@ class ViewState:
     marks: dict[str, str] = field(default_factory=dict)
     pins: list[str] = field(default_factory=list)
     cursor: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
     theme: str = ""
     views: dict[str, dict[str, object]] = field(default_factory=dict)

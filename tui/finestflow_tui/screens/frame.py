@@ -153,8 +153,9 @@ class Frame(Pointing):
 
     def action_resize(self, step: int) -> None:
         """Move the border between the panes."""
-        for pane in self.query(".aside"):
-            self.resize_pane(pane, pane.outer_size.width - step)
+        for pane in self.query(".aside, .side"):
+            if pane.display:
+                self.resize_pane(pane, pane.outer_size.width + (step if pane.has_class("side") else -step))
 
     def action_leader(self, key: str) -> None:
         """Open the menu of a leader."""

@@ -18,6 +18,8 @@ __all__ = ["Pointing"]
 
 _GAP = 2
 _LEAST, _REST = 20, 30
+_BESIDE = 100
+"""Columns from which the style sheet puts panes beside each other."""
 _RIGHT = 3
 
 
@@ -40,8 +42,16 @@ class Pointing(Screen[None]):
             """Open a menu."""
 
     def resize_pane(self, pane: Widget, columns: int) -> None:
-        """Give a pane another width, as far as both sides keep some room."""
-        pane.styles.width = max(_LEAST, min(self.size.width - _REST, columns))
+        """Give a pane another width, as far as both sides keep some room; the screen has it the next time too."""
+        width = max(_LEAST, min(self.size.width - _REST, columns))
+        pane.styles.width = self.ff.state.sizes[f"{self.NAME}.{pane.id}"] = width
+
+    def on_mount(self) -> None:
+        """Give panes the widths that they were given last, where they stand beside each other."""
+        for pane in self.query(".aside, .side") if self.app.size.width >= _BESIDE else ():
+            width = self.ff.state.sizes.get(f"{self.NAME}.{pane.id}", 0)
+            if _LEAST <= width <= self.app.size.width - _REST:
+                pane.styles.width = width
 
     def _border_at(self, x: int, y: int) -> Widget | None:
         """Return the pane whose border is at a place: the gap between it and its neighbour."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 from textual.app import ComposeResult
 
 from finestflow.model import Run, RunSummary
+from finestflow_tui.ahead import load_ahead
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
 from finestflow_tui.screens.run_content import RunContent
@@ -88,6 +89,7 @@ class RunScreen(RunContent):
     def on_mount(self) -> None:
         """Load the record."""
         self.show_run(self.summary)
+        load_ahead(self)
 
     # -- which run ---------------------------------------------------------------------------------------------------------------------
 
@@ -115,7 +117,11 @@ class RunScreen(RunContent):
         self.head.update()
         self.tabs.update()
         history = self.ff.history
-        self.slow(lambda: history.load(run), self._loaded, group="load", failed=self._broken)
+        known = history.find_loaded(run)
+        if known is not None:  # by the preview of the list: then all is painted at once
+            self._loaded(known)
+        else:
+            self.slow(lambda: history.load(run), self._loaded, group="load", failed=self._broken)
 
     def reopen(self, run: RunSummary, *, tab: str, node: str = "") -> None:
         """Show a run as a new screen would."""
@@ -431,6 +437,10 @@ class RunScreen(RunContent):
         """Do what the tab of logs can do."""
         getattr(self.logs, what)(*words)
 
+    def action_task(self, what: str) -> None:
+        """Do what the tabs of tasks can do."""
+        getattr(self.tasks, what)()
+
     def action_turn_axis(self) -> None:
         """Plot over steps, epochs or the time since the start."""
         self.metrics.turn_axis()
@@ -440,6 +450,6 @@ class RunScreen(RunContent):
         more = {
             "logs": self.logs.options(),
             "metrics": self.metrics.options(),
-            "graph": [Choice("v", "top down or left to right", "view")],
+            "graph": self.tasks.options(),
         }
         return [*more.get(self.tab, []), *super().options()]

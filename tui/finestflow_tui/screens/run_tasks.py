@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from finestflow.errors import FinestflowError
-from finestflow.model import Run, RunStatus
+from finestflow.model import NodeStatus, Run, RunStatus
+from finestflow_tui.keys import Choice
 from finestflow_tui.layout.dag import Drawing
 from finestflow_tui.text import row
 from finestflow_tui.views import tasks
@@ -33,6 +34,8 @@ class TaskTab:
         self.unfolded: set[str] = set()
         self._shape: tasks.Shape | None = None
         self._is_turned = False
+        self._is_timed = False
+        self._follows = False
 
     def load(self, run: Run) -> None:
         """Take in another run, or what is new of one."""
@@ -52,23 +55,45 @@ class TaskTab:
     def show_graph(self) -> None:
         """Draw them; a large graph in a worker."""
         assert self._shape is not None
-        screen, shape, turned = self._screen, self._shape, self._is_turned
+        screen, shape, turned, timed = self._screen, self._shape, self._is_turned, self._is_timed
 
         def show(drawing: Drawing) -> None:
             if shape is self._shape:
                 screen.graph.show(drawing, shape, {line.path: line.status.value for line in shape.lines})
+                running = next((line.path for line in shape.lines if line.status is NodeStatus.RUNNING), "")
+                if self._follows and running:
+                    screen.graph.choose(running)
                 screen.show_detail()
 
         if len(shape.lines) <= _MOST_NODES:
             screen.place_panes()
-            show(tasks.drawing_of(shape, turned=turned))
+            show(tasks.drawing_of(shape, turned=turned, timed=timed))
         else:
-            screen.slow_for_tab(lambda: tasks.drawing_of(shape, turned=turned), show)
+            screen.slow_for_tab(lambda: tasks.drawing_of(shape, turned=turned, timed=timed), show)
 
     def turn(self) -> None:
         """Draw the graph from left to right, or top down."""
         self._is_turned = not self._is_turned
         self.show_graph()
+
+    def turn_times(self) -> None:
+        """Say of each node how long it took, or not."""
+        self._is_timed = not self._is_timed
+        self.show_graph()
+
+    def turn_following(self) -> None:
+        """Keep the node that runs under the cursor, or not."""
+        self._follows = not self._follows
+        self._screen.say("the node that runs is followed" if self._follows else "nodes are not followed")
+        self.show_graph()
+
+    def options(self) -> list[Choice]:
+        """Return what else a graph can do."""
+        return [
+            Choice("v", "top down or left to right", "view"),
+            Choice("d", "how long each node took, or not", "task('turn_times')"),
+            Choice("f", "follow the node that runs, or not", "task('turn_following')"),
+        ]
 
     def show_node(self, run: Run, path: str) -> None:
         """Show a node in full."""

@@ -258,10 +258,23 @@ def _bar(line: Line, begun: float, ended: float, columns: int, now: float) -> li
     return [(" " * left, ""), ("━" * (right - left), line.status.value), (" " * (columns - right), "")]
 
 
-def drawing_of(shape: Shape, *, turned: bool) -> Drawing:
-    """Draw the layers of a run."""
-    labels = {line.path: f"{_glyph(line)} {cut(line.label, 24)}" for line in shape.lines}
+def drawing_of(shape: Shape, *, turned: bool, timed: bool = False) -> Drawing:
+    """Draw the layers of a run.
+
+    Args:
+        shape: Its lines and edges.
+        turned: From left to right, in place of top down.
+        timed: Each node says how long it took.
+    """
+    labels = {
+        line.path: f"{_glyph(line)} {cut(line.label, 24)}{_time_of(line) if timed else ''}" for line in shape.lines
+    }
     return draw_dag([line.path for line in shape.lines], shape.edges, labels, turned=turned)
+
+
+def _time_of(line: Line) -> str:
+    seconds = sum(node.seconds for node in line.nodes if node.status is not NodeStatus.HIT)
+    return f" {duration(seconds)}" if seconds else ""
 
 
 def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded: bool = False) -> list[Row]:
