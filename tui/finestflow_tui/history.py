@@ -41,6 +41,11 @@ def tree_of(run: Run) -> str | None:
     return None if run.snapshot is None else run.summary.commit or run.snapshot.tree
 
 
+def _key_of(summary: RunSummary) -> tuple[str, ...]:
+    """Return what a loaded run is kept by: what is said of it may change."""
+    return ("run", summary.commit, summary.note, str(summary.tags), str(summary.star))
+
+
 class History:
     """The runs of a workspace that has a repository."""
 
@@ -135,6 +140,11 @@ class History:
         recorded = self.reading.numbers_of([run_id]).get(run_id)
         return self._numbers.get(run_id) if recorded is None else recorded
 
+    def find_loaded(self, summary: RunSummary) -> Run | None:
+        """Return a recorded run that was loaded before."""
+        found = self._cache.get(_key_of(summary))
+        return found if isinstance(found, Run) else None
+
     def find_live(self, run_id: str) -> LiveRun | None:
         """Return a run that is going on."""
         return self.live.find(run_id)
@@ -212,8 +222,7 @@ class History:
         if live is not None:
             return live.run
         fresh = summary if summary.commit else self.workspace.resolve(summary.id)
-        said = (fresh.note, str(fresh.tags), str(fresh.star))
-        return self._keep(("run", fresh.commit, *said), lambda: self.workspace.load_run(fresh))
+        return self._keep(_key_of(fresh), lambda: self.workspace.load_run(fresh))
 
     def diff(self, before: RunSummary, after: RunSummary) -> RunDiff:
         """Return what differs between two runs."""

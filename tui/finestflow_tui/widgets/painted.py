@@ -31,14 +31,18 @@ __all__ = ["Body", "Painted", "make_strip", "set_extent"]
 _role_of = itemgetter(1)
 
 
-class Bar(ScrollBar):
-    """A scroll bar that does not have the screen laid out a second time for having a size now."""
+class Still(Widget):
+    """A widget that does not have the screen laid out a second time because the first time gave it another size."""
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         return super()._size_updated(size, virtual_size, container_size, layout=False)
 
 
-class Painted(Widget):
+class Bar(ScrollBar, Still):
+    """The scroll bar of our panes."""
+
+
+class Painted(Still):
     """A widget of lines that are kept; ``render_line`` makes one."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
