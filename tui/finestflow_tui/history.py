@@ -160,6 +160,14 @@ class History:
         self.workspace.refresh()
         self.is_fresh = True
 
+    def get_ready_to_recover(self) -> None:
+        """Load what it takes to record a killed run, which is most of the time until its end is seen."""
+        from finestflow.git.command import run_git
+        from finestflow.git.objects import load_writer
+
+        load_writer()
+        run_git(self.workspace.require_repository(), "version")
+
     def order(
         self, query: str, sorts: tuple[str, ...], by: str, folded: frozenset[str], means: tuple[str, ...]
     ) -> array[int]:
@@ -170,14 +178,6 @@ class History:
             sorts: Sort keys, the first decides.
             by: What it is grouped by; empty for no groups.
             folded: Groups of which only the heading is shown, by the text of their value.
-    def get_ready_to_recover(self) -> None:
-        """Load what it takes to record a killed run, which is most of the time until its end is seen."""
-        from finestflow.git.command import run_git
-        from finestflow.git.objects import load_writer
-
-        load_writer()
-        run_git(self.workspace.require_repository(), "version")
-
             means: Metrics that headings average.
         """
         parsed = self.parse(query) if query else None
