@@ -71,9 +71,10 @@ IDENTITY = {
 
 
 def pytest_collection_finish() -> None:
-    """Write no bytecode of what tests import from now on, and let no collection of garbage look at what collecting tests has left."""
+    """Write no bytecode of what tests import from now on; look for garbage seldom, and not in what collecting tests has left."""
     sys.dont_write_bytecode = True
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -49,6 +49,7 @@ def serve() -> None:
     from finestflow import Param, Pipeline, Task  # noqa: F401 - they are loaded when they are looked at
 
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
     answers = os.dup(1)
     os.dup2(2, 1)
     os.write(answers, b"null\n")
