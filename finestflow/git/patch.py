@@ -26,7 +26,7 @@ def read_patch(
         context: Equal lines around what differs.
         ignores_space: Lines that differ in nothing but spaces are equal.
     """
-    chosen = [f":(top,literal){path}" for path in paths] or [":(top)"]
+    chosen = [f":(top,literal){path}" for path in paths]  # without any, all but what is left out
     words = (
         "diff-tree",
         "-r",

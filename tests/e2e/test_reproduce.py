@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from finestflow.options import RunOptions
+from finestflow.workspace import Workspace
 from tests.compat.test_runs_untouched import users_files, users_view
 from tests.e2e import processes
 from tests.e2e.conftest import Project
@@ -393,3 +396,24 @@ def test_of_a_partial_run_the_same_part_runs_again(project: Project, tmp_path: P
     answer = clone.do("reproduce", clone.git("rev-parse", "refs/finestflow~1")[:10])
     assert "runs again to 'scale': what lay before its start is not in this store\n" in answer.err
     assert clone.statuses() == {"load": "ok", "scale": "ok", "total": "skipped"}
+
+
+@pytest.mark.slow
+def test_a_run_made_again_is_found_where_the_index_was_deleted_meanwhile(project: Project):
+    """The process that made it has brought another file forward than the one that is open here."""
+    project.do("run", TARGET)
+    with closing(Workspace.find(project.folder, dict(os.environ))) as workspace:
+        workspace.refresh()
+        run = workspace.load_run("@")
+
+        def delete_index() -> None:
+            for path in workspace.state_dir.glob("index.sqlite*"):
+                path.unlink()
+
+        delete_index()
+        assert workspace.reproduce(run, workspace.inspect(run)).identical
+        delete_index()
+        pipeline, inputs = workspace.load_pipeline(TARGET)
+        again = workspace.run_code_of(run.summary.id, pipeline, inputs, RunOptions())
+        assert again.summary.status == "ok"
+        assert len(workspace.select()) == 3

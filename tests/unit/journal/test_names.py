@@ -23,6 +23,7 @@ from finestflow.journal.words import ADJECTIVES, ANIMALS
 def test_a_run_id_is_twelve_letters_that_no_commit_id_has() -> None:
     assert new_run_id(bytes([0x01, 0x23, 0x45, 0x67, 0x89, 0xAB])) == "klmnopqrstuv"
     assert is_run_id(new_run_id(os.urandom(6)))
+    assert is_run_id(new_run_id(os.urandom(7)))  # what is too much is not looked at
     assert not set(new_run_id(os.urandom(6))) & set("0123456789abcdef")
 
 
