@@ -120,6 +120,18 @@ class Terminal:
         count, wall = self.read(quiet)
         return Cost(self.cpu() - cpu, wall, count, first)
 
+    def reach(self, keys: bytes, *texts: str, limit: float = 10.0) -> list[float]:
+        """Press keys; return the CPU that was used when each text, a regular expression over the bytes, had been written."""
+        cpu, begin, self.seen = self.cpu(), time.perf_counter(), b""
+        os.write(self.master, keys)
+        used = []
+        for text in texts:
+            while re.search(text.encode(), self.seen) is None and time.perf_counter() - begin < limit:
+                self.read(quiet=0.002, limit=0.005)
+            used.append(self.cpu() - cpu)
+        self.read()
+        return used
+
     def close(self) -> Cost:
         """Quit, and return what that took."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
