@@ -54,6 +54,7 @@ def test_what_a_failure_skipped_names_the_node_that_failed_and_not_its_error(fai
     assert finestflow("show", "@:tell", "--json").json["node"]["error"].startswith("ValueError: no fit")
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_again_is_said_to_with_what_was_compared(failed, finestflow):
     """The exit code is that of what is identical."""
     verdict = finestflow("reproduce", "@").out.splitlines()[-1]

@@ -58,8 +58,15 @@ class TestRun:
         assert "scale.factor" in answer.err or "'factor'" in answer.err
         assert finestflow("log", "--json").json["runs"] == []
 
-    @pytest.mark.parametrize("name", ["Foreseen", "Unforeseen"])
-    @pytest.mark.parametrize("bound", ["--from", "--to"])
+    @pytest.mark.parametrize(
+        ("name", "bound"),
+        [
+            ("Foreseen", "--from"),
+            ("Unforeseen", "--to"),
+            pytest.param("Foreseen", "--to", marks=pytest.mark.slow),
+            pytest.param("Unforeseen", "--from", marks=pytest.mark.slow),
+        ],
+    )
     def test_a_misspelled_node_is_a_usage_error_whenever_it_is_known(self, project, finestflow, name, bound):
         """Before anything runs, or at the end where the body decides what it calls."""
         (project / "bounds.py").write_text(

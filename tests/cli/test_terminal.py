@@ -50,6 +50,7 @@ def test_a_run_has_a_live_display_in_colour(project, on_terminal):
     assert "loading 4 numbers" in text
 
 
+@pytest.mark.slow
 def test_a_table_fits_the_terminal(project, on_terminal, finestflow):
     finestflow("run", "--name", "some-name", "-m", "a note that is much longer than eighty columns can hold " * 2)
     _, wide = on_terminal("--color", "never", "log")

@@ -15,6 +15,7 @@ from finestflow.git.objects import Objects
 from finestflow.git.refs import JOURNAL_REF, read_ref, update_ref
 from finestflow.git.repository import find_repository
 from tests.compat.building import ENVIRON, committed, git
+from tests.sampling import slow
 
 
 @pytest.fixture(params=["sha1", "sha256"])
@@ -24,12 +25,10 @@ def repo(request, tmp_path):
 
 
 def chain(repo, length: int) -> list[str]:
-    tip, oids = None, []
+    tip, oids, head = None, [], git(repo.work_tree, "rev-parse", "HEAD")
     with Objects(repo) as objects:
         for number in range(length):
-            tree = objects.graft(
-                "HEAD" and git(repo.work_tree, "rev-parse", "HEAD"), ".finestflow", {"n": b"%d" % number}
-            )
+            tree = objects.graft(head, ".finestflow", {"n": b"%d" % number})
             new = objects.write_commit(
                 tree=tree,
                 parents=[tip] if tip else [],
@@ -49,7 +48,7 @@ def numbers(repo) -> list[int]:
     return [] if tip is None else [commit.author_time for commit in iter_commits(repo, tip)]
 
 
-@pytest.mark.parametrize("gone", [{0}, {2}, {4}, {0, 1}, {1, 3}, {0, 4}, {0, 1, 2, 3}, set()])
+@pytest.mark.parametrize("gone", [{0, 1}, {1, 3}, {4}, set(), *slow([{0}, {2}, {0, 4}, {0, 1, 2, 3}])])
 def test_dropped_commits_are_gone_and_the_others_are_as_they_were(repo, gone):
     oids = chain(repo, 5)
     kept = [number for number in range(5) if number not in gone]

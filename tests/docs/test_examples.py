@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sampling import slow
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,7 +20,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+@pytest.mark.parametrize("page", ["README.md", *slow(["docs/index.md"])])
 def test_the_first_example_runs_and_is_recorded(page, repository, git):
     (repository / "example.py").write_text(blocks(page, "python")[0], "utf-8")
     done = subprocess.run(

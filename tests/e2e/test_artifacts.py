@@ -38,7 +38,7 @@ class Fits(Pipeline):
 """
 
 
-@pytest.mark.parametrize("executor", ["process", *slow(["sequential"])])
+@pytest.mark.parametrize("executor", ["sequential", *slow(["process"])])
 def test_what_a_task_reports_is_its_own_and_a_hit_reports_it_again(project: Project, executor: str):
     project.write("flow.py", FLOW)
 

@@ -230,6 +230,7 @@ class Handles(Pipeline):
 """
 
 
+@pytest.mark.slow
 def test_handles_of_a_task(project: Project):
     """``Meta.version``, ``Meta.cache``, ``Meta.ignore`` and ``Param(digest=False)`` do what they say."""
     project.write("handles.py", HANDLES)
@@ -285,6 +286,7 @@ def test_a_task_may_have_a_store_of_its_own(project: Project, jobs: str):
     assert (project.folder / "apart").is_dir()
 
 
+@pytest.mark.slow
 def test_going_back_hits_again(project: Project):
     """Results of older code stay: back and forth between two versions computes nothing."""
     project.do("run", "numbers_pipeline.py:Numbers")

@@ -82,7 +82,9 @@ def test_it_is_in_the_log_of_its_call_and_shown_in_order(noise: Project):
     assert noise.do("logs", "@:first").out.splitlines()[1:] == first  # a hit tells it again
 
 
-@pytest.mark.parametrize(("how", "number"), [("kill", signal.SIGKILL), ("crash", signal.SIGSEGV)])
+@pytest.mark.parametrize(
+    ("how", "number"), [("kill", signal.SIGKILL), pytest.param("crash", signal.SIGSEGV, marks=pytest.mark.slow)]
+)
 def test_the_last_words_of_a_run_that_dies_are_in_the_log_of_its_call(noise: Project, how: str, number: int):
     assert noise.do("run", "noise.py", "-p", f"crash.how={how}", code=-number).out.startswith("in the body\n")
 

@@ -112,6 +112,7 @@ def test_a_secret_on_a_command_line_is_nowhere(project: Project):
     assert left == places_with(project.folder, SECRET) == []
 
 
+@pytest.mark.slow
 def test_a_param_of_a_started_run_that_is_called_like_a_secret_is_nowhere(project: Project):
     project.write(
         "begin.py",

@@ -120,6 +120,7 @@ def test_params_and_inputs_of_the_run_that_cannot_be_digested(project: Project):
     assert {node["status"] for node in nodes.values()} == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_mutated_input_is_seen_by_nobody_else(project: Project):
     """A task may change its input in place: each consumer has a copy of its own, in a first run and in a cached one."""
     project.write(
@@ -153,6 +154,7 @@ def test_a_mutated_input_is_seen_by_nobody_else(project: Project):
         assert project.do("get", "@:sort").json == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_local_class_is_made_again_or_not_cached(project: Project):
     """A value of a class made in a function goes on to the next task, whatever can be done with it."""
     project.write(

@@ -19,6 +19,7 @@ from finestflow.git.refs import JOURNAL_REF, read_ref, update_ref
 from finestflow.git.repository import find_repository
 from finestflow.git.snapshot import SnapshotRules, take_snapshot
 from tests.compat.building import ENVIRON, committed, edited, git, try_git, write
+from tests.sampling import slow
 
 
 def append(folder: str, writer: int, number: int) -> None:
@@ -148,7 +149,7 @@ def kill_a_snapshot(folder: Path, after: float) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("after", [0.12, 0.15, 0.2])
+@pytest.mark.parametrize("after", [0.15, *slow([0.12, 0.2])])
 def test_a_killed_snapshot_leaves_the_user_untouched_and_the_next_one_works(tmp_path, after):
     edited(committed(tmp_path))
     for number in range(200):

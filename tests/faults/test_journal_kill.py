@@ -109,7 +109,7 @@ def assert_one_entry(repo, git, run_id: str, status: str) -> None:
     assert not list((repo.common_dir / "refs").rglob("*.lock"))
 
 
-@pytest.mark.parametrize("point", sampled(RUNNING + PUBLISHING, 4))
+@pytest.mark.parametrize("point", sampled(RUNNING + PUBLISHING, 2))
 def test_a_run_killed_at_any_point_is_one_entry_after_any_number_of_recoveries(repository, repo, git, point) -> None:
     run_id = "kzpqwvmnrsto"
     tree = git("rev-parse", "HEAD^{tree}")
@@ -129,7 +129,7 @@ def test_a_run_killed_at_any_point_is_one_entry_after_any_number_of_recoveries(r
         assert Journal(repo).read_log(git("rev-parse", "refs/finestflow"), "load") == b"loaded"
 
 
-@pytest.mark.parametrize("point", sampled(PUBLISHING, 2))
+@pytest.mark.parametrize("point", sampled(PUBLISHING, 1))
 def test_a_recovery_that_is_killed_itself_is_recovered(repository, repo, git, point) -> None:
     run_id = "kzpqwvmnrsto"
     tree = git("rev-parse", "HEAD^{tree}")

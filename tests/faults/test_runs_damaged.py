@@ -46,7 +46,8 @@ def damage(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", ["run.json", *slow(["tasks.json"])])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["run.json", "tasks.json"])
 def test_a_corrupt_record_is_named_and_the_others_list(project: Project, name: str):
     """``log`` lists all runs, ``show`` of the damaged one says what is damaged, ``verify`` names it, and new runs go on."""
     for number in range(3):
@@ -164,6 +165,7 @@ def test_a_damaged_output_is_computed_again_not_served(project: Project, damaged
     project.do("verify", "--deep")
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_found_before_it_is_used_when_so_configured(project: Project):
     """With ``[store] verify = "always"`` a flipped bit is a miss too."""
     project.write("large.py", LARGE)
@@ -193,17 +195,17 @@ def test_a_torn_live_folder_is_recovered(project: Project):
     assert list(live.iterdir()) == []
 
 
-def test_no_git_binary(project: Project, tmp_path: Path):
+@pytest.mark.parametrize("command", [["run", TARGET], *slow([["log"], ["reproduce", "@"]])])
+def test_no_git_binary(project: Project, tmp_path: Path, command: list[str]):
     """Without git every command says what is missing, and how to get it; nothing is lost."""
     project.do("run", TARGET)
     (tmp_path / "empty").mkdir()
     environment = {**processes.environment(), "PATH": str(tmp_path / "empty")}
-    for command in (["log"], ["run", TARGET], ["reproduce", "@"]):
-        answer = processes.python("-m", "finestflow", *command, cwd=project.folder, env=environment)
-        assert answer.code in {4, 2, 1}, answer.err
-        assert is_clean(answer)
-        assert "git" in answer.err.splitlines()[0]
-        assert "hint:" in answer.err
+    answer = processes.python("-m", "finestflow", *command, cwd=project.folder, env=environment)
+    assert answer.code in {4, 2, 1}, answer.err
+    assert is_clean(answer)
+    assert "git" in answer.err.splitlines()[0]
+    assert "hint:" in answer.err
     assert len(project.runs()) == 1
 
 
@@ -281,7 +283,8 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize("limit", [*slow([3_000]), 40_000, *slow([400_000])])
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [3_000, 40_000, 400_000])
 def test_a_disk_that_is_full(project: Project, limit: int):
     """When no file can grow any more the run ends, or says in one line why not; later all runs list and nothing is torn."""
     project.write("large.py", LARGE)

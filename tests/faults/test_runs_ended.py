@@ -122,6 +122,7 @@ def test_a_failed_run_is_recorded_with_its_traceback(steps: Project, tmp_path: P
     check_next_run(steps, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_recorded_by_the_next_command(steps: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """After ``kill -9`` any command records the run as killed, once, with all that was known."""
     started = started_second(steps, tmp_path, monkeypatch)
@@ -136,11 +137,13 @@ def test_a_killed_run_is_recorded_by_the_next_command(steps: Project, tmp_path: 
     check_next_run(steps, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [
         (signal.SIGINT, 130),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(signal.SIGTERM, 143), (signal.SIGHUP, 129)]),
+        (signal.SIGTERM, 143),
+        (signal.SIGHUP, 129),
     ],
 )
 def test_an_interrupted_run_is_cancelled(

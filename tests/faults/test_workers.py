@@ -41,6 +41,7 @@ def program(repository, tmp_path, monkeypatch):
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_killed_runner_takes_along_workers_in_c_code_and_their_children(program, tmp_path):
     process, pids = program()
     assert len(list(tmp_path.glob("finestflow-*/pool-*"))) == 1

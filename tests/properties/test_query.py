@@ -233,7 +233,7 @@ unique_runs = st.lists(summaries, max_size=6, unique_by=lambda run: run.id)
 
 
 @given(unique_runs, queries, st.data())
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(200))
 def test_sql_and_python_choose_the_same_runs(runs: list[RunSummary], text: str, data: st.DataObject) -> None:
     """With all keys that there are, and with what is inside of the runs."""
     inside = {run.id: data.draw(insides) for run in runs}
@@ -272,7 +272,7 @@ def index_rows_normal(run: RunSummary) -> RunSummary:
 
 
 @given(st.text(max_size=30), summaries)
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 def test_any_text_is_a_query_that_both_sides_can_answer(text: str, run: RunSummary) -> None:
     query = parsed(text, [run])
     assert all(0 <= problem.position <= len(text) for problem in query.problems)
@@ -287,6 +287,6 @@ def test_every_prefix_of_a_query_is_a_query(text: str, run: RunSummary, data: st
 
 
 @given(st.text('()"-: or#a=', max_size=40))
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 def test_any_heap_of_signs_is_parsed(text: str) -> None:
     parse(text, now=NOW).to_sql()

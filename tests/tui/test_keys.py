@@ -14,6 +14,7 @@ from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import FOOTERS, KEYS, LEADERS, iter_keys, key_named, key_text
 from finestflow_tui.text import plain_text, width
 from finestflow_tui.widgets.rows import RowsView
+from tests.sampling import slow
 from tests.tui.driving import drive, run
 
 NEWEST = ["dusty-fox-6", "calm-wren-5", "icy-owl-4", "brisk-lynx-3", "baseline-again-2", "baseline-1"]
@@ -54,7 +55,7 @@ def test_every_key_is_described_and_pressed_in_some_test():
             assert key.id == "quit" or (found is not None and found.tooltip == key.help and found.description), key.id
 
 
-@pytest.mark.parametrize("environ", [{}, {"FINESTFLOW_ASCII": "1"}])
+@pytest.mark.parametrize("environ", [{}, *slow([{"FINESTFLOW_ASCII": "1"}])])
 def test_help_lists_every_key_of_a_screen_in_a_column(lab, environ):
     """? names each key of the screen and of the pane that has the keys, with what it does from one column on; the foot fits 80 columns."""
 
@@ -511,7 +512,7 @@ def test_keys_can_be_changed_in_the_settings(own_lab):
     run(body)
 
 
-@pytest.mark.parametrize("opens", ["d", "c"])
+@pytest.mark.parametrize("opens", ["d", *slow(["c"])])
 def test_a_screen_may_be_opened_and_closed_blind(lab, opens):
     """A q behind the key that opens a screen closes that screen; it does not leave the app, nor go ahead of the other."""
 

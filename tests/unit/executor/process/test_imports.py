@@ -76,6 +76,7 @@ def test_a_module_that_is_reloaded_between_runs_is_taken_by_new_workers(project,
     assert outcome.notes == []
 
 
+@pytest.mark.slow
 def test_what_was_changed_in_the_runner_alone_runs_in_the_runner(project, lab, monkeypatch):
     """The fingerprint in the worker tells: nothing is ever filed under a code that did not run."""
     module = load()
@@ -87,6 +88,7 @@ def test_what_was_changed_in_the_runner_alone_runs_in_the_runner(project, lab, m
     )
 
 
+@pytest.mark.slow
 def test_a_module_that_starts_a_run_is_imported_up_to_there(project, lab):
     text = "from finestflow import Pipeline\n{}\nclass P(Pipeline):\n    def __call__(self):\n        return 1\n{}\n"
     path = project / "times_of_lab.py"
@@ -116,6 +118,7 @@ class Use(Task):
 """
 
 
+@pytest.mark.slow
 def test_a_library_that_breaks_in_forks_of_its_process_works_in_workers(project, lab, monkeypatch):
     installed = project / "site-packages"
     installed.mkdir()

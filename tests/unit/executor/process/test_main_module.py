@@ -28,6 +28,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "way", ["script", *[pytest.param(w, marks=pytest.mark.slow) for w in ("stdin", "module", "command")]]
 )

@@ -195,6 +195,7 @@ def test_initialized_tasks_stay_and_jobs_go_where_they_are(own_lab):
             assert own_lab.value(own_lab.run(tasks.Model(k=k), x)) == homes[k]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux measures anew")
 def test_a_call_is_said_to_use_what_it_alone_has_used(own_lab):
     """Two workers, three calls: one worker is asked a second time, and its large call came before."""
