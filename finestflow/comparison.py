@@ -16,7 +16,10 @@ from finestflow.cache.components import own_code
 from finestflow.compare import SEED, flat_environment, goal_of, seed_of
 from finestflow.model import Run, RunSummary
 
-__all__ = ["Row", "SideBySide", "compare_runs"]
+__all__ = ["COMPARED_FILES", "Row", "SideBySide", "compare_runs"]
+
+COMPARED_FILES = ("run.json", "params.json", "inputs.json", "metrics.json", "tasks.json", "graph.json")
+"""Of a record: what ``compare_runs`` needs of each run, unless it is to compare them as a whole."""
 
 _ID_SHOWN = 4
 

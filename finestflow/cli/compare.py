@@ -56,11 +56,12 @@ def command(
     Params, inputs, metrics, and the version of each task's code. Name the runs, or give a query that finds them. The best value of a metric is marked where its name says which is better; "Fit(): v2"
     is the second version of that task's code among these runs, by age.
     """
-    from finestflow.comparison import compare_runs
+    from finestflow.comparison import COMPARED_FILES, compare_runs
 
     workspace = session.history
     chosen = _choose(workspace, runs, limit, sort, session)
-    table = compare_runs(list(workspace.load_runs(chosen, with_series=False)), with_parts=code)
+    loaded = workspace.load_runs(chosen, with_series=False, files=COMPARED_FILES)
+    table = compare_runs(list(workspace.told("reading the records of runs", loaded, len(chosen))), with_parts=code)
     shown = table if is_whole or len(chosen) == 1 else table.differing()
     if as_json or form == "json":
         session.out.json("compare", **_document(shown))
@@ -77,9 +78,10 @@ def command(
 
 def show_runs(session: Session, runs: Sequence[RunSummary]) -> None:
     """Print what differs between some runs."""
-    from finestflow.comparison import compare_runs
+    from finestflow.comparison import COMPARED_FILES, compare_runs
 
-    table = compare_runs(list(session.workspace.load_runs(runs, with_series=False))).differing()
+    loaded = session.workspace.load_runs(runs, with_series=False, files=COMPARED_FILES)
+    table = compare_runs(list(loaded)).differing()
     if table.rows:
         _show(table, session.out)
 
@@ -97,7 +99,10 @@ def _choose(
         session.out.warn(problem)
     found = workspace.select(query, sort=sort, limit=limit)
     if not found:
-        raise NotFoundError(f"no run matches {query!r}" if query else "no runs yet", "finestflow log")
+        hint = "words are all names of runs, or a query together; finestflow log lists the runs"
+        raise NotFoundError(
+            f"no run matches {query!r}" if query else "no runs yet", hint if query else "finestflow run"
+        )
     return found
 
 
@@ -106,8 +111,13 @@ def _resolve_all(workspace: Workspace, words: Sequence[str]) -> list[RunSummary]
         return None
     try:
         return list({run.id: run for run in map(workspace.resolve, words)}.values())
-    except NotFoundError:
-        if any(word.startswith("@") for word in words):
+    except NotFoundError as error:
+        run = next((word for word in words if word.startswith("@")), None)
+        if run is not None and len(words) > 1:
+            raise NotFoundError(
+                error.message, f"beside {run!r} all words are names of runs; a query is one alone"
+            ) from None
+        if run is not None:
             raise
         return None
 

@@ -11,6 +11,7 @@ from finestflow.cli._options import json_option
 from finestflow.cli._output import Column
 from finestflow.cli._session import Session, pass_session
 from finestflow.cli._text import one_line, plural
+from finestflow.errors import UsageError
 
 if TYPE_CHECKING:
     from finestflow.evidence import Use
@@ -30,6 +31,8 @@ def command(session: Session, what: str, query: str, as_json: bool) -> None:
     """
     from finestflow.evidence import USE_FILES, find_uses, search_code
 
+    if not what.strip():
+        raise UsageError("nothing is looked for", "name a function, such as data.clean, or a text of the files")
     workspace = session.history
     runs = [run for run in workspace.select(query, sort="-started") if run.commit]
     is_name = all(part.isidentifier() for part in what.removesuffix("()").replace(":", ".").split("."))
