@@ -222,7 +222,8 @@ def _code(keys: str) -> str:
 _TUI = """
 # The terminal UI
 
-`finestflow tui` shows the runs of the repository; `finestflow tui RUN` opens one (`finestflow tui RUN :logs` on that tab), two names their
+`finestflow tui` shows the runs of the repository; `finestflow tui RUN` opens one (`finestflow tui RUN :logs` on that tab,
+`finestflow tui RUN :reproduce` the plan of running it again), two names their
 difference, more a comparison, `:cache` and `:trash` what they say, and `finestflow tui 'f1>0.9 since:2d'` begins with a query. `--read-only`
 changes nothing; `--plain` prints what the screen would show and ends, for screen readers and pipes, with the same words: every screen has such a twin.
 

@@ -34,7 +34,7 @@ from finestflow_tui.views.disk import usage_rows, value_rows
 from finestflow_tui.views.excerpt import excerpt_rows
 from finestflow_tui.views.logs import LogRows, NodeLog
 from finestflow_tui.views.plot import Series, axes_of, band, nearest, series_of, shades, smooth, thin, ticks
-from finestflow_tui.views.reproduce import ending_text
+from finestflow_tui.views.reproduce import ending_text, verdict_rows
 from finestflow_tui.views.runs import cells_of, choose_columns, preview, preview_more
 
 HOSTILE = (
@@ -407,6 +407,26 @@ def test_the_plain_twin_prints_the_list_and_a_run(lab, environ):
     workspace.close()
 
 
+def test_the_plain_twin_prints_the_plan_of_running_again(lab, environ):
+    from finestflow.workspace import Workspace
+
+    workspace = Workspace.find(lab, environ)
+    workspace.refresh()
+    lines = list(iter_lines(workspace, ["baseline-1", ":reproduce"]))
+    assert lines[0] == "what will happen"
+    assert lines[-1].startswith("  finestflow reproduce ")
+    assert list(iter_lines(workspace, [":reproduce"]))[-1] != lines[-1]  # that of the latest run
+    workspace.close()
+
+
+def test_a_failure_that_came_again_is_told_as_one():
+    nodes = [{"path": "fit", "verdict": "identical", "before": None, "after": None, "detail": "boom", "failed": True}]
+    document = {"identical": True, "first": None, "nodes": nodes}
+    text = "\n".join(map(plain_text, verdict_rows(document)))
+    assert "identical: 'fit' failed again with the same error" in text
+    assert "failed again" in text.splitlines()[-1]
+
+
 def test_the_plain_twin_is_ascii_where_that_is_asked_for(lab, environ):
     from finestflow.workspace import Workspace
 
@@ -422,9 +442,9 @@ def test_a_process_that_ended_is_told_of_in_words():
     """The verdict of a reproduction, whatever was printed before it; else the last line that is not data."""
     nodes = [{"path": "fit", "verdict": verdict} for verdict in ("identical", "differs")]
     verdict = {"schema": 1, "kind": "reproduction", "identical": False, "first": "fit", "nodes": nodes}
-    assert ending_text(f"loading\n{json.dumps(verdict)}\n", 1) == "differs: first at fit; 1 of 2 outputs are the same"
-    same = {**verdict, "identical": True, "nodes": nodes[:1]}
-    assert ending_text(json.dumps(same), 0) == "identical: 1 of 1 outputs have the same digest"
+    assert ending_text(f"loading\n{json.dumps(verdict)}\n", 1) == "differs: first at 'fit'; 1 of 2 outputs are the same"
+    same = {**verdict, "identical": True, "first": None, "nodes": nodes[:1]}
+    assert ending_text(json.dumps(same), 0) == "identical: all 1 compared outputs have the same digest"
     assert ending_text("one\nfreed 3 MB\n\n", 0) == "freed 3 MB"
     assert ending_text("", 0) == "done"
     assert ending_text('{"kind": "other"}', 3) == "exit code 3"

@@ -183,6 +183,8 @@ class FinestflowApp(App[int]):
             return
         if place.screen == "run":
             self.open_run(place.runs[0], tab=place.tab)
+        elif place.screen == "reproduce":
+            self.open_reproduce(place.runs[0])
         elif place.screen == "diff":
             self.open_diff(*place.runs)
         elif place.screen == "compare":

@@ -9,7 +9,7 @@ from finestflow_tui.history import History
 from finestflow_tui.layout.dag import Drawing
 from finestflow_tui.start import Place, find_place
 from finestflow_tui.text import Row, asciify, columns_of, cut, plain_text, row, title, wants_ascii
-from finestflow_tui.views import compare, diff, diff_values, disk, logs, record, tasks
+from finestflow_tui.views import compare, diff, diff_values, disk, logs, record, reproduce, tasks
 from finestflow_tui.views.code import source_rows
 from finestflow_tui.views.runs import cells_of, choose_columns, preview
 
@@ -28,7 +28,7 @@ def iter_lines(workspace: Workspace, words: Sequence[str]) -> Iterator[str]:
 
     Args:
         workspace: What it shows.
-        words: A run and perhaps a tab, several runs, ``:cache``, ``:trash``, or a query of the list.
+        words: A run and perhaps a tab or ``:reproduce``, several runs, ``:cache``, ``:trash``, or a query of the list.
     """
     history = History(workspace)
     try:
@@ -42,6 +42,9 @@ def _rows(history: History, place: Place) -> Iterable[Row]:
     history.has_changed()
     if place.screen == "run":
         return _run_rows(history, place.runs[0], place.tab)
+    if place.screen == "reproduce":
+        run = history.load(place.runs[0])
+        return reproduce.plan_rows(run, history.workspace.inspect(run), reproduce.Options())
     if place.screen == "diff":
         return _diff_rows(history, *place.runs)
     if place.screen == "compare":

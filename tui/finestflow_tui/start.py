@@ -21,7 +21,7 @@ class Place(NamedTuple):
     """What is shown first.
 
     Attributes:
-        screen: ``runs``, ``run``, ``diff``, ``compare``, ``cache`` or ``trash``.
+        screen: ``runs``, ``run``, ``reproduce``, ``diff``, ``compare``, ``cache`` or ``trash``.
         runs: The runs that it is about.
         tab: The tab of a run; empty for the first.
         query: The filter of the list; None for the one that was last used.
@@ -34,16 +34,18 @@ class Place(NamedTuple):
 
 
 def find_place(workspace: Workspace, words: Sequence[str]) -> Place:
-    """Return what words mean: ``:cache``, ``:trash``, a run, a run and ``:logs``, two runs, several; anything else is a query of the list."""
+    """Return what words mean: ``:cache``, ``:trash``, a run, a run and ``:logs`` or ``:reproduce``, several runs; else they are a query of the list."""
     if workspace.repository is None or not words:
         return Place()
     tab = words[-1].removeprefix(":") if words[-1].startswith(":") else ""
     names = words[:-1] if tab else words
     if tab in {"cache", "trash"} and not names:
         return Place(tab)
-    runs = _find_runs(workspace, names) if not tab or tab in RUN_TABS else ()
+    runs = _find_runs(workspace, names or ("@",)) if tab in ("", "reproduce", *RUN_TABS) else ()
     if not runs:
         return Place(query=" ".join(words))
+    if tab == "reproduce":
+        return Place(tab, runs[:1])
     return Place({1: "run", 2: "diff"}.get(len(runs), "compare"), runs, tab)
 
 

@@ -85,7 +85,8 @@ class ReproduceScreen(Frame):
 
     def _show_plan(self) -> None:
         if self._found is not None and self._is_ready:
-            self.list.show([row(""), *view.plan_rows(*self._found, self.how, self._notes or ())])
+            rows = view.plan_rows(*self._found, self.how, self._notes or ())
+            self.list.show([row(""), *rows, row(""), row(" ", ("⏎", "key"), " start it")])
 
     def _choose(self, **change: Any) -> None:
         """Change how it is run, and show what that means."""

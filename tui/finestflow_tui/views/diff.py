@@ -305,6 +305,8 @@ def output_rows(
             rows += _pictures_beside(*found.pictures, columns, colored=colored)
         else:
             before, after = excerpts(change.before, change.after, columns - 8)
+            if before == after:  # what differs is in none of the little that is shown
+                before, after = (f"{before}  {(digest or '')[:10]}" for digest in change.digests)
             rows += [row(("  A  ", "dim"), (before, "bad")), row(("  B  ", "dim"), (after, "good"))]
         rows += [
             row(f"     {one_line(each['path'])} ".rstrip(), "  ", (one_line(each["text"]), "warning"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from textwrap import wrap
 from typing import Any, NamedTuple
 
 from finestflow.model import NodeStatus, Run
-from finestflow.reproduce import Preflight
+from finestflow.reproduce import Comparison, Preflight, Verdict
 from finestflow_tui.peek import find_document
 from finestflow_tui.text import Row, columns_of, cut, duration, one_line, plural, row, title, value_text
 
@@ -96,7 +97,7 @@ def plan_rows(run: Run, preflight: Preflight, options: Options, notes: Sequence[
     elif not preflight.missing and not options.node:
         rows += [row(("  everything is as it was: interpreter, platform, packages, files", "good")), row("")]
     shown = " ".join(shlex.quote(word) for word in options.hidden().words(run) if word != "--json")
-    return [*rows, row(("  finestflow " + one_line(shown), "dim")), row(""), row(" ", ("⏎", "key"), " start it")]
+    return [*rows, row(("  finestflow " + one_line(shown), "dim"))]
 
 
 def _option_rows(options: Options) -> list[Row]:
@@ -114,13 +115,15 @@ def _option_rows(options: Options) -> list[Row]:
     ]
 
 
-def verdict_text(document: Mapping[str, Any]) -> str:
-    """Return the verdict that ``finestflow reproduce --json`` gave, in one sentence."""
-    nodes = document.get("nodes", ())
-    same = sum(node["verdict"] in _GOOD for node in nodes)
-    if document.get("identical"):
-        return f"identical: {same} of {len(nodes)} outputs have the same digest"
-    return f"differs: first at {one_line(document.get('first'))}; {same} of {len(nodes)} outputs are the same"
+def _verdict_of(document: Mapping[str, Any]) -> Verdict:
+    """Return the verdict that ``finestflow reproduce --json`` gave."""
+    known = {field.name for field in fields(Comparison)}
+    nodes = ({name: value for name, value in node.items() if name in known} for node in document["nodes"])
+    return Verdict(
+        identical=bool(document["identical"]),
+        nodes=tuple(Comparison(**{"before": None, "after": None, **node}) for node in nodes),
+        first=document["first"] or "",
+    )
 
 
 def ending_text(text: str, code: int) -> str:
@@ -132,26 +135,26 @@ def ending_text(text: str, code: int) -> str:
     """
     document = find_document(text, "reproduction")
     if document is not None:
-        return verdict_text(document)
+        return one_line(_verdict_of(document).summary())
     last = next((line for line in reversed(text.strip().splitlines()) if line and not line.startswith(("{", "}"))), "")
     return last or ("done" if code == 0 else f"exit code {code}")
 
 
 def verdict_rows(document: Mapping[str, Any]) -> list[Row]:
     """Return the verdict that ``finestflow reproduce --json`` gave, output by output."""
-    nodes = document.get("nodes", ())
-    rows = [row((verdict_text(document), "good" if document.get("identical") else "bad"))]
+    verdict = _verdict_of(document)
+    rows = [row((one_line(verdict.summary()), "good" if verdict.identical else "bad"))]
     cells = [
         [
-            ("  " + one_line(node["path"]), "bold"),
+            ("  " + one_line(node.path), "bold"),
             (
-                node["verdict"],
-                "good" if node["verdict"] in _GOOD else "dim" if node["verdict"] == "not comparable" else "bad",
+                "failed again" if node.failed else node.verdict,
+                "good" if node.verdict in _GOOD else "dim" if node.verdict == "not comparable" else "bad",
             ),
-            ((node["before"] or "")[:10], "id"),
-            ((node["after"] or "")[:10] if node["after"] != node["before"] else "", "id"),
-            (cut(one_line(node["detail"]), 100), "dim"),
+            ((node.before or "")[:10], "id"),
+            ((node.after or "")[:10] if node.after != node.before else "", "id"),
+            (cut(one_line(node.detail), 100), "dim"),
         ]
-        for node in nodes
+        for node in verdict.nodes
     ]
-    return [*rows, row(""), *columns_of(cells, keys=[node["path"] for node in nodes])]
+    return [*rows, row(""), *columns_of(cells, keys=[node.path for node in verdict.nodes])]
