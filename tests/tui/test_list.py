@@ -67,6 +67,22 @@ def test_a_metric_is_seen_with_a_param_at_100_columns_beside_the_preview(lab):
 
 
 @pytest.mark.slow
+def test_columns_are_chosen_once_there_are_runs(own_lab):
+    """An index that is made anew has no runs at the first paint: what is told of them is chosen when it has."""
+    for path in (own_lab / ".git" / "finestflow").glob("index.sqlite*"):
+        path.unlink()
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.until(lambda: "dusty-fox-6" in ui.text)
+            await ui.settle()
+            assert "m.report/acc" in keys_of(ui)
+            assert "acc" in ui.lines[2]
+
+    run(body)
+
+
+@pytest.mark.slow
 def test_a_number_with_many_values_is_grouped_by_ranges(lab, tmp_path):
     """B on a metric makes ranges of about as many runs, with mean, deviation and best; within each the order of the list holds."""
     shutil.copytree(lab, tmp_path / "models")

@@ -100,7 +100,7 @@ def test_a_plot_is_read_with_a_crosshair(lab):
             await ui.press("comma", "l", "comma", "x")
             assert plot.is_log
             assert plot.is_log_x
-            await ui.press("comma", "a")
+            await ui.press("comma", "a", "comma", "a")
             assert plot._series[0].points[0][0] != 0 or plot._series[0].points[1][0] != 1
 
     run(body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-__all__ = ["FOOTERS", "KEYS", "LEADERS", "TEXTS", "Choice", "Key", "iter_keys", "key_named", "key_text"]
+__all__ = ["FOOTERS", "KEYS", "LEADERS", "PLOT", "TEXTS", "Choice", "Key", "iter_keys", "key_named", "key_text"]
 
 
 class Key(NamedTuple):
@@ -347,6 +347,14 @@ LEADERS: Mapping[str, tuple[Choice, ...]] = {
     ),
 }
 """Menus that a key opens; the second key may be pressed without looking."""
+
+PLOT: tuple[Choice, ...] = (
+    Choice("l", "y linear or logarithmic", "log_axis('y')"),
+    Choice("x", "x linear or logarithmic", "log_axis('x')"),
+    Choice("s", "smooth more, or not", "smooth"),
+    Choice("a", "over steps, epochs or seconds", "turn_axis"),
+)
+"""What every plot can do, in the menu of options."""
 
 FOOTERS: Mapping[str, tuple[str, ...]] = {
     "runs": (

@@ -13,7 +13,7 @@ from finestflow.model import Metric, Run, RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
-from finestflow_tui.keys import Choice
+from finestflow_tui.keys import PLOT, Choice
 from finestflow_tui.text import Row, one_line, plural, row, value_text
 from finestflow_tui.views.compare import compare_rows
 from finestflow_tui.views.plot import PLACES, Series, axes_of, band, series_of, smallest_multiples
@@ -236,10 +236,7 @@ class CompareScreen(RunScreenActions):
     def options(self) -> list[Choice]:
         """Return what a plot can do."""
         return [
-            Choice("l", "y linear or logarithmic", "log_axis('y')"),
-            Choice("x", "x linear or logarithmic", "log_axis('x')"),
-            Choice("s", "smooth more, or not", "smooth"),
-            Choice("a", "over steps, epochs or seconds", "turn_axis"),
+            *PLOT,
             Choice("b", "mean ± deviation of equal params", "average"),
             *super().options(),
         ]

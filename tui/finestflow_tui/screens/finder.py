@@ -13,6 +13,7 @@ from finestflow_tui.keys import LEADERS, Key, iter_keys, key_named, key_text
 from finestflow_tui.screens.choose import Chooser, Entry, Question
 from finestflow_tui.screens.frame import Frame
 from finestflow_tui.text import ago, number, one_line, pad, row
+from finestflow_tui.theme import THEMES
 from finestflow_tui.views.runs import status_text
 from finestflow_tui.widgets.line import Lines
 from finestflow_tui.widgets.rows import RowsView
@@ -116,7 +117,7 @@ def open_palette(screen: Frame, *, jump: bool = False) -> None:
         for key in sorted(iter_keys(screen.NAME), key=lambda key: _GROUPS.index(key.group))
         if key.id != "tab"
     ]
-    themes = [Entry(((f"theme {name}", ""),), ("theme", name), "themes") for name in ff.available_themes]
+    themes = [Entry(((f"theme {name}", ""),), ("theme", name), "themes") for name in _theme_names(screen)]
     known = sorted(ff.history.known)
     names = [
         Entry(
@@ -158,8 +159,16 @@ def _runs(screen: Frame, text: str) -> Iterable[Entry]:
 
 def open_themes(screen: Frame) -> None:
     """Choose a theme."""
-    ours = [theme for theme in screen.ff.available_themes if not theme.startswith("textual-")]
-    _open(screen, Chooser("themes", [Entry(((name, ""),), ("theme", name)) for name in ours]))
+    _open(screen, Chooser("themes", [Entry(((name, ""),), ("theme", name)) for name in _theme_names(screen)]))
+
+
+def _theme_names(screen: Frame) -> list[str]:
+    """Return the names of themes: ours, those of the terminal's colours, and then those of Textual."""
+    first = [*(theme.name for theme in THEMES), "ansi-dark", "ansi-light"]
+    return [
+        *first,
+        *(name for name in screen.ff.available_themes if name not in first and not name.startswith("textual-")),
+    ]
 
 
 def open_commands(screen: Frame) -> None:

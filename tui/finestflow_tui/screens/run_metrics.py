@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from finestflow.model import Run
 from finestflow_tui.glyphs import LETTERS
-from finestflow_tui.keys import Choice
+from finestflow_tui.keys import PLOT, Choice
 from finestflow_tui.views import record
 from finestflow_tui.views.plot import PLACES, Series, series_of
 
@@ -136,10 +136,7 @@ class MetricTab:
     def options(self) -> list[Choice]:
         """Return what a plot can do."""
         return [
-            Choice("l", "y linear or logarithmic", "log_axis('y')"),
-            Choice("x", "x linear or logarithmic", "log_axis('x')"),
-            Choice("s", "smooth more, or not", "smooth"),
-            Choice("a", "over steps, epochs or seconds", "turn_axis"),
+            *PLOT,
             Choice("v", "linear, logarithmic, shades, all metrics in a grid", "view"),
         ]
 

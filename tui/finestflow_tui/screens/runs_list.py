@@ -33,10 +33,10 @@ from finestflow_tui.widgets.table import RunTable
 
 __all__ = ["RunList"]
 
-_ASIDE, _ASIDE_WIDE = 48, 66
+_ASIDE, _ASIDE_WIDE = 44, 66
 """What the style sheet gives the preview, with the gap before it."""
-_EDGES = 5
-"""Of a line of the list: its gutter, and the sign of how many columns lie beside, less the gap that the last column does not need."""
+_EDGES = 6
+"""Of a line of the list: its gutter, the scroll bar, and the sign of how many columns lie beside, less the gap that the last column does not need."""
 _PAUSE = 0.08
 """Seconds without a letter before a query that is being typed is answered in full."""
 
@@ -58,6 +58,8 @@ class RunList(RunScreenActions):
         self._ranges_of: tuple[str, tuple[str, ...]] | None = None
         """The query and the metrics that ``_best`` is about."""
         self.folded: set[str] = set()
+        self._has_chosen = False
+        """Whether the columns were chosen from runs: an index that is made anew begins without any."""
         self._total = 0
         self._found: int | None = None
         self._new = 0
@@ -97,7 +99,7 @@ class RunList(RunScreenActions):
         kept = "" if reset or self._lost else self.current_id()
         had_groups = any(number <= GROUPS for number in self.table.order[:1])
         first = history.first(state.query, self._sorts)
-        if (reset and not keeps_columns) or not self.table.columns:
+        if (reset and not keeps_columns) or not self._has_chosen:
             self.choose_columns(first)
         self.table.sorted_by = self._sorts
         self.show_gutters(first)
@@ -188,6 +190,7 @@ class RunList(RunScreenActions):
         else:
             columns = choose_columns(runs, now, everything=state.everything, room=self._list_room)
         self.table.set_columns([column for column in columns if column.key not in state.hidden])
+        self._has_chosen = bool(runs)
 
     @property
     def _list_room(self) -> int:
