@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from finestflow.cli._output import Column
-from finestflow.cli._text import number, one_line, value_text
+from finestflow.cli._text import moments, number, one_line, value_text
 from finestflow.errors import QueryError
+from finestflow.journal.listing import Listing, Range, gather
 
 if TYPE_CHECKING:
     from finestflow.cli._session import Session
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["list_groups"]
 
 _METRICS = 3
+_RANGES = 10
+"""Numbers that nobody chose, such as metrics, are told in so many ranges; so are those of params where there are more than ``_MOST_VALUES``."""
+_MOST_VALUES = 100
 
 
 def list_groups(
@@ -46,6 +50,9 @@ def list_groups(
     for metric in metrics:
         workspace.index.check_key(metric)
     groups = _groups(workspace, words, by, metrics)
+    is_chosen = _is_param(workspace, by) and (len(groups) <= _MOST_VALUES or limit is not None)
+    if form in {"text", "md"} and not is_chosen:
+        groups = gather(groups, _RANGES)
     if sort is not None:
         groups = _sorted(groups, sort)
     groups = groups if limit is None else groups[:limit]
@@ -60,7 +67,14 @@ def list_groups(
     heads = [Column(one_line(by), shrinks=True, style="bold"), Column("runs", right=True)]
     for metric in metrics:
         heads += [Column(one_line(metric), right=True), Column("best", right=True, leaves=True)]
-    session.out.table(heads, [_cells(group, metrics) for group in groups], page=True, form=form)
+    session.out.table(heads, [_cells(by, group, metrics) for group in groups], page=True, form=form)
+
+
+def _is_param(workspace: Workspace, name: str) -> bool:
+    """Whether a key names params: those were chosen, so that each value of them says something."""
+    metrics, params = workspace.index.known_names()
+    kind, _, rest = name.partition(".")
+    return name in params - metrics or (kind in {"p", "params"} and rest in params)
 
 
 def _usual_metrics(workspace: Workspace, words: str) -> list[str]:
@@ -75,13 +89,10 @@ def _usual_metrics(workspace: Workspace, words: str) -> list[str]:
 
 def _groups(workspace: Workspace, words: str, by: str, metrics: Sequence[str]) -> list[Group]:
     """Return the groups in the order of their values; runs without one come last."""
-    from finestflow.journal.listing import Listing
-
     query = workspace.parse_query(words) if words else None
     known, _ = workspace.index.known_names()
-    names = {
-        f"m.{name}" if name in known else name: name for name in metrics
-    }  # which need not be looked for among params
+    # what is called a metric need not be looked for among params
+    names = {f"m.{name}" if name in known else name: name for name in metrics}
     return [
         group._replace(stats={names[name]: stat for name, stat in group.stats.items()})
         for group in Listing(workspace.index).groups(by, query, metrics=list(names))
@@ -106,8 +117,17 @@ def _sorted(groups: list[Group], sort: str) -> list[Group]:
     return with_it + [group for group in groups if name not in group.stats]
 
 
-def _cells(group: Group, metrics: Sequence[str]) -> list[str]:
-    cells = ["-" if group.value is None else value_text(group.value), str(group.runs)]
+def _value_text(by: str, value: Any) -> str:
+    shown = (lambda number: moments([number])[0]) if by == "started" else number
+    if isinstance(value, Range):
+        return f"{shown(value.low)} … {shown(value.high)}"
+    if value is None:
+        return "-"
+    return shown(value) if by == "started" else value_text(value)
+
+
+def _cells(by: str, group: Group, metrics: Sequence[str]) -> list[str]:
+    cells = [_value_text(by, group.value), str(group.runs)]
     for metric in metrics:
         stat = group.stats.get(metric)
         if stat is None:

@@ -36,7 +36,9 @@ _METRICS = frozenset({"m", "metrics", "metric"})
 )
 @click.option("--columns", metavar="A,B", help="Columns: id, status, name, f1, p.lr ...")
 @click.option(
-    "--group", metavar="KEY", help="A line for each value of a field, param or metric: mean and best of --columns."
+    "--group",
+    metavar="KEY",
+    help="A line for each value of a param or field, or ten ranges of a metric: mean and best of --columns.",
 )
 @click.option("--view", metavar="NAME", shell_complete=complete_view, help="A list that has a name in the settings.")
 @format_option()

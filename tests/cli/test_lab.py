@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from finestflow.cli import main
+from finestflow.journal.journal import Journal
+from finestflow.model import Run
 from tests.e2e import processes
+from tests.unit.journal.made import make_summary, open_repository
 
 PIPELINE = """\
 from finestflow import Pipeline, Task
@@ -211,6 +214,24 @@ def test_log_groups_runs_with_mean_deviation_and_best_of_metrics(ask):
     ]
     assert "no 'nope'" in ask("log", "--group", "nope", code=2)
     assert "to be sorted by" in ask("log", "--group", "rate", "--sort", "nope", code=2)
+
+
+@pytest.mark.slow
+def test_log_groups_numbers_that_nobody_chose_in_ranges(repository, finestflow, monkeypatch):
+    """A metric or a time always, a param where it has more than a hundred values; other programs get each value."""
+    monkeypatch.chdir(repository)
+    journal = Journal(open_repository(repository))
+    for at in range(102):
+        summary = make_summary(started=1_700_000_000.0 + 60 * at, params={"lr": at / 10}, metrics={"f1": at / 100})
+        journal.append(Run(summary=summary))
+
+    lines = finestflow("log", "--group", "f1").out.splitlines()
+    assert len(lines) == 11
+    assert lines[1].split()[:4] == ["0", "…", "0.1", "11"]
+    assert finestflow("log", "--group", "started").out.splitlines()[1].count("2023-11-1") == 2
+    assert len(finestflow("log", "--group", "lr").out.splitlines()) == 11
+    assert len(finestflow("log", "--group", "lr", "lr<5").out.splitlines()) == 51
+    assert len(finestflow("log", "--group", "f1", "--json").json["groups"]) == 102
 
 
 def test_a_view_has_a_name_in_the_settings_and_can_be_narrowed(ask, lab):
