@@ -19,12 +19,24 @@ _IDLE = 0.25
 """Seconds after which a screen has been painted, also on a slow machine."""
 
 
+_OPENED = ("finestflow_tui.screens.run", "finestflow.why", "finestflow.journal.resolve")
+_TABS = (
+    "finestflow_tui.widgets.plot",
+    "rich.ansi",
+    "finestflow_tui.peek",
+    "finestflow.cache.store",
+    "finestflow.git.objects",
+    "dulwich.diff_tree",
+)
+
+
 def _load_run() -> None:
-    import_module("finestflow_tui.screens.run")
+    for name in _OPENED:
+        import_module(name)
 
 
 def _load_tabs() -> None:
-    for name in ("finestflow_tui.widgets.plot", "finestflow_tui.peek", "finestflow.git.objects", "dulwich.repo"):
+    for name in _TABS:
         import_module(name)
     from finestflow_tui.views.code import highlight
 

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from textual.reactive import Reactive
+from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from finestflow.errors import FinestflowError
@@ -30,6 +32,8 @@ class Frame(Pointing):
 
     NAME = ""
     BLANK = True
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """Panes paint themselves when they get the keys; Textual's own would have the whole screen painted for it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -113,6 +113,8 @@ class RunList(RunScreenActions):
             self._soon.cancel()
         if is_typing:
             self._soon = self.soon(_PAUSE, lambda: self.load_all(""))
+        elif reset and not state.group:
+            self.call_after_refresh(self.load_all, "")  # the first rows are on the screen before a worker needs the CPU
         else:
             self.load_all(kept)
 

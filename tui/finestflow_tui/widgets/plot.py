@@ -59,6 +59,8 @@ class Plot(PlotextPlot, inherit_bindings=False):
 
     def show(self, title: str, series: Sequence[Series]) -> None:
         """Plot something else; the crosshair and what is looked at closely stay while it is the same metric."""
+        if (title, series) == (self._title, self._series) and not (self._axes or self._grid):
+            return  # the tab was opened again: to draw takes longer than all the rest of that
         if title != self._title:
             self.place = self._limits = None
         self._title, self._series, self._axes, self._grid = title, series, (), ()
