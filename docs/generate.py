@@ -249,7 +249,8 @@ A second key (`S`) orders runs that are equal by the first. `b` groups by the va
 about as many runs each. `2 new ↑` counts the runs that came since the top of the list was seen.
 
 **Logs** are those of all nodes, each line under the name of its node: in the order of writing while the run goes, afterwards node after node. `n` goes
-to the next line that tells of an error, `/` searches, `f` chooses a node. Frames of tracebacks are links: enter or `e` opens the file of the last one that is seen, as it was in that run.
+to the next line that tells of an error, `/` searches, `f` chooses a node. Frames of tracebacks are links: enter or `e` opens the file of the last one that is seen, a double click that of its own, as
+it was in that run.
 `,l` leaves the lines that tell of a level or a louder one (`WARNING ...`, warnings of Python, tracebacks), `,m` puts the lines of all nodes into the order of
 the times that they begin with: a record has no times of lines but those, and does not tell standard output and error apart.
 

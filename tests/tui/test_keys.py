@@ -498,13 +498,16 @@ def test_nothing_is_changed_when_it_is_read_only(lab):
 
 
 def test_keys_can_be_changed_in_the_settings(own_lab):
-    """[tui.keys] gives an action another key, and the footer says so."""
+    """[tui.keys] gives an action another key, and the footer says so; what names no key, or is none, is told of."""
     with (own_lab / ".finestflow.toml").open("a") as file:
-        file.write('\n[tui.keys]\nsort = "o"\n')
+        file.write('\n[tui.keys]\nsort = "o"\nsotr = "z"\ndiff = 5\n')
 
     async def body():
         async with drive(own_lab) as ui:
+            assert ui.foot == "[tui.keys] names no key: sotr, diff · the docs list their ids"
             await ui.press("l", "o")
+            ui.app.screen._hush()
+            await ui.settle()
             assert ui.app.state.sorts == ["started"]
             assert "o sort" in ui.foot
 

@@ -56,6 +56,11 @@ def test_logs_are_narrowed_and_merged(study):
             await ui.press("3", "enter", "e")
             assert [(name, line) for name, _, line in opened] == [("steps.py", 9)] * 2
             assert "def descend" in opened[0][1]
+            at = next(at for at, line in enumerate(ui.lines) if "study.py" in line)
+            for y in (at, at + 1):  # the second one is no frame
+                await ui.pilot.click("#list", offset=(8, y - ui.app.screen.list.region.y), times=2)
+                await ui.settle()
+            assert [(name, line) for name, _, line in opened[2:]] == [("study.py", 15)]
 
     run(body)
 

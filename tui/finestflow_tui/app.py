@@ -93,7 +93,7 @@ class FinestflowApp(App[int]):
         """What would have done the same on the command line, newest last."""
         self.steps = Steps(self.state)
         """What ``u`` takes back."""
-        self.keys = keymap(dict(workspace.config.tui.keys)) if hasattr(workspace.config.tui, "keys") else {}
+        self.keys, self._unknown_keys = keymap(workspace.config.tui.keys)
         self.processes: list[tuple[subprocess.Popen[bytes], str, Path]] = []
         self._open_first = place
         self._run_screen: RunScreen | None = None
@@ -135,9 +135,12 @@ class FinestflowApp(App[int]):
         return QuickDriver
 
     def on_mount(self) -> None:
-        """Begin to look for news."""
+        """Begin to look for news, and say what of the settings means nothing."""
         if self.terminal is not None:
             self.terminal.take_job_control(asyncio.get_running_loop())
+        if self._unknown_keys:
+            names = ", ".join(map(one_line, self._unknown_keys))
+            self.call_after_refresh(self.say, f"[tui.keys] names no key: {names} · the docs list their ids", "warning")
         if self.workspace.repository is not None:
             self.news.begin()
 

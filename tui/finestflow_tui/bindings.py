@@ -6,26 +6,29 @@ from collections.abc import Mapping
 
 from textual.binding import Binding, BindingType
 
-from finestflow_tui.keys import KEYS, iter_keys
+from finestflow_tui.keys import KEYS, Key, iter_keys
 
 __all__ = ["bindings", "keymap"]
 
 
 def bindings(where: str) -> list[BindingType]:
     """Return the bindings of a screen or pane."""
-    made: list[BindingType] = []
-    for key in iter_keys(where):
-        if key.id == "tab":
-            made += [
-                Binding(each, f"tab({each})", key.text, show=False, tooltip=key.help, id=f"tab-{each}")
-                for each in key.keys.split(",")
-            ]
-        elif key.id != "quit":  # the app has it, so that it works over questions too
-            made.append(Binding(key.keys, key.action, key.text, show=False, tooltip=key.help, id=key.id))
-    return made
+    return [each for key in iter_keys(where) for each in _bindings_of(key)]
 
 
-def keymap(changed: Mapping[str, str]) -> dict[str, str]:
-    """Return the changes that name a key that exists."""
-    known = {key.id for key in KEYS}
-    return {name: keys for name, keys in changed.items() if name in known}
+def _bindings_of(key: Key) -> list[Binding]:
+    if key.id == "quit":  # the app has it, so that it works over questions too
+        return []
+    if key.id != "tab":
+        return [Binding(key.keys, key.action, key.text, show=False, tooltip=key.help, id=key.id)]
+    return [
+        Binding(each, f"tab({each})", key.text, show=False, tooltip=key.help, id=f"tab-{each}")
+        for each in key.keys.split(",")
+    ]
+
+
+def keymap(changed: Mapping[str, object]) -> tuple[dict[str, str], list[str]]:
+    """Return the changes that name a key that exists, and the names of the others."""
+    known = {each.id for key in KEYS for each in _bindings_of(key)} | {"quit"}
+    good = {name: keys for name, keys in changed.items() if name in known and isinstance(keys, str) and keys}
+    return good, [name for name in changed if name not in good]

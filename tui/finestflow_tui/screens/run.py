@@ -373,9 +373,12 @@ class RunScreen(RunContent):
         if beside is not None and beside.display:
             beside.focus()
 
-    def on_rows_view_opened(self) -> None:
-        """Open what was clicked twice."""
-        self.action_open()
+    def on_rows_view_opened(self, event: RowsView.Opened) -> None:
+        """Open what was clicked twice: of a log, the frame of a traceback."""
+        if event.view is self.list and self.tab == "logs":
+            self.logs.edit(event.key)
+        elif event.view is self.list:
+            self.action_open()
 
     def action_preview(self) -> None:
         """Show or hide the second pane."""

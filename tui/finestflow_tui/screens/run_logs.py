@@ -139,18 +139,23 @@ class LogTab:
             view.scroll_to(y=at, animate=False, immediate=True)
         return at is not None
 
-    def edit(self) -> None:
-        """Open the file of the last frame of a traceback that is seen, as it was in the run; else the log."""
+    def edit(self, line: int | None = None) -> None:
+        """Open the file of the last frame of a traceback that is seen, as it was in the run; else the log.
+
+        Args:
+            line: Only the frame of this line, and nothing where it is none.
+        """
         screen, view = self._screen, self._screen.list
-        top = view.scroll_offset.y
-        frame = frame_in(view.rows[top : top + view.size.height])
+        top, count = (view.scroll_offset.y, view.size.height) if line is None else (line, 1)
+        frame = frame_in(view.rows[top : top + count])
         if frame is not None:
             name = screen.files.name_in_project(frame[0])
             data = screen.files.read(name) if name else b""
             if data:
                 screen.ff.edit_text(name, data.decode("utf-8", "replace"), frame[1])
                 return
-        screen.ff.edit_text("log.txt", self.text())
+        if line is None:
+            screen.ff.edit_text("log.txt", self.text())
 
     def text(self) -> str:
         """Return all that is shown."""

@@ -50,7 +50,7 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
             self.view = view
 
     class Opened(Message):
-        """A row was clicked twice."""
+        """A row was clicked twice; in a pane without a cursor, ``key`` is the position of the line."""
 
         def __init__(self, view: RowsView, key: Any) -> None:
             super().__init__()
@@ -252,9 +252,14 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
         return False
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the row that is clicked, open it when it is clicked twice."""
+        """Choose the row that is clicked, open it when it is clicked twice; of a pane without a cursor the line is opened."""
         at = event.y + self.scroll_offset.y
-        if 0 <= at < len(self.rows) and self.has_cursor and self.rows[at].key is not None:
+        if not 0 <= at < len(self.rows):
+            return
+        if not self.has_cursor:
+            if event.chain == 2:
+                self.post_message(self.Opened(self, at))
+        elif self.rows[at].key is not None:
             self._put(at)
             if event.chain == 2:
                 self.post_message(self.Opened(self, self.key))
