@@ -6,11 +6,10 @@ import pytest
 
 from tests.bench.live import build, follow, open_screen
 
-pytest.importorskip("sklearn")
-
 
 @pytest.fixture(scope="module")
 def screen(tmp_path_factory):
+    pytest.importorskip("sklearn")
     found = open_screen(build(tmp_path_factory.mktemp("live")))
     yield found
     found.terminal.close()
