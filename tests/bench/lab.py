@@ -27,6 +27,8 @@ from finestflow.journal.record import FOLDER, dump_record
 from finestflow.model import Run
 
 ROUNDS = 5
+MOST_READ = 20_000
+"""Records that are all read by the commands that have to."""
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
 PIPELINE = '''\
 from finestflow import Pipeline, Task
@@ -177,11 +179,11 @@ def _commit(run: Run, files: dict[str, bytes]) -> bytes:
     return b"".join([*parts, b"\n"])
 
 
-def measure(folder: Path, words: Iterable[str], *, program: str = "") -> tuple[float, float, int]:
+def measure(folder: Path, words: Iterable[str], *, program: str = "", rounds: int = ROUNDS) -> tuple[float, float, int]:
     """Return wall and CPU of a command in ms, the median and the least of several times, and how many lines it prints."""
     command = [program or str(Path(sys.executable).with_name("finestflow")), *words]
     walls, cpus, lines = [], [], 0
-    for _ in range(ROUNDS + 1):
+    for _ in range(rounds + 1):
         used, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(
             command, cwd=folder, env={**ENVIRON, "HOME": str(folder)}, capture_output=True, check=False
@@ -191,7 +193,7 @@ def measure(folder: Path, words: Iterable[str], *, program: str = "") -> tuple[f
         cpus.append((after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime) * 1000)
         assert done.returncode == 0, done.stderr.decode()
         lines = done.stdout.count(b"\n")
-    return statistics.median(walls[1:]), min(cpus[1:]), lines
+    return statistics.median(walls[1:] or walls), min(cpus[1:] or cpus), lines
 
 
 def cost_of_run(folder: Path) -> float:
@@ -213,8 +215,12 @@ QUESTIONS = (
     ("log 'f1>0.99 p.fit.kind=a'", ["log", "f1>0.99 p.fit.kind=a"]),
     ("log 'task:fit changed:fit.lr' -n 20", ["log", "task:fit changed:fit.lr", "-n", "20"]),
     ("log 'file:lab.py' -n 20", ["log", "file:lab.py", "-n", "20"]),
+    ("log 'out:abcd' -n 20", ["log", "out:abcd", "-n", "20"]),
+    ("log like:@", ["log", "like:@"]),
+    ("log is:removed (the trash)", ["log", "is:removed"]),
     ("log --sort -f1 -n 20", ["log", "--sort", "-f1", "-n", "20"]),
     ("log --group p.fit.kind", ["log", "--group", "p.fit.kind"]),
+    ("log --group f1", ["log", "--group", "f1"]),
     ("compare of 20", ["compare", "-n", "20"]),
     ("compare of the best 20", ["compare", "-n", "20", "--sort", "-f1"]),
     ("diff @~1 @", ["diff", "@~1", "@"]),
@@ -223,12 +229,20 @@ QUESTIONS = (
     ("why @:fit", ["why", "@:fit"]),
     ("bisect 'f1>0.9'", ["bisect", "f1>0.9"]),
     ("bisect 'f1>0' (it never broke)", ["bisect", "f1>0"]),
+    ("for", ["for"]),
+    ("report of 10", ["report", "p.fit.lr>0.9992", "-o", "report.html"]),
+    ("du", ["du"]),
+    ("cache list", ["cache", "list"]),
 )
+UPKEEP = (("gc -n", ["gc", "-n"]), ("taint lab.Fit", ["taint", "lab.Fit"]), ("verify", ["verify"]))
+"""What has to look at every run; once each."""
 
 
 def show(folder: Path, title: str) -> None:
     """Print the table of one lab."""
     runs = count(folder)
+    for path in (folder / ".git" / "finestflow").glob("index.sqlite*"):
+        path.unlink()
     begin = time.perf_counter()
     subprocess.run(
         [Path(sys.executable).with_name("finestflow"), "log", "-n", "1"],
@@ -237,11 +251,18 @@ def show(folder: Path, title: str) -> None:
         check=True,
         capture_output=True,
     )
-    print(f"\n{title}: {runs} runs; the index anew {time.perf_counter() - begin:.1f} s")
+    anew, begin = time.perf_counter() - begin, time.perf_counter()
+    measure(folder, ["log", "task:none or file:none"], rounds=0)
+    read = time.perf_counter() - begin
+    print(f"\n{title}: {runs} runs; the index anew {anew:.1f} s, what is inside of runs read into it {read:.1f} s")
     print(f"{'':40}{'wall ms':>9}{'CPU ms':>8}{'lines':>8}")
     for name, words in QUESTIONS:
         wall, cpu, lines = measure(folder, [word.format(last=runs - 1) for word in words])
         print(f"{name:40}{wall:9.0f}{cpu:8.0f}{lines:8}")
+    if runs <= MOST_READ:
+        for name, words in UPKEEP:
+            wall, cpu, lines = measure(folder, words, rounds=0)
+            print(f"{name:40}{wall:9.0f}{cpu:8.0f}{lines:8}")
 
 
 def main(words: list[str]) -> None:
