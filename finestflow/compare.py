@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
+from finestflow.families import gather_families, mean_of
 from finestflow.graph import Graph, fold_items, graph_of_nodes
 from finestflow.model import NodeRecord, Run
 
@@ -34,6 +35,7 @@ __all__ = [
 SEED = "run seed"
 """How the seed of a run is named among its params; no param has a space in its name."""
 
+_MOST_REASONS = 5
 _SEVERAL = 2
 """Items of a fan-out and repeated calls are one node from here on."""
 
@@ -104,6 +106,33 @@ class RunDiff:
         """Whether nothing differs."""
         values = self.params, self.inputs, self.metrics, self.environment
         return not any((*values, self.outputs, self.nodes, self.edges, self.files))
+
+    def folded(self) -> RunDiff:
+        """Return the same with one change for the metrics, and one for the outputs, of a large family of items or repeats."""
+        metrics = [run.summary.metrics for run in (self.before, self.after)]
+        changed = {change.name: change for change in self.metrics}
+        found = []
+        for name, members in gather_families([*metrics[0], *metrics[1]], of_metrics=True).items():
+            if name in changed:
+                found.append(changed[name])
+            elif not changed.keys().isdisjoint(members):
+                before, after = (mean_of(map(values.get, members)) for values in metrics)
+                found.append(Change(name=name, before=before, after=after))
+        return replace(self, metrics=tuple(found), outputs=tuple(self._folded_outputs()))
+
+    def _folded_outputs(self) -> Iterator[NodeChange]:
+        changed = {node.path: node for node in self.outputs}
+        nodes = [run.nodes for run in (self.before, self.after)]
+        for name, members in gather_families([*nodes[0], *nodes[1]]).items():
+            differ = [changed[path] for path in members if path in changed]
+            if name in changed:
+                yield changed[name]
+            elif differ:
+                before, after = (sum(path in each for path in members) for each in nodes)
+                why = tuple(dict.fromkeys(reason for node in differ for reason in node.why))[:_MOST_REASONS]
+                yield NodeChange(
+                    path=name, before=f"{before} outputs", after=f"{after} outputs, {len(differ)} differ", why=why
+                )
 
     def __repr__(self) -> str:
         kinds = "params", "inputs", "metrics", "environment", "outputs", "nodes", "edges", "files"

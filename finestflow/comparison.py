@@ -14,6 +14,7 @@ from typing import Any
 
 from finestflow.cache.components import own_code
 from finestflow.compare import SEED, flat_environment, goal_of, seed_of
+from finestflow.families import gather_families, mean_of
 from finestflow.model import Run, RunSummary
 
 __all__ = ["COMPARED_FILES", "Row", "SideBySide", "compare_runs"]
@@ -61,6 +62,25 @@ class SideBySide:
         """What the runs are called: by their names, and where several have the same, by the beginnings of their ids too."""
         names = Counter(run.name for run in self.runs)
         return [run.name if names[run.name] == 1 else f"{run.name} {run.id[:_ID_SHOWN]}" for run in self.runs]
+
+    def folded(self) -> SideBySide:
+        """Return the same with one row for the metrics of a large family of items or repeats: their means."""
+        metrics = {row.name: row for row in self.rows if row.kind == "metric"}
+        family_of: dict[str, Row] = {}
+        for name, members in gather_families(metrics, of_metrics=True).items():
+            if name not in metrics:
+                values = tuple(map(mean_of, zip(*(metrics[each].values for each in members), strict=True)))
+                family_of |= dict.fromkeys(members, _with_best(Row(kind="metric", name=name, values=values)))
+        rows: list[Row] = []
+        shown = set()
+        for row in self.rows:
+            whole = family_of.get(row.name) if row.kind == "metric" else None
+            if whole is None:
+                rows.append(row)
+            elif whole.name not in shown:
+                shown.add(whole.name)
+                rows.append(whole)
+        return SideBySide(runs=self.runs, rows=tuple(rows))
 
     def differing(self) -> SideBySide:
         """Return the same without the rows in which all runs are equal."""

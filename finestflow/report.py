@@ -78,7 +78,8 @@ def build_report(runs: Sequence[Run], sections: Iterable[Section], *, title: str
         "<h2>Runs</h2>",
         _runs_table(runs),
     ]
-    compared = compare_runs(runs).differing() if len(runs) > 1 else compare_runs(runs)
+    compared = compare_runs(runs).folded()
+    compared = compared.differing() if len(runs) > 1 else compared
     if compared.rows:
         parts += ["<h2>What differs</h2>" if len(runs) > 1 else "<h2>Params and metrics</h2>", _comparison(compared)]
     curves = list(_curves(runs))
@@ -205,7 +206,7 @@ def _dashes(place: int) -> tuple[str, str]:
 
 
 def _section(section: Section) -> str:
-    diff = section.diff
+    diff = section.diff.folded()
     parts = [
         _changes("params", diff.params),
         _changes("inputs", diff.inputs),

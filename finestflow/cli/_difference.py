@@ -60,7 +60,8 @@ def rows_of(difference: RunDiff, parts: Collection[str] = tuple(PARTS)) -> Itera
 
 
 def lines_of(difference: RunDiff, out: Output, parts: Collection[str] = tuple(PARTS)) -> Iterator[str]:
-    """Yield what differs in some parts, a section a part."""
+    """Yield what differs in some parts, a section a part; of the items of a large fan-out one line."""
+    difference = difference.folded()
     yield _title(difference)
     is_empty = True
     for field in (field for name, fields in PARTS.items() if name in parts for field in fields):
@@ -156,7 +157,7 @@ def patch_lines(patch: str, out: Output) -> list[str]:
 def markdown_of(difference: RunDiff, parts: Collection[str], patches: Mapping[str, str]) -> Iterator[str]:
     """Yield what differs in some parts as a table, and then patches, each under its title."""
     yield f"**{cell(_title(difference))}**"
-    rows = [_markdown_row(row) for row in rows_of(difference, parts)]
+    rows = [_markdown_row(row) for row in rows_of(difference.folded(), parts)]
     if rows:
         yield ""
         yield from table(["", "", "before", "after", ""], rows)

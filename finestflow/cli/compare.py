@@ -62,6 +62,8 @@ def command(
     chosen = _choose(workspace, runs, limit, sort, session)
     loaded = workspace.load_runs(chosen, with_series=False, files=COMPARED_FILES)
     table = compare_runs(list(workspace.told("reading the records of runs", loaded, len(chosen))), with_parts=code)
+    if form in {"text", "md"} and not (as_json or is_whole):
+        table = table.folded()
     shown = table if is_whole or len(chosen) == 1 else table.differing()
     if as_json or form == "json":
         session.out.json("compare", **_document(shown))

@@ -74,3 +74,33 @@ def test_the_queue_has_the_same_forms(project, finestflow):
     finestflow("run", "-p", "scale.factor=8", "--queue")
     (entry,) = csv.DictReader(finestflow("queue", "list", "--format", "csv").out.splitlines())
     assert (entry["entry"], entry["state"], entry["added"][10]) == ("1", "waiting", "T")
+
+
+ITEMS = """
+from finestflow import Pipeline, Task, each
+
+class Power(Task):
+    exponent: int = 2
+    def run(self, x: int) -> int:
+        self.log(value=x**self.exponent)
+        return x**self.exponent
+
+class Powers(Pipeline):
+    power: Power = Power()
+    def __call__(self) -> list:
+        return list(each(self.power, range(6)))
+"""
+
+
+def test_the_items_of_a_large_fan_out_are_one_line_for_people_and_whole_for_programs(project, finestflow):
+    (project / "powers.py").write_text(ITEMS)
+    finestflow("run", "powers.py", "-p", "power.exponent=1,2")
+
+    table = finestflow("compare").out
+    assert table.splitlines()[-1].split() == ["power/*/value", "9.1667", "2.5"]
+    assert len(finestflow("compare", "--json").json["rows"]) == 1 + 4  # 0 and 1 are what they were
+    difference = finestflow("diff").out
+    assert "power/*/value  2.5  →  9.1667  +6.667" in difference
+    assert "power/*  6 outputs → 6 outputs, 4 differ\n    param 'exponent' 1 -> 2\n" in difference
+    assert finestflow("diff", "--format", "csv").out.count("power/") == 4 + 4
+    assert "| metrics | power/\\*/value | 2.5 | 9.1667 | +6.667 |" in finestflow("diff", "--format", "md").out
