@@ -32,6 +32,8 @@ class TaskTab:
         self._screen = screen
         self.wanted = node
         self.unfolded: set[str] = set()
+        self._whys: dict[str, list[str]] = {}
+        """Why the nodes ran, of those that were looked at: to name the run that a value is from takes the index."""
         self._shape: tasks.Shape | None = None
         self._is_turned = False
         self._is_timed = False
@@ -39,6 +41,7 @@ class TaskTab:
 
     def load(self, run: Run) -> None:
         """Take in another run, or what is new of one."""
+        self._whys.clear()
         self._shape = tasks.shape_of(run, () if len(run.nodes) > _MOST_NODES else self.unfolded)
 
     def show(self, run: Run, *, keep: bool) -> None:
@@ -105,10 +108,12 @@ class TaskTab:
         """Return why a node ran, in sentences."""
         if node not in run.nodes:
             return []
-        try:
-            return self._screen.ff.history.workspace.why(run, node)
-        except FinestflowError as error:
-            return [error.message]
+        if node not in self._whys:
+            try:
+                self._whys[node] = self._screen.ff.history.workspace.why(run, node)
+            except FinestflowError as error:
+                self._whys[node] = [error.message]
+        return self._whys[node]
 
     def fold(self, run: Run, path: str) -> bool:
         """Open or fold the fan-out that a node belongs to; returns whether there is one."""

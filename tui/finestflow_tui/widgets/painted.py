@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "Painted", "make_strip", "set_extent"]
 
+_MOST_BARS = 32
 _role_of = itemgetter(1)
 
 
@@ -39,7 +40,25 @@ class Still(Widget):
 
 
 class Bar(ScrollBar, Still):
-    """The scroll bar of our panes."""
+    """The scroll bar of our panes; its lines are kept too: a third of what it takes to show another tab is to paint two of them."""
+
+    def __init__(self, thickness: int) -> None:
+        super().__init__(vertical=True, name="vertical", thickness=thickness)
+        self._kept: dict[tuple[object, ...], list[Strip]] = {}
+
+    def notify_style_update(self) -> None:
+        """Forget what was painted in other colours."""
+        self._kept.clear()
+        super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return lines as they were painted for the same place of the same length."""
+        key = crop, self.size, self.window_virtual_size, self.window_size, self.position, self.mouse_over, self.grabbed
+        if key not in self._kept:
+            if len(self._kept) >= _MOST_BARS:
+                self._kept.clear()
+            self._kept[key] = super().render_lines(crop)
+        return self._kept[key]
 
 
 class Painted(Still):
@@ -66,7 +85,7 @@ class Painted(Still):
     def vertical_scrollbar(self) -> ScrollBar:
         """The scroll bar; it is made when it is asked for."""
         if self._vertical_scrollbar is None:
-            self._vertical_scrollbar = Bar(vertical=True, name="vertical", thickness=self.scrollbar_size_vertical)
+            self._vertical_scrollbar = Bar(self.scrollbar_size_vertical)
             self._vertical_scrollbar.display = False
             self.app._start_widget(self, self._vertical_scrollbar)  # noqa: SLF001 - as Textual does
         return self._vertical_scrollbar
