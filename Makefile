@@ -11,6 +11,8 @@ DEV := $(VENV)/.dev
 PEERS := $(VENV)/peers
 # How many processes run tests; `make test WORKERS=0` runs them in one, for a debugger.
 WORKERS ?= auto
+# A process begins with files of its own and takes tests of others when it has none left, so that two of them build few labs twice.
+PARALLEL := -p xdist -n $(WORKERS) --dist worksteal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -50,22 +52,22 @@ demo: $(DEMO)  ## run the digits example and show what to look at next
 	@$(BIN)/finestflow demo
 
 test: $(DEV)  ## run the quick tier of tests, under a minute on two cores
-	$(BIN)/python -m pytest -p xdist -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-slow: $(DEV) $(PEERS)/bin/dvc  ## run the slow tier of tests, some minutes
-	$(BIN)/python -m pytest -p xdist -n $(WORKERS) -m "slow and not stress" $(ARGS)
+slow: $(DEV) $(PEERS)/bin/dvc  ## run the slow tier of tests, and properties with more examples, some minutes
+	$(BIN)/python -m pytest $(PARALLEL) -m "(slow or hypothesis) and not stress" --hypothesis-profile wide $(ARGS)
 
 $(PEERS)/bin/dvc: | $(DEV)
 	@echo "setting up $(PEERS) with dvc (once)"
 	@{ $(BIN)/python -m venv $(PEERS) && $(PEERS)/bin/python -m pip install -qq 'dvc>=3'; } || echo "dvc cannot be had: its test is skipped"
 
 stress: $(DEV) $(PEERS)/bin/dvc  ## run the longest tier of tests: before a release, not before each change
-	$(BIN)/python -m pytest -p xdist -n $(WORKERS) -m stress --timeout 1800 $(ARGS)
-	$(BIN)/python -m pytest -p xdist -n $(WORKERS) --hypothesis-profile deep --timeout 1800 tests/properties $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m stress --timeout 1800 $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile deep --timeout 1800 tests/properties $(ARGS)
 
 coverage: $(DEV)  ## run the quick and the slow tier and show what they do not reach
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -p xdist -n $(WORKERS) -m "not stress" $(ARGS)
+	$(BIN)/python -m coverage run -m pytest $(PARALLEL) -m "not stress" $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

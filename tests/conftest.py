@@ -24,10 +24,12 @@ sys.dont_write_bytecode = False
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-# A busy machine is no failure: what hypothesis measures with a clock is off. Each run draws other examples, `make stress` forty times as many.
+# A busy machine is no failure: what hypothesis measures with a clock is off. Each run draws other examples; `make slow` five times as many
+# as `make test`, `make stress` a hundred times.
 settings.register_profile(
-    "quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "quick", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
+settings.register_profile("wide", settings.get_profile("quick"), max_examples=50)
 settings.register_profile("deep", settings.get_profile("quick"), max_examples=1000)
 settings.load_profile("quick")
 
