@@ -67,7 +67,7 @@ def list_(session: Session, limit: int, sort: str, form: str, as_json: bool) -> 
             str(each.info.size) if is_whole else size(each.info.size),
             str(each.seconds) if is_whole else duration(each.seconds) if each.seconds else "",
             str(each.entries),
-            one_line(each.info.type),
+            one_line(each.type),
             one_line(each.info.preview) if is_whole else cut(one_line(each.info.preview), _PREVIEW),
         ]
         for each in held
@@ -116,6 +116,7 @@ def _document(held: Held) -> dict[str, object]:
         "digest": info.digest,
         "size": info.size,
         "type": info.type,
+        "kind": held.kind or "output",
         "preview": info.preview,
         "seconds": held.seconds,
         "entries": held.entries,

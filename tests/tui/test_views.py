@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finestflow.cache.holdings import Held
+from finestflow.cache.holdings import CODE, Held
 from finestflow.cache.store import Usage, ValueInfo
 from finestflow.compare import Change, goal_of
 from finestflow.comparison import Row as Line
@@ -465,8 +465,8 @@ def test_the_disk_bar_is_in_proportion_and_says_each_kind_by_its_sign():
 
 def test_what_why_compares_is_not_shown_as_an_output():
     info = ValueInfo("9c" * 32, (), None, None, None, 500, "str", '\'{"code": {"(wiring)": "1f"}}\'')
-    shown = [plain_text(line) for line in value_rows([Held(info, 0.0, 0, "")], {}, "size")]
-    assert "no output: code and params of a call, for why" in shown[1]
+    shown = [plain_text(line) for line in value_rows([Held(info, 0.0, 0, "", CODE)], {}, "size")]
+    assert "what a call depends on" in shown[1]
     assert "(wiring)" not in shown[1]
 
 

@@ -42,6 +42,7 @@ class CacheScreen(Frame):
         self._sort = "size"
         self._leaving: dict[str, int] = {}
         """Sizes of the values that are to be evicted, by digest; nothing has happened to them yet."""
+        self._has_evicted = False
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -79,7 +80,7 @@ class CacheScreen(Frame):
             return [row((" measuring ...", "dim"))]
         rows = usage_rows(self._usage, int(self.ff.workspace.config.store.max_size or 0), columns)
         if self._leaving:
-            told = f" {plural(len(self._leaving), 'value')} to be evicted, {size(sum(self._leaving.values()))}: "
+            told = f" {plural(len(self._leaving), 'value')} to be evicted, {size(sum(self._leaving.values()))}, and still there: "
             rows[-1] = row((told, "warning"), (",x", "key"), " does it · ", ("u", "key"), " takes the last one back")
         return rows
 
@@ -123,10 +124,13 @@ class CacheScreen(Frame):
             self.list.action_move(1)
 
     def action_undo(self) -> None:
-        """Spare the value that was chosen last; without one, take the last change of runs back."""
+        """Spare the value that was chosen last; without one, take the last change of runs back, but not in place of what has just been evicted."""
         if self._leaving:
             self._leaving.popitem()
             self._show()
+        elif self._has_evicted:
+            self._has_evicted = False
+            self.say("what was evicted does not come back, but its tasks run again when it is needed", "warning")
         else:
             super().action_undo()
 
@@ -139,8 +143,10 @@ class CacheScreen(Frame):
         self.ff.log_command(f"finestflow cache rm {' '.join(digest[:12] for digest in digests)}")
 
         def done(_: int) -> None:
-            self.say(f"evicted {plural(len(digests), 'value')}, {size(sum(self._leaving.values()))}", "good")
+            freed = size(sum(self._leaving.values()))
+            self.say(f"evicted {plural(len(digests), 'value')}, {freed}: computed again when needed", "good")
             self._leaving.clear()
+            self._has_evicted = True
             self._read()
 
         self.slow(lambda: workspace.evict(digests, _refuse), done, group="evict")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from finestflow.cache.holdings import Held
+from finestflow.cache.holdings import CODE, Held
 from finestflow.cache.store import Usage
 from finestflow.gc import GcPlan
 from finestflow.model import RunSummary
@@ -15,7 +15,6 @@ __all__ = ["gc_rows", "trash_rows", "usage_rows", "value_rows"]
 
 _SORTS = ("size", "cost", "uses")
 _MOST = 2000
-_KEYED = "no output: code and params of a call, for why"
 
 
 def usage_rows(usage: Usage, limit: int, columns: int) -> list[Row]:
@@ -84,9 +83,9 @@ def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str, leavin
                 (size(info.size), "bold"),
                 (duration(each.seconds) if each.seconds else "", ""),
                 (str(each.entries), "dim"),
-                (cut(one_line(info.type), 22), "dim"),
+                (cut(one_line(each.type), 22), "dim"),
                 (one_line(names.get(each.run, each.run[:6])), ""),
-                (_KEYED if _is_about(each) else cut(one_line(info.preview), 60), "dim"),
+                ("code and params, for why" if each.kind == CODE else cut(one_line(info.preview), 60), "dim"),
             ]
         )
     keys = [None, *(each.info.digest for each in ordered)]
@@ -95,12 +94,6 @@ def value_rows(held: Sequence[Held], names: Mapping[str, str], sort: str, leavin
         if ordered
         else [row(("the store is empty", "dim"))]
     )
-
-
-def _is_about(held: Held) -> bool:
-    """Say whether a value is no output, but what ``why`` compares a later call with."""
-    text = held.info.preview.lstrip("'\"")
-    return not held.entries and held.info.type == "str" and text.startswith('{"code": {')
 
 
 def gc_rows(plan: GcPlan) -> list[Row]:
