@@ -14,7 +14,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, Self
 
@@ -23,7 +23,6 @@ __all__ = [
     "Process",
     "ProcessHandle",
     "Usage",
-    "iter_descendants",
     "load_process",
     "make_follower_of_parent",
     "read_usage",
@@ -121,22 +120,6 @@ class ProcessHandle:
         except OSError:
             return False
         return bool(int(ignored, 16) >> (number - 1) & 1)
-
-
-def iter_descendants(pid: int) -> Iterator[int]:
-    """Yield the ids of the processes that a process has started, and of theirs; nothing where ``/proc`` does not tell."""
-    waiting = [pid]
-    while waiting:
-        parent = waiting.pop()
-        try:
-            threads = os.listdir(f"/proc/{parent}/task")
-        except OSError:
-            continue
-        for thread in threads:
-            data = _read(f"/proc/{parent}/task/{thread}/children")
-            children = [int(word) for word in data.split()]
-            yield from children
-            waiting += children
 
 
 def make_follower_of_parent() -> Callable[[], None] | None:

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from finestflow.processes import iter_descendants, read_usage
+from finestflow.descendants import iter_descendants
+from finestflow.processes import read_usage
 
 __all__ = ["CPU", "MEMORY", "Sampler"]
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import signal
 import time
 
+from finestflow.descendants import iter_descendants
 from finestflow.errors import LockedError
 from finestflow.journal.live import LiveEntry
-from finestflow.processes import Process, ProcessHandle, iter_descendants
+from finestflow.processes import Process, ProcessHandle
 
 __all__ = ["stop_process"]
 

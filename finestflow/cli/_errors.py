@@ -149,7 +149,7 @@ def leave(code: int) -> None:
     """
     import threading
 
-    from finestflow.processes import iter_descendants
+    from finestflow.descendants import iter_descendants
 
     group = os.getpgrp()
     for pid in iter_descendants(os.getpid()):

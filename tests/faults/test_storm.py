@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from finestflow.descendants import iter_descendants
 from finestflow.errors import WorkerDiedError
 from finestflow.model import NodeStatus, RunStatus
-from finestflow.processes import iter_descendants
 from finestflow.workspace import current
 from tests.faults.storm import SIZE, Start, Storm, expected
 from tests.faults.test_workers import PATIENCE, is_gone, wait_until

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from finestflow.processes import Process, ProcessHandle, iter_descendants, load_process, read_usage
+from finestflow.descendants import iter_descendants
+from finestflow.processes import Process, ProcessHandle, load_process, read_usage
 
 SLEEPING = "import time; print('ready', flush=True); time.sleep(60)"
 
