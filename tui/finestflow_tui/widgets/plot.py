@@ -59,8 +59,6 @@ class Plot(PlotextPlot, inherit_bindings=False):
 
     def show(self, title: str, series: Sequence[Series]) -> None:
         """Plot something else; the crosshair and what is looked at closely stay while it is the same metric."""
-        if (title, series) == (self._title, self._series) and not (self._axes or self._grid):
-            return  # the tab was opened again: to draw takes longer than all the rest of that
         if title != self._title:
             self.place = self._limits = None
         self._title, self._series, self._axes, self._grid = title, series, (), ()
@@ -85,7 +83,6 @@ class Plot(PlotextPlot, inherit_bindings=False):
 
     def redraw(self) -> None:
         """Draw it again."""
-        self._drawn = ()
         self.refresh()
 
     @property
@@ -103,9 +100,10 @@ class Plot(PlotextPlot, inherit_bindings=False):
     # -- drawing -----------------------------------------------------------------------------------------------------------------------
 
     def render(self) -> Text:
-        """Return the plot as text; it is made once for a size."""
+        """Return the plot as text; it is made once for what it shows, since that takes longer than all the rest of opening a tab."""
         app, size = cast("FinestflowApp", self.app), self.size
-        key = (size, app.theme, self.has_focus)
+        shown = self._title, self._series, self._axes, self._grid
+        key = (size, app.theme, self.has_focus, self.is_shaded, self._looks, shown)
         if key != self._drawn:
             self._drawn = key
             drawn = self._draw(size.width, size.height) if size.width >= 12 and size.height >= 5 else Text("")
