@@ -380,11 +380,17 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
     "compare": ("differing", "sort", "column-left", "column-right", "view", "diff", "star", "save"),
     "cache": ("sort", "delete", "options", "open"),
     "trash": ("open", "undo", "delete"),
-    "reproduce": ("open", "options", "back"),
+    "reproduce": ("open", "options"),
 }
 """What the last line of a screen names, the most important first."""
 
-TEXTS: Mapping[tuple[str, str], str] = {("diff", "next-sibling"): "next file"}
+TEXTS: Mapping[tuple[str, str], str] = {
+    ("diff", "next-sibling"): "next file",
+    ("reproduce", "open"): "start it",
+    ("trash", "open"): "bring back",
+    ("cache", "open"): "its run",
+    ("cache", "delete"): "evict",
+}
 """What the last line of a screen calls a key that has another name everywhere else."""
 
 _SIGNS = {

@@ -14,7 +14,7 @@ from textual.worker import get_current_worker
 from finestflow.errors import FinestflowError
 from finestflow_tui.keys import FOOTERS, LEADERS, TEXTS, Choice, key_named, key_text
 from finestflow_tui.screens.pointing import Pointing
-from finestflow_tui.text import Row, Span, one_line, row
+from finestflow_tui.text import Row, Span, one_line, row, width
 from finestflow_tui.widgets.line import Lines, fitted
 from finestflow_tui.widgets.rows import RowsView
 
@@ -51,13 +51,16 @@ class Frame(Pointing):
     def _foot_rows(self, columns: int) -> Sequence[Row]:
         if self._message is not None:
             return [row(" ", self._message)]
-        parts: list[list[Span]] = []
-        for name in dict.fromkeys(self.foot_keys()):
-            key = key_named(name)
-            shown = key_text(self.ff.keys.get(name, key.keys), is_ascii=self.ff.is_ascii).split(" ")[0]
-            parts.append([(shown, "key"), (f" {TEXTS.get((self.NAME, name), key.text)}", "")])
-        help_part: list[Span] = [("?", "key"), (" keys", "")]
-        return [row(" ", *fitted(parts, columns - 9), *help_part)]
+        always = ["help"] if len(self.app.screen_stack) < 2 else ["back", "help"]
+        last = [span for name in always for span in (*self._foot_part(name), ("  ", ""))]
+        room = columns - sum(width(text) for text, _ in last) - 1
+        return [row(" ", *fitted([self._foot_part(name) for name in dict.fromkeys(self.foot_keys())], room), *last)]
+
+    def _foot_part(self, name: str) -> list[Span]:
+        """Return a key and what it does."""
+        key = key_named(name)
+        shown = key_text(self.ff.keys.get(name, key.keys), is_ascii=self.ff.is_ascii).split(" ")[0]
+        return [(shown, "key"), (f" {TEXTS.get((self.NAME, name), key.text)}", "")]
 
     def foot_keys(self) -> Sequence[str]:
         """Return the ids of the keys that the last line names, the most important first."""

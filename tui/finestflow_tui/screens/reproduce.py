@@ -142,6 +142,10 @@ class ReproduceScreen(Frame):
         """Show how far it has come."""
         self.live.update()
 
+    def on_beat(self) -> None:
+        """Show how long it takes."""
+        self.live.update()
+
     def action_open(self) -> None:
         """Start it; afterwards, show the node that differs."""
         if not self._is_ready or self._process is not None:
