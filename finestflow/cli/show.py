@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -27,10 +27,13 @@ from finestflow.cli._text import (
     sparkline,
     value_text,
 )
+from finestflow.families import gather_families, mean_of
+from finestflow.model import OutputRecord
 
 if TYPE_CHECKING:
-    from finestflow.model import NodeRecord, OutputRecord, Run, RunSummary
+    from finestflow.model import NodeRecord, Run, RunSummary
 
+_MOST_APART = 5
 _PREVIEW_ROOM = 60
 _DIGEST_LENGTH = 64
 
@@ -40,12 +43,16 @@ _DIGEST_LENGTH = 64
 @click.option("--logs", is_flag=True, help="What it wrote, too.")
 @click.option("--config", is_flag=True, help="Only its configuration, as TOML.")
 @click.option("--graph", is_flag=True, help="Its graph, too.")
+@click.option("--items", is_flag=True, help="Each item of a fan-out, however many there are.")
 @click.option("--value", is_flag=True, help="Only the value of the output: its first rows or lines, and statistics.")
 @json_option
 @pass_session
-def command(session: Session, run: str, logs: bool, config: bool, graph: bool, value: bool, as_json: bool) -> None:
+def command(
+    session: Session, run: str, logs: bool, config: bool, graph: bool, items: bool, value: bool, as_json: bool
+) -> None:
     """Show one run, one node or one output.
 
+    More than five items of a fan-out, or repeats of a call, are one line: the mean of a metric, how many nodes there are. Those that failed have a line each.
     --value loads the output, which runs code of its classes; the rest shows what the record says.
     """
     workspace = session.history
@@ -73,7 +80,7 @@ def command(session: Session, run: str, logs: bool, config: bool, graph: bool, v
         out.json("run", run=run_document(found), **_log_fields(session, found, "", is_wanted=logs))
         return
     else:
-        lines = list(_run_lines(found, session))
+        lines = list(_run_lines(found, session, with_items=items))
     if graph and not place:
         from finestflow.cli.graph import text_graph
 
@@ -117,7 +124,7 @@ def _print_value(session: Session, name: str, place: str, *, as_json: bool) -> N
         session.out.lines(excerpt_lines(excerpt, f"{run.summary.name}:{place}", session.out), page=True)
 
 
-def _run_lines(run: Run, session: Session) -> Iterator[str]:
+def _run_lines(run: Run, session: Session, *, with_items: bool) -> Iterator[str]:
     out, summary = session.out, run.summary
     status = out.style(summary.status.value, STATUS_STYLE[summary.status.value])
     star = " ★" if summary.star else ""
@@ -126,14 +133,14 @@ def _run_lines(run: Run, session: Session) -> Iterator[str]:
     for title, pairs in (
         ("params", ((key, value_text(value)) for key, value in summary.params.items())),
         ("inputs", ((key, value_text(value)) for key, value in run.inputs.items())),
-        ("metrics", ((key, _metric_text(run, key, value)) for key, value in summary.metrics.items())),
+        ("metrics", _metrics(run, with_items=with_items)),
         ("outputs", ((key, value) for key, value in run.outputs.items())),
         ("returned", [("", run.returned)] if run.returned else []),
     ):
         yield from _section(title, pairs, out)
     if run.nodes:
         yield ""
-        yield from node_table(run.nodes.values(), out)
+        yield from node_table(run.nodes.values() if with_items else _folded(run.nodes), out)
     if run.notes:
         yield ""
         yield from (f"note: {one_line(note)}" for note in run.notes)
@@ -173,6 +180,43 @@ def _summary_fields(run: Run, session: Session) -> Iterator[tuple[str, str]]:
         yield "reproduces", summary.reproduces
     if summary.error:
         yield "error", session.out.style(one_line(summary.error), "red")
+
+
+def _metrics(run: Run, *, with_items: bool) -> Iterator[tuple[str, str]]:
+    """Yield the metrics of a run with what is told of each, those of a large family by their mean."""
+    values = run.summary.metrics
+    families = {name: [name] for name in values} if with_items else gather_families(values, of_metrics=True)
+    for name, members in families.items():
+        if name in values:
+            yield name, _metric_text(run, name, values[name])
+        else:
+            yield name, f"{number(mean_of(map(values.get, members)) or 0.0):<8}  mean of {len(members)}"
+
+
+def _folded(nodes: Mapping[str, NodeRecord]) -> Iterator[NodeRecord]:
+    """Yield nodes, of a large family one for those that ended in the same way; a few that did not end well have a line each."""
+    for name, members in gather_families(nodes).items():
+        if name in nodes:
+            yield nodes[name]
+            continue
+        by_status: dict[str, list[NodeRecord]] = {}
+        for path in members:
+            by_status.setdefault(nodes[path].status.value, []).append(nodes[path])
+        for status, alike in by_status.items():
+            if status not in {"ok", "hit"} and len(alike) <= _MOST_APART:
+                yield from alike
+                continue
+            reasons = list(dict.fromkeys(node.error or node.why for node in alike))
+            whole = alike[0].output or OutputRecord(digest=None)
+            yield alike[0]._replace(
+                path=name,
+                seconds=sum(node.seconds for node in alike),
+                cpu=None,
+                memory=None,
+                output=whole._replace(preview=f"{len(alike)} of {len(members)}"),
+                error="",
+                why=reasons[0] + (f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""),
+            )
 
 
 def _metric_text(run: Run, name: str, last: float) -> str:

@@ -104,3 +104,14 @@ def test_the_items_of_a_large_fan_out_are_one_line_for_people_and_whole_for_prog
     assert "power/*  6 outputs → 6 outputs, 4 differ\n    param 'exponent' 1 -> 2\n" in difference
     assert finestflow("diff", "--format", "csv").out.count("power/") == 4 + 4
     assert "| metrics | power/\\*/value | 2.5 | 9.1667 | +6.667 |" in finestflow("diff", "--format", "md").out
+
+
+def test_show_has_a_line_for_many_items_that_ended_alike_and_one_for_each_that_failed(project, finestflow):
+    (project / "powers.py").write_text(ITEMS.replace("self.log", "1 / (x - 2)\n        self.log"))
+    finestflow("run", "powers.py", "--keep-going", code=1)
+
+    shown = [line.split() for line in finestflow("show").out.splitlines()]
+    assert ["power/*/value", "10.2", "mean", "of", "5"] not in shown  # five are few
+    assert [line[:2] + line[3:6] for line in shown if line[:1] == ["power/*"]] == [["power/*", "ok", "5", "of", "6"]]
+    assert [line[:2] for line in shown if line[:1] == ["power/2"]] == [["power/2", "failed"]]
+    assert {f"power/{place}" for place in range(6)} <= set(finestflow("show", "--items").out.split())
