@@ -18,7 +18,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
 
-__all__ = ["THEMES", "Palette", "PlainFilter", "choose_theme", "make_palette"]
+__all__ = ["MARKS", "THEMES", "Palette", "PlainFilter", "choose_theme", "make_palette"]
 
 
 class _Colors(NamedTuple):
@@ -123,6 +123,8 @@ _ANSI = _Colors(
 )
 _NONE = _Colors(False, *[""] * 17)
 _MARKS = ("accent", "warm", "tag", "good", "cool", "bad")
+MARKS = len(_MARKS)
+"""How many colours letters have: ``mark0`` and so on."""
 
 
 class Palette(dict[str, Style]):

@@ -32,7 +32,7 @@ def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *,
     for at, run in enumerate(table.runs):
         letter = letters.get(run.id, LETTERS[at % 26])
         head += [
-            (f"{letter} ", f"mark{at % 6}"),
+            (f"{letter} ", f"mark{LETTERS.index(letter) % 6}"),
             (pad(cut(one_line(run.name), room - 2), room - 2), "name"),
             ("  ", ""),
         ]

@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from textual_plotext.plot import Plot as Figure
 
+from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.text import cut, one_line, width
 from finestflow_tui.views.plot import Axis, Points, Series, smooth, thin, ticks
 
-__all__ = ["COLORS", "LEFT", "MOST", "Looks", "draw_axes", "draw_series"]
+__all__ = ["LEFT", "MOST", "Color", "Looks", "draw_axes", "draw_series"]
 
-COLORS = ("cyan+", "orange+", "magenta+", "green+", "blue+", "red+")
+Color = str | int | tuple[int, int, int]
+"""As plotext has it: a name, the number of one of the terminal's, or red, green and blue."""
 MOST = 12
 """Lines of a plot: of more, nobody tells one from another."""
 _LABEL = 12
@@ -36,6 +38,14 @@ class Looks(NamedTuple):
     limits: tuple[float, float] | None = None
     place: float | None = None
     """Where the crosshair is."""
+    colors: Sequence[Color] = ("default",)
+    """Of the letters of runs, as they have them on every screen."""
+
+    def color_of(self, label: str, at: int, labels: Sequence[str]) -> Color:
+        """Return the colour of a line: that of its letter; what has none stands out from those that have one, or is told apart by its place."""
+        if len(label) == 1 and label in LETTERS:
+            return self.colors[LETTERS.index(label) % len(self.colors)]
+        return "default" if any(len(each) == 1 for each in labels) else self.colors[at % len(self.colors)]
 
     @property
     def words(self) -> str:
@@ -56,10 +66,10 @@ def draw_series(figure: Figure, title: str, series: Sequence[Series], columns: i
         looks: How.
     """
     drawn: list[tuple[float, float]] = []
-    named: list[tuple[str, Points, str]] = []
+    named: list[tuple[str, Points, Color]] = []
     is_whole = True
     for at, each in enumerate(series[:MOST]):
-        color = COLORS[at % len(COLORS)]
+        color = looks.color_of(each.label, at, [line.label for line in series])
         points = _seen(each.points, looks)
         shown = smooth(points, looks.smoothing) if looks.smoothing else points
         faint = [points] if looks.smoothing else []
@@ -84,7 +94,7 @@ def draw_series(figure: Figure, title: str, series: Sequence[Series], columns: i
 
 
 def _name_lines(
-    figure: Figure, named: Sequence[tuple[str, Points, str]], drawn: Sequence[tuple[float, float]], columns: int
+    figure: Figure, named: Sequence[tuple[str, Points, Color]], drawn: Sequence[tuple[float, float]], columns: int
 ) -> None:
     """Write the label of each line where it ends, or before that where another label is."""
     if not drawn:
@@ -101,7 +111,7 @@ def _name_lines(
                 break
         if line:
             taken.append((column, row, room))
-            figure.text(label, x, y, color=color, alignment="right")
+            figure.text(label, x, y, color=color, background="default", alignment="right")
 
 
 def _seen(points: Points, looks: Looks) -> Points:
@@ -117,7 +127,7 @@ def _label(axis: Callable[..., object], found: Sequence[tuple[float, str]]) -> N
         axis([place for place, _ in found], [label for _, label in found])
 
 
-def _draw_line(figure: Figure, points: Points, marker: str, color: str) -> tuple[float, float] | None:
+def _draw_line(figure: Figure, points: Points, marker: str, color: Color) -> tuple[float, float] | None:
     """Draw a line, and return where it ends."""
     if not points:
         return None
@@ -126,7 +136,7 @@ def _draw_line(figure: Figure, points: Points, marker: str, color: str) -> tuple
     return xs[-1], ys[-1]
 
 
-def draw_axes(figure: Figure, axes: Sequence[Axis], labels: Sequence[str], columns: int, marker: str) -> None:
+def draw_axes(figure: Figure, axes: Sequence[Axis], labels: Sequence[str], columns: int, looks: Looks) -> None:
     """Draw runs as lines over upright axes.
 
     Args:
@@ -134,23 +144,23 @@ def draw_axes(figure: Figure, axes: Sequence[Axis], labels: Sequence[str], colum
         axes: The axes, with the place of each run.
         labels: Of the runs.
         columns: Room.
-        marker: What lines are made of.
+        looks: How.
     """
     for at, label in enumerate(labels[:MOST]):
         found = [(x, axis.places[at]) for x, axis in enumerate(axes)]
         line = [(float(x), y) for x, y in found if y is not None]
-        color = COLORS[at % len(COLORS)]
-        ends = _draw_line(figure, line, marker, color)
+        color = looks.color_of(label, at, labels)
+        ends = _draw_line(figure, line, looks.marker, color)
         if ends is not None:
-            figure.text(one_line(label), *ends, color=color, alignment="right")
+            figure.text(one_line(label), *ends, color=color, background="default", alignment="right")
     room = max(6, (columns - 4) // max(1, len(axes)) - 1)
     short = [one_line(axis.name.rpartition("/")[2].rpartition(".")[2]) for axis in axes]
     for x, axis in enumerate(axes):
         name = short[x] if short.count(short[x]) == 1 else one_line(axis.name)
         figure.vline(x, "gray")
-        figure.text(cut(axis.high, room), x, 1.06, alignment="center")
-        figure.text(cut(axis.low, room), x, -0.06, alignment="center")
-        figure.text(cut(name, room), x, -0.14, alignment="center")
+        figure.text(cut(axis.high, room), x, 1.06, color="default", background="default", alignment="center")
+        figure.text(cut(axis.low, room), x, -0.06, color="default", background="default", alignment="center")
+        figure.text(cut(name, room), x, -0.14, color="default", background="default", alignment="center")
     figure.ylim(-0.16, 1.1)
     figure.xlim(-0.4, len(axes) - 0.6)
     figure.yticks([], [])

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from rich.color import Color as RichColor
 from rich.text import Text
 from textual import events
 from textual_plotext import PlotextPlot
@@ -17,8 +18,9 @@ from textual_plotext.plot import Plot as Figure
 
 from finestflow_tui.bindings import bindings
 from finestflow_tui.text import asciify, cut, number, one_line, pad, width
+from finestflow_tui.theme import MARKS
 from finestflow_tui.views.plot import Axis, Series, nearest, shades
-from finestflow_tui.widgets.figure import LEFT, MOST, Looks, draw_axes, draw_series
+from finestflow_tui.widgets.figure import LEFT, MOST, Color, Looks, draw_axes, draw_series
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
@@ -119,7 +121,7 @@ class Plot(PlotextPlot, inherit_bindings=False):
             return self._draw_shades(columns, rows)
         self.plt.clear_figure()
         if self._axes:
-            draw_axes(self.plt, self._axes, [series.label for series in self._series], columns, self._looks.marker)
+            draw_axes(self.plt, self._axes, [series.label for series in self._series], columns, self._looks)
         else:
             draw_series(self.plt, self._title, self._series, columns, self._looks)
             if self.place is not None:
@@ -132,7 +134,9 @@ class Plot(PlotextPlot, inherit_bindings=False):
     def _looks(self) -> Looks:
         app = cast("FinestflowApp", self.app)
         marker = "*" if app.is_ascii else _MARKERS[app.workspace.config.tui.plot]
-        return Looks(marker, self.is_log, self.is_log_x, self.smoothing, self._limits, self.place)
+        found = [app.palette[f"mark{at}"].color for at in range(MARKS)]
+        colors = [_color_of(color) for color in found]
+        return Looks(marker, self.is_log, self.is_log_x, self.smoothing, self._limits, self.place, colors)
 
     def _draw_grid(self, columns: int, rows: int) -> Text:
         """Draw as many plots as there is room for, beside and below each other."""
@@ -164,7 +168,7 @@ class Plot(PlotextPlot, inherit_bindings=False):
         for at, (each, line) in enumerate(zip(series, lines, strict=True)):
             name = pad(cut(one_line(each.label), label), label)
             for part in range(height):
-                drawn.append((" " * label if part else name) + "  ", palette[f"mark{at % 6}"])
+                drawn.append((" " * label if part else name) + "  ", palette[f"mark{at % MARKS}"])
                 drawn.append(line + "\n", palette["metric"])
             if height > 1:
                 drawn.append("\n")
@@ -262,6 +266,13 @@ class Plot(PlotextPlot, inherit_bindings=False):
     def on_mouse_scroll_down(self) -> None:
         """Look from further away."""
         self.action_zoom(-1)
+
+
+def _color_of(color: RichColor | None) -> Color:
+    """Return a colour as plotext has it: red, green and blue, or the number of one of the terminal's."""
+    if color is None or color.is_default:
+        return "default"
+    return (*color.triplet,) if color.triplet is not None else color.number or 0
 
 
 def _ascii_of(drawn: Text) -> Text:
