@@ -58,8 +58,9 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Drop removed runs, the outputs that no run needs, and environments of "reproduce --env" that nobody uses.
+    """Drop removed runs and the outputs that no run needs.
 
+    So go the environments of "reproduce --env" that nobody has used for long.
     Without a rule, here or in the table "gc" of the settings, only runs that were removed ("finestflow rm") go. Starred runs always stay.
     Nothing is deleted while a run is going on.
     """
