@@ -60,9 +60,8 @@ def command(
 ) -> None:
     """Drop removed runs and the outputs that no run needs.
 
-    So go the environments of "reproduce --env" that nobody has used for long.
     Without a rule, here or in the table "gc" of the settings, only runs that were removed ("finestflow rm") go. Starred runs always stay.
-    Nothing is deleted while a run is going on.
+    Environments that "reproduce --env" built and nobody has used for long go too. Nothing is deleted while a run is going on.
     """
     workspace, out = session.history, session.out
     rules = partial(_rules, session, keep_last, keep, older_than, fit)
