@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from finestflow.cli import main
+from tests.e2e.processes import Answer
 
 PIPELINE = '''\
 from finestflow import Param, Pipeline, Task
@@ -80,19 +79,6 @@ target = "numbers_pipeline.py:Numbers"
 [pipelines.broken]
 target = "numbers_pipeline.py:Broken"
 """
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture

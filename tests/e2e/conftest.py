@@ -47,6 +47,14 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @classmethod
+    def begun(cls, folder: Path) -> Project:
+        """Return a project with a committed pipeline: ``numbers_pipeline.py:Numbers``."""
+        made = cls(folder)
+        made.write("numbers_pipeline.py", PIPELINE)
+        made.commit()
+        return made
+
     def write(self, path: str, text: str | bytes) -> Path:
         """Write a file; a text may be indented."""
         file = self.folder / path
@@ -103,7 +111,4 @@ class Project:
 @pytest.fixture
 def project(repository: Path) -> Project:
     """A repository with a committed pipeline: ``numbers_pipeline.py:Numbers``."""
-    made = Project(repository)
-    made.write("numbers_pipeline.py", PIPELINE)
-    made.commit()
-    return made
+    return Project.begun(repository)

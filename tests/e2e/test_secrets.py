@@ -26,16 +26,17 @@ def places_with(folder: Path, text: bytes) -> list[str]:
     return found + (["a git object"] if text in listed.stdout else [])
 
 
+def take_token(project: Project, body: str) -> None:
+    """Give the task ``scale`` a secret param ``token``, and another body."""
+    file, factor = "numbers_pipeline.py", "factor: float = Param(2.0)"
+    project.edit(file, factor, f'{factor}\n    token: str = Param("", secret=True)')
+    project.edit(file, "return [self.factor * number for number in numbers]", body)
+
+
 def test_a_secret_param_is_nowhere(project: Project):
     """Neither in the command line, params, logs, errors, nor in the store; not in a failed run and not in a killed one's files."""
-    project.edit(
-        "numbers_pipeline.py",
-        "factor: float = Param(2.0)",
-        'factor: float = Param(2.0)\n    token: str = Param("", secret=True)',
-    )
-    project.edit(
-        "numbers_pipeline.py",
-        "return [self.factor * number for number in numbers]",
+    take_token(
+        project,
         'print("token is", self.token)\n        if self.factor < 0: raise ValueError("bad " + self.token)\n        return numbers',
     )
     secret = SECRET.decode()
@@ -128,16 +129,7 @@ def test_a_param_of_a_started_run_that_is_called_like_a_secret_is_nowhere(projec
 
 @pytest.mark.slow
 def test_neither_the_queue_nor_a_sweep_writes_a_secret_down(project: Project):
-    project.edit(
-        "numbers_pipeline.py",
-        "factor: float = Param(2.0)",
-        'factor: float = Param(2.0)\n    token: str = Param("", secret=True)',
-    )
-    project.edit(
-        "numbers_pipeline.py",
-        "return [self.factor * number for number in numbers]",
-        "return [self.factor * number * len(self.token) for number in numbers]",
-    )
+    take_token(project, "return [self.factor * number * len(self.token) for number in numbers]")
     secret = SECRET.decode()
     words = ["run", "numbers_pipeline.py:Numbers", "-p", f"scale.token={secret}", "-p", "scale.factor=1,2"]
 

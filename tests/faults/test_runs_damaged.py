@@ -24,10 +24,7 @@ TARGET = "numbers_pipeline.py:Numbers"
 @pytest.fixture
 def project(repository: Path) -> Project:
     """A repository with a committed pipeline."""
-    made = Project(repository)
-    made.write("numbers_pipeline.py", PIPELINE)
-    made.commit()
-    return made
+    return Project.begun(repository)
 
 
 def is_clean(answer: processes.Answer) -> bool:
