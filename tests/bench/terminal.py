@@ -126,7 +126,9 @@ class Terminal:
         os.write(self.master, keys)
         used = []
         for text in texts:
-            while re.search(text.encode(), self.seen) is None and time.perf_counter() - begin < limit:
+            while re.search(text.encode(), self.seen) is None:
+                if time.perf_counter() - begin > limit:
+                    raise TimeoutError(f"{text!r} was not written after {keys!r}: {self.text[-500:]!r}")
                 self.read(quiet=0.002, limit=0.005)
             used.append(self.cpu() - cpu)
         self.read()
