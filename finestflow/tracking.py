@@ -6,12 +6,13 @@ it in order; the workspace makes it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from finestflow.errors import FinestflowError, RepositoryError
+from finestflow.errors import FinestflowError, LockedError, RepositoryError
 
 if TYPE_CHECKING:
     from finestflow.config import Config
@@ -133,7 +134,8 @@ class RepositoryTracking:
         from finestflow.git.maintenance import start_maintenance
 
         self._journal().publish(live, run)
-        self._take_in(run)
+        with contextlib.suppress(LockedError):  # somebody makes a large index: whoever reads it next brings it forward
+            self._take_in(run)
         start_maintenance(self._place, since=run.summary.started)
 
     def discard(self, live: LiveFolder) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from finestflow.errors import QueryError, nearest_hint
+from finestflow.errors import LockedError, QueryError, nearest_hint
 from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_refs
 from finestflow.git.repository import Repository
 from finestflow.journal import index_rows as rows_of
@@ -31,6 +31,8 @@ __all__ = ["Index"]
 _MOST_BOUND = 900
 _LOOKS = 6
 """To look one id up costs as much as so many when all are gone through."""
+_PATIENCE = 30
+"""Seconds that one waits for another process that writes: an index of 100,000 runs takes some ten to be made."""
 Result = TypeVar("Result")
 
 
@@ -256,6 +258,9 @@ class Index:
             try:
                 return action(self._open())
             except sqlite3.OperationalError as error:
+                if error.sqlite_errorname.startswith("SQLITE_BUSY"):
+                    text = f"another process has been changing the index of runs for {_PATIENCE} s"
+                    raise LockedError(text, "it may be making a large one; try again") from None
                 if not _is_about_disk(error):
                     raise
                 self._use_memory(str(error))
@@ -342,7 +347,7 @@ def _same_of(text: str) -> str:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA cache_size = -65536")  # kB: an index of 100,000 runs is made a fifth faster than with 2 MB
     add_functions(database)
     return database

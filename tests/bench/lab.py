@@ -229,7 +229,7 @@ QUESTIONS = (
     ("why @:fit", ["why", "@:fit"]),
     ("bisect 'f1>0.9'", ["bisect", "f1>0.9"]),
     ("bisect 'f1>0' (it never broke)", ["bisect", "f1>0"]),
-    ("for", ["for"]),
+    ("for", ["for", "refs/finestflow"]),
     ("report of 10", ["report", "f1>0.9", "-n", "10", "-o", os.devnull]),
     ("du", ["du"]),
     ("cache list", ["cache", "list"]),

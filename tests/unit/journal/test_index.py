@@ -9,10 +9,11 @@ import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
-from finestflow.errors import NotFoundError, QueryError
+from finestflow.errors import LockedError, NotFoundError, QueryError
 from finestflow.git.objects import Objects
 from finestflow.git.refs import JOURNAL_REF, update_ref
 from finestflow.journal.annotations import Annotations, Change
@@ -409,6 +410,23 @@ def test_several_processes_refresh_at_once(repo, journal) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(refresh, range(16))) == [5] * 16
+
+
+def test_an_index_that_another_process_is_making_is_said_to_be_busy(repo, journal, monkeypatch) -> None:
+    from finestflow.journal import index as index_module
+
+    monkeypatch.setattr(index_module, "_PATIENCE", 0)
+    path = repo.state_dir / "index.sqlite"
+    append(journal, 1)
+    with closing(Index(path)) as index:
+        index.refresh(repo)
+        append(journal, 1)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LockedError, match="another process"):
+            index.refresh(repo)
+        other.close()
+        assert index.refresh(repo)
 
 
 def test_the_version_changes_when_another_has_written(index, repo, journal) -> None:
