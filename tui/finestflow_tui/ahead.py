@@ -19,7 +19,14 @@ _IDLE = 0.25
 """Seconds after which a screen has been painted, also on a slow machine."""
 
 
-_OPENED = ("finestflow_tui.screens.run", "finestflow.why", "finestflow.journal.resolve")
+_OPENED = (
+    "finestflow_tui.screens.run",
+    "finestflow.why",
+    "finestflow.journal.resolve",
+    "finestflow_tui.screens.diff",
+    "finestflow.compare",
+    "finestflow.git.patch",
+)
 _TABS = (
     "finestflow_tui.widgets.plot",
     "rich.ansi",
