@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
-pytest.importorskip("optuna")
+pytestmark = pytest.mark.skipif(find_spec("optuna") is None, reason="needs optuna")
 
 SEARCH = ("run", "-p", "scale.factor=uniform:0:1", "--metric", "total", "--goal", "max")
 
