@@ -304,6 +304,7 @@ def test_one_run(lab):
         async with drive(lab) as ui:
             await ui.press("enter")
             assert "score ×5" in ui.text
+            assert "saved  0.2s" in ui.text
             await ui.press("j", "w")
             assert ui.foot.startswith("clean: same code") or ui.foot.startswith("fit:")
             await ui.press("home", "j", "j", "j", "enter")

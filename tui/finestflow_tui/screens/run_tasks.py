@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from finestflow.errors import FinestflowError
-from finestflow.model import NodeStatus, Run, RunStatus
+from finestflow.model import NodeRecord, NodeStatus, Run, RunStatus
 from finestflow_tui.keys import Choice
 from finestflow_tui.layout.dag import Drawing
 from finestflow_tui.text import row
@@ -35,6 +37,8 @@ class TaskTab:
         self._whys: dict[str, list[str]] = {}
         """Why the nodes ran, of those that were looked at: to name the run that a value is from takes the index."""
         self._shape: tasks.Shape | None = None
+        self._saved: dict[tuple[str, str], float] = {}
+        """What hits saved, by run and node, as far as it was looked up."""
         self._is_turned = False
         self._is_timed = False
         self._follows = False
@@ -101,8 +105,28 @@ class TaskTab:
     def show_node(self, run: Run, path: str) -> None:
         """Show a node in full."""
         now = self._screen.ff.workspace.clock.time()
-        rows = tasks.node_rows(run, path, self.whys(run, path), now, is_folded=path not in self.unfolded)
-        self._screen.detail.show(rows)
+        whys, is_folded = self.whys(run, path), path not in self.unfolded
+
+        def show(saved: float) -> None:
+            self._saved[run.summary.id, path] = saved
+            if path == self._screen.key:
+                rows = tasks.node_rows(run, path, whys, now, is_folded=is_folded, saved=saved)
+                self._screen.detail.show(rows, keep=bool(saved))
+
+        known = self._saved.get((run.summary.id, path))
+        show(known or 0.0)
+        if known is None and path in run.nodes and run.nodes[path].status is NodeStatus.HIT:
+            self._screen.slow_for_tab(lambda: self._find_saved(run.nodes[path]), show, group="saved")
+
+    def _find_saved(self, node: NodeRecord) -> float:
+        """Return how long a hit took when it was computed; 0 where that is not known any more."""
+        with suppress(
+            FinestflowError, OSError, sqlite3.Error
+        ):  # a store that cannot be read is no reason to show nothing
+            entries = self._screen.ff.history.workspace.store.find_entries(node.key) if node.key else ()
+            digest = node.output.digest if node.output is not None else None
+            return max((entry.seconds for entry in entries if entry.value == digest), default=0.0)
+        return 0.0
 
     def whys(self, run: Run, node: str) -> list[str]:
         """Return why a node ran, in sentences."""

@@ -277,7 +277,9 @@ def _time_of(line: Line) -> str:
     return f" {duration(seconds)}" if seconds else ""
 
 
-def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded: bool = False) -> list[Row]:
+def node_rows(
+    run: Run, path: str, whys: Sequence[str], now: float, *, is_folded: bool = False, saved: float = 0.0
+) -> list[Row]:
     """Return one node in full, or the items of a fan-out.
 
     Args:
@@ -286,6 +288,7 @@ def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded
         whys: Why it ran, in sentences.
         now: The time.
         is_folded: The items of a fan-out are one line.
+        saved: Seconds that it took when it was computed, of a hit.
     """
     node = run.nodes.get(path)
     items = [each for each in run.nodes.values() if each.kind == "task" and base_of(run, each.path) == path]
@@ -317,6 +320,8 @@ def node_rows(run: Run, path: str, whys: Sequence[str], now: float, *, is_folded
     rows += [
         row((text, "" if at == 0 else "dim")) for at, why in enumerate(whys) for text in _wrapped(one_line(why), 76)
     ]
+    if saved:
+        rows.append(row(("saved  ", "dim"), (duration(saved), "hit")))
     if node.cpu is not None:
         rows += [row(("used  ", "dim"), used_text(node))]
     if node.error:
