@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from pathlib import Path
+
 import pytest
 
 from finestflow_tui.text import plain_text
@@ -157,5 +161,22 @@ def test_a_graph_says_how_long_nodes_took_and_panes_keep_their_width(study):
             assert ui.app.screen.list.outer_size.width == wide + 4
             await ui.press("escape", "d")
             assert ui.app.screen.list.outer_size.width == wide + 4
+
+    run(body)
+
+
+@pytest.mark.parametrize(("plot", "made_of"), [("blocks", "\u2598\u2596\u259d\u2597\u2580\u2584"), ("ascii", "*")])
+def test_plots_are_drawn_with_what_the_font_has(study, tmp_path, plot, made_of):
+    """[tui] plot says what lines are made of, where there are no dots of braille."""
+    folder = Path(shutil.copytree(study, tmp_path / "study"))
+    with (folder / ".finestflow.toml").open("a") as file:
+        file.write(f'\n[tui]\nplot = "{plot}"\n')
+
+    async def body():
+        async with drive(folder) as ui:
+            await ui.press("j", "enter", "4")
+            drawn = "".join(line[76:] for line in ui.lines[4:-3])
+            assert any(letter in drawn for letter in made_of)
+            assert not re.search("[\u2801-\u28ff]", drawn)
 
     run(body)
