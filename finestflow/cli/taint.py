@@ -33,6 +33,8 @@ def command(session: Session, what: str, query: str, as_json: bool) -> None:
 
     if not what.strip():
         raise UsageError("nothing is looked for", "name a function, such as data.clean, or a text of the files")
+    if "\n" in what:
+        raise UsageError("the text has several lines", "files are searched line by line: give one that tells most")
     workspace = session.history
     runs = [run for run in workspace.select(query, sort="-started") if run.commit]
     is_name = all(part.isidentifier() for part in what.removesuffix("()").replace(":", ".").split("."))

@@ -39,6 +39,8 @@ def command(session: Session, run: str, as_json: bool) -> None:
         session.out.json("why", run=found.summary.id, nodes=documents)
         return
     out = session.out
+    if not nodes:
+        out.note(f"no task of {one_line(found.summary.name)} began: it is {found.summary.status.value}")
     for node in nodes:
         status = out.style(node.status.value, STATUS_STYLE[node.status.value])
         out.line(f"{out.style(one_line(node.path), 'bold')}  {status}")

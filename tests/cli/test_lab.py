@@ -275,6 +275,13 @@ def test_taint_finds_the_runs_whose_files_contain_a_text(ask):
 
     assert [text["files"] for text in texts] == [["lab.py"]]
     assert ask("taint", "such a text is nowhere").strip() == ""
+    assert "nothing is looked for" in ask("taint", " ", code=2)
+    assert "several lines" in ask("taint", "a\nb", code=2)
+
+
+def test_names_of_runs_and_a_query_do_not_mix(ask):
+    assert "all words are names of runs" in ask("compare", "@", "score>1", code=4)
+    assert "or a query together" in ask("compare", "mended", "nowhere", code=4)
 
 
 def test_promote_makes_a_branch_of_the_files_of_a_run_and_leaves_everything_else(ask, lab):
