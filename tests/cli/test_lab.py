@@ -14,7 +14,7 @@ import pytest
 
 from finestflow.cli import main
 from finestflow.journal.journal import Journal
-from finestflow.model import Run
+from finestflow.model import Run, RunStatus
 from tests.e2e import processes
 from tests.unit.journal.made import make_summary, open_repository
 
@@ -277,6 +277,13 @@ def test_taint_finds_the_runs_whose_files_contain_a_text(ask):
     assert ask("taint", "such a text is nowhere").strip() == ""
     assert "nothing is looked for" in ask("taint", " ", code=2)
     assert "several lines" in ask("taint", "a\nb", code=2)
+
+
+def test_why_says_that_no_task_of_a_run_began(repository, finestflow, monkeypatch):
+    monkeypatch.chdir(repository)
+    summary = make_summary(name="ideal-bat-15", status=RunStatus.CANCELLED)
+    Journal(open_repository(repository)).append(Run(summary=summary))
+    assert "no task of ideal-bat-15 began: it is cancelled" in finestflow("why", "@").err
 
 
 def test_names_of_runs_and_a_query_do_not_mix(ask):
