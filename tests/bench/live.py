@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 SIZE = (150, 40)
 RUNS = 60
 FLICKER = 0.1
-_REF = ".git/refs/finestflow"
+_REF = ".git/refs/refs/finestflow"
 _WIPES = re.compile(rb"\x1b\[[0-3]?[JK]")
 
 

@@ -111,10 +111,10 @@ class Peeker:
             ) from None
         document = find_document(out, kind) if kind else {}
         if document is None or (not kind and process.returncode):
+            problem = find_document(out, "error")
             told = [line for line in err.strip().splitlines() if line.startswith(("finestflow:", "hint:"))]
-            raise FinestflowError(
-                one_line(" ".join(told) or f"it could not be loaded (exit code {process.returncode})")
-            )
+            said = f"{problem['message']}: {problem['hint']}" if problem is not None else " ".join(told)
+            raise FinestflowError(one_line(said or f"it could not be loaded (exit code {process.returncode})"))
         return document
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ becomes a span, so a row holds no control characters and no markup. Imports noth
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -51,6 +52,7 @@ __all__ = [
     "value_text",
     "wants_ascii",
     "width",
+    "wrapped",
 ]
 
 Span = tuple[str, str]
@@ -86,6 +88,11 @@ def text_rows(text: str, role: str = "") -> Iterator[Row]:
     """Make rows of a text that came from a run."""
     for line in many_lines(text).split("\n"):
         yield row((line.expandtabs(4)[:LONGEST], role))
+
+
+def wrapped(text: str, columns: int, role: str = "") -> list[Row]:
+    """Return a sentence as rows of so many columns at most: one that is cut may say nothing."""
+    return [row((line, role)) for line in textwrap.wrap(one_line(text), max(columns, 20)) or [""]]
 
 
 def fields(pairs: Iterable[tuple[str, str]], role: str = "", *, keyed: bool = False) -> list[Row]:

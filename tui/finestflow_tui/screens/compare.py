@@ -72,7 +72,7 @@ class CompareScreen(RunScreenActions):
             lambda: [history.load(run) for run in runs],
             self._loaded,
             group="load",
-            failed=lambda text: self.list.show([row((text, "error"))]),
+            failed=self.list.tell,
         )
 
     def _loaded(self, runs: list[Run]) -> None:

@@ -90,7 +90,7 @@ class DiffScreen(RunScreenActions):
             lambda: history.diff_present(self.before) if self.is_with_files else history.diff(self.before, self.after),
             self._loaded,
             group="load",
-            failed=lambda text: self.pane.show([row((text, "error"))]),
+            failed=self.pane.tell,
         )
 
     def _loaded(self, diff: RunDiff) -> None:

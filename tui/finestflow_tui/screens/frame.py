@@ -110,7 +110,7 @@ class Frame(Pointing):
             try:
                 value = work()
             except (FinestflowError, OSError, sqlite3.Error, ValueError) as error:
-                text = f"{error}: {hint}" if (hint := getattr(error, "hint", "")) else str(error)
+                text = str(error)
                 if not worker.is_cancelled:
                     self.app.call_from_thread(failed or self._complain, text)
                 return

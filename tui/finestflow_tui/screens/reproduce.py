@@ -80,7 +80,7 @@ class ReproduceScreen(Frame):
             self._found = found
             self._show_plan()
 
-        self.slow(work, show, group="load", failed=lambda text: self.list.show([row((text, "error"))]))
+        self.slow(work, show, group="load", failed=self.list.tell)
         self.set_interval(0.25, self._look)
 
     def _show_plan(self) -> None:

@@ -22,7 +22,7 @@ from finestflow_tui.screens.run_metrics import MetricTab
 from finestflow_tui.screens.run_outputs import OutputTab
 from finestflow_tui.screens.run_tasks import TaskTab
 from finestflow_tui.start import RUN_TABS
-from finestflow_tui.text import Row, Span, one_line, row
+from finestflow_tui.text import Row, Span, one_line, row, wrapped
 from finestflow_tui.views import record
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.line import Lines, spread
@@ -145,7 +145,7 @@ class RunScreen(RunContent):
         rows = [
             row(("this record cannot be read", "error")),
             row(""),
-            row(text),
+            *wrapped(text, self.list.room),
             row(""),
             row(("^l", "key"), " tries again · the other runs are not touched by it"),
         ]

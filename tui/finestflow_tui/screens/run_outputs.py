@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from textual.timer import Timer
 
 from finestflow_tui.termimage import find_protocol, show_picture
-from finestflow_tui.text import Row, one_line, row
+from finestflow_tui.text import Row, one_line, row, wrapped
 from finestflow_tui.views import record
 from finestflow_tui.views.excerpt import excerpt_rows
 
@@ -71,6 +71,9 @@ class OutputTab:
             self._lay_out(known, about)
         elif output is None or output.digest is None:
             screen.detail.show(about)
+        elif not screen.ff.history.workspace.store.has(output.digest):
+            told = "the value is not in this store any more: r makes it again"
+            screen.detail.show([about[0], row(""), *wrapped(told, screen.detail.room, "warning"), row(""), *about[2:]])
         elif asked or (not screen.summary.origin and (output.size or 0) < _LARGE):
             screen.detail.show([*about, row(""), row(("looking inside ...", "dim"))])
             self._soon = screen.set_timer(QUIET, lambda: self._load(about))

@@ -21,7 +21,7 @@ from finestflow_tui.history import GROUPS
 from finestflow_tui.keys import Choice
 from finestflow_tui.screens.choose import Chooser, Entry
 from finestflow_tui.screens.runs_order import RunOrder
-from finestflow_tui.text import Row, one_line, plural, row
+from finestflow_tui.text import Row, one_line, plural, row, wrapped
 from finestflow_tui.views.runs import (
     preview,
     preview_more,
@@ -118,7 +118,7 @@ class RunsScreen(RunOrder):
             lambda: history.load(run),
             lambda whole: show_whole(preview_more(whole)),
             group="preview",
-            failed=lambda text: show_whole([row(""), row((text, "error"))]),
+            failed=lambda text: show_whole([row(""), *wrapped(text, self.aside.room, "error")]),
         )
 
     # -- news ------------------------------------------------------------------------------------------------------------------------------

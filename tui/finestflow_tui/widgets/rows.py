@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from finestflow_tui.bindings import bindings
-from finestflow_tui.text import LONGEST, Row, Span, plain_text
+from finestflow_tui.text import LONGEST, Row, Span, plain_text, wrapped
 from finestflow_tui.widgets.painted import Painted, make_strip, set_extent
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
         self._width = 0
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
+
+    def tell(self, problem: str) -> None:
+        """Show why there is nothing to show."""
+        self.show(wrapped(problem, self.room, "error"))
 
     def show(self, rows: Sequence[Row], *, keep: bool = False) -> None:
         """Show other rows.
