@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Finished", "RunOptions", "RunRequest", "Runner", "Tracking", "format_traceback"]
 
+_RETURNED = frozenset({NodeStatus.OK, NodeStatus.HIT})
+
 
 @dataclass(slots=True, kw_only=True)
 class RunRequest:
@@ -469,10 +471,11 @@ def _look_at_code(pipeline: Pipeline, lookup: Lookup) -> None:
 def _looked_up(session: Session, *, is_whole: bool) -> dict[str, str]:
     """Return the key of each node's last result by its path; a call that failed keeps the one before."""
     earlier = session.lookup.earlier
-    keys = dict(earlier) if not is_whole else {path: earlier[path] for path in session.nodes if path in earlier}
+    keys = {} if is_whole else dict(earlier)
     for path, node in session.nodes.items():
-        if node.key is not None and node.status in {NodeStatus.OK, NodeStatus.HIT}:
-            keys[path] = node.key
+        key = node.key if node.key is not None and node.status in _RETURNED else earlier.get(path)
+        if key is not None:
+            keys[path] = key
     return keys
 
 

@@ -275,7 +275,7 @@ class RunState:
             note=begin.get("note") or "",
             error=end.get("error") or "",
             reproduces=begin.get("reproduces"),
-            hits=sum(node.status is NodeStatus.HIT for node in tasks),
+            hits=[node.status for node in tasks].count(NodeStatus.HIT),
             nodes=len(tasks),
         )
 

@@ -62,7 +62,7 @@ class BodyFrame:
             self.go_on()
         if isinstance(task, Each):
             return self._fan_out(task.task, self._paths.next_path(task, name), args, kwargs, task.limit)
-        path, after = self._paths.next_path(task, name), self._take_looks()
+        path, after = self._paths.next_path(task, name), self._take_looks() if self._looks else ()
         if isinstance(task, Pipeline):
             return self._call_pipeline(path, task, args, kwargs, after)
         return self.session.call_task(path, task, args, kwargs, self.context.prefix, self._node, after)
@@ -84,8 +84,6 @@ class BodyFrame:
 
     def _take_looks(self) -> tuple[str, ...]:
         """Return what the body has looked at since its last call."""
-        if not self._looks:
-            return ()
         looks = tuple(self._looks)
         self._looks.clear()
         return looks

@@ -235,7 +235,7 @@ class Lookup:
             fresh: Look for what other processes have added meanwhile.
         """
         ahead = None if fresh else store.find_ahead(key)
-        if ahead is not None and not self._stale_reason(ahead.observed, key, context):
+        if ahead is not None and not (ahead.observed and self._stale_reason(ahead.observed, key, context)):
             value = store.find_value(ahead.value)
             if value is not None:
                 return Verdict(ahead, value)

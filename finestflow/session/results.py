@@ -96,9 +96,7 @@ class Results:
         return static.is_secret or (bool(told) and self._holds_secret(f"{effects.metrics}{effects.context}"))
 
     def effects_of(self, entry: Entry) -> Mapping[str, Any]:
-        """Return what a hit of an entry replays; empty for most."""
-        if not entry.effects:
-            return {}
+        """Return what a hit of an entry replays that has anything."""
         effects: dict[str, Any] = json.loads(entry.effects)
         return effects
 

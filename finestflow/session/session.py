@@ -287,7 +287,7 @@ class Session:
         if entry.observed:
             self.results.note_files(entry.observed)
         node.notes = static.notes
-        effects = self.results.effects_of(entry)
+        effects = self.results.effects_of(entry) if entry.effects else {}
         if effects:
             self.results.replay(node, static.store, effects, self.view_of(node), self.events)
         self.end(node, static, log=effects.get("log"))
