@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -18,19 +19,27 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, home_of_session: Path) -> Path:
     """A repository with six runs: two equal ones, one that is noted and tagged, one that failed, two after an edit."""
-    return _built("build_lab", tmp_path_factory.mktemp("tui") / "lab", home_of_session)
+    return _built("lab", tmp_path_factory, home_of_session)
 
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory, home_of_session: Path) -> Path:
     """A repository with five runs of two learning rates and two seeds, whose tasks log with levels and make a picture and a table."""
-    return _built("build_study", tmp_path_factory.mktemp("tui") / "study", home_of_session)
+    return _built("study", tmp_path_factory, home_of_session)
 
 
-def _built(module: str, folder: Path, home: Path) -> Path:
-    environ = {**os.environ, **IDENTITY, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, "-m", f"tests.tui.{module}", str(folder)], cwd=ROOT, env=environ, check=True)
-    return folder
+def _built(name: str, factory: pytest.TempPathFactory, home: Path) -> Path:
+    """Build a repository once for all processes that run tests, and return a copy for this one."""
+    base = factory.getbasetemp()
+    built = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built" / name
+    built.parent.mkdir(exist_ok=True)
+    with open(f"{built}.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            environ = {**os.environ, **IDENTITY, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+            command = [sys.executable, "-m", f"tests.tui.build_{name}", str(built)]
+            subprocess.run(command, cwd=ROOT, env=environ, check=True)
+    return Path(shutil.copytree(built, factory.mktemp("tui") / name))
 
 
 @pytest.fixture
