@@ -5,7 +5,6 @@ Owns the comparison as data; commands and screens show it. Invariant: nothing of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import unified_diff
@@ -27,7 +26,6 @@ __all__ = [
     "diff_logs",
     "diff_runs",
     "flat_environment",
-    "goal_of",
     "read_code_patch",
     "seed_of",
 ]
@@ -306,80 +304,3 @@ def _tree_of(run: Run) -> str:
     """Return where the files of a run are: in its commit, with the record beside them; the bare tree of the files is no longer kept once that is there."""
     assert run.snapshot is not None  # its callers look
     return run.summary.commit or run.snapshot.tree
-
-
-_LESS_IS_BETTER = (
-    "loss",
-    "error",
-    "err",
-    "rmse",
-    "mse",
-    "mae",
-    "perplexity",
-    "ppl",
-    "latency",
-    "seconds",
-    "time",
-    "memory",
-    "regret",
-    "cost",
-    "wer",
-    "cer",
-    "ter",
-    "fid",
-    "nll",
-    "kl",
-    "mape",
-    "rmsle",
-    "logloss",
-    "brier",
-    "ece",
-    "divergence",
-    "duration",
-    "failures",
-    "misses",
-)
-_MORE_IS_BETTER = (
-    "acc",
-    "accuracy",
-    "f1",
-    "auc",
-    "precision",
-    "recall",
-    "score",
-    "reward",
-    "bleu",
-    "rouge",
-    "map",
-    "ndcg",
-    "r2",
-    "iou",
-    "dice",
-    "throughput",
-    "win",
-    "auroc",
-    "auprc",
-    "mcc",
-    "kappa",
-    "mrr",
-    "hits",
-    "meteor",
-    "psnr",
-    "ssim",
-    "pearson",
-    "spearman",
-    "similarity",
-    "correct",
-    "success",
-    "elo",
-    "sharpe",
-    "fps",
-)
-
-
-def goal_of(metric: str) -> str | None:
-    """Guess from the name of a metric whether more or less of it is better: ``max``, ``min``, or None where the name does not say."""
-    words = set(re.split(r"[^a-z0-9]+", metric.rpartition("/")[2].lower()))
-    if words & {*_LESS_IS_BETTER}:
-        return "min"
-    return "max" if words & {*_MORE_IS_BETTER} else None

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from finestflow.cache.components import own_code
-from finestflow.compare import SEED, flat_environment, goal_of, seed_of
+from finestflow.compare import SEED, flat_environment, seed_of
 from finestflow.families import gather_families, mean_of
+from finestflow.goals import GUESSED, Goals
 from finestflow.model import Run, RunSummary
 
 __all__ = ["COMPARED_FILES", "Row", "SideBySide", "compare_runs"]
@@ -34,7 +35,7 @@ class Row:
         name: Its name; of code, the task, as ``Fit()``; of a part, the function, class or constant, as ``lab.clean``.
         values: Its value in each run; None where a run does not have it. Of code and parts, ``v1``, ``v2`` ... by age among these runs.
         best: Places in ``values`` of the best ones; empty where no direction is known or all are equal.
-        goal: ``max`` or ``min`` of a metric whose name says which is better.
+        goal: ``max`` or ``min`` of a metric of which the project or its name says which is better.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class SideBySide:
 
     runs: tuple[RunSummary, ...]
     rows: tuple[Row, ...]
+    goals: Goals = GUESSED
 
     @property
     def titles(self) -> list[str]:
@@ -70,7 +72,9 @@ class SideBySide:
         for name, members in gather_families(metrics, of_metrics=True).items():
             if name not in metrics:
                 values = tuple(map(mean_of, zip(*(metrics[each].values for each in members), strict=True)))
-                family_of |= dict.fromkeys(members, _with_best(Row(kind="metric", name=name, values=values)))
+                family_of |= dict.fromkeys(
+                    members, _with_best(Row(kind="metric", name=name, values=values), self.goals)
+                )
         rows: list[Row] = []
         shown = set()
         for row in self.rows:
@@ -80,20 +84,23 @@ class SideBySide:
             elif whole.name not in shown:
                 shown.add(whole.name)
                 rows.append(whole)
-        return SideBySide(runs=self.runs, rows=tuple(rows))
+        return replace(self, rows=tuple(rows))
 
     def differing(self) -> SideBySide:
         """Return the same without the rows in which all runs are equal."""
-        return SideBySide(runs=self.runs, rows=tuple(row for row in self.rows if not row.is_uniform))
+        return replace(self, rows=tuple(row for row in self.rows if not row.is_uniform))
 
 
-def compare_runs(runs: Sequence[Run], *, is_whole: bool = False, with_parts: bool = False) -> SideBySide:
+def compare_runs(
+    runs: Sequence[Run], *, is_whole: bool = False, with_parts: bool = False, goals: Goals = GUESSED
+) -> SideBySide:
     """Put runs side by side.
 
     Args:
         runs: At least one; series of metrics are not needed.
         with_parts: Compare each function, class and constant that the tasks use too.
         is_whole: Compare packages and the like, and the digests of outputs, too.
+        goals: Which way of a metric is better.
     """
     summaries = tuple(run.summary for run in runs)
     rows = _rows("param", [run.params for run in summaries])
@@ -103,11 +110,11 @@ def compare_runs(runs: Sequence[Run], *, is_whole: bool = False, with_parts: boo
     rows += _rows("code", _versions_of_tasks(runs))
     if with_parts:
         rows += _rows("part", _versions_of_parts(runs))
-    rows += [_with_best(row) for row in _rows("metric", [run.metrics for run in summaries])]
+    rows += [_with_best(row, goals) for row in _rows("metric", [run.metrics for run in summaries])]
     if is_whole:
         rows += _rows("environment", [flat_environment(run.environment) for run in runs])
         rows += _rows("output", [_digests(run) for run in runs])
-    return SideBySide(runs=summaries, rows=tuple(rows))
+    return SideBySide(runs=summaries, rows=tuple(rows), goals=goals)
 
 
 def _digests(run: Run) -> dict[str, str | None]:
@@ -123,8 +130,8 @@ def _rows(kind: str, columns: Sequence[Mapping[str, Any]]) -> list[Row]:
     return [Row(kind=kind, name=name, values=tuple(column.get(name) for column in columns)) for name in names]
 
 
-def _with_best(row: Row) -> Row:
-    goal = goal_of(row.name)
+def _with_best(row: Row, goals: Goals) -> Row:
+    goal = goals.of(row.name)
     numbers = {i: value for i, value in enumerate(row.values) if value is not None and not math.isnan(value)}
     if goal is None or len(set(numbers.values())) < 2:
         return Row(kind=row.kind, name=row.name, values=row.values, goal=goal)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from finestflow.comparison import SideBySide, compare_runs
 from finestflow.drawing.svg import draw_svg
+from finestflow.goals import GUESSED, Goals
 from finestflow.graph import graph_of_nodes
 from finestflow.journal.headline import choose_metrics
 from finestflow.model import Metric, Run
@@ -63,7 +64,9 @@ class Section:
     patch: str
 
 
-def build_report(runs: Sequence[Run], sections: Iterable[Section], *, title: str, now: float) -> str:
+def build_report(
+    runs: Sequence[Run], sections: Iterable[Section], *, title: str, now: float, goals: Goals = GUESSED
+) -> str:
     """Return the page.
 
     Args:
@@ -71,6 +74,7 @@ def build_report(runs: Sequence[Run], sections: Iterable[Section], *, title: str
         sections: The differences that are shown.
         title: Its heading.
         now: The time, in seconds since the epoch.
+        goals: Which way of a metric is better.
     """
     made = datetime.fromtimestamp(now, UTC).astimezone().isoformat(sep=" ", timespec="minutes")
     parts = [
@@ -78,7 +82,7 @@ def build_report(runs: Sequence[Run], sections: Iterable[Section], *, title: str
         "<h2>Runs</h2>",
         _runs_table(runs),
     ]
-    compared = compare_runs(runs).folded()
+    compared = compare_runs(runs, goals=goals).folded()
     compared = compared.differing() if len(runs) > 1 else compared
     if compared.rows:
         parts += ["<h2>What differs</h2>" if len(runs) > 1 else "<h2>Params and metrics</h2>", _comparison(compared)]

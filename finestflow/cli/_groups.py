@@ -12,6 +12,7 @@ from finestflow.journal.listing import Listing, Range, gather
 
 if TYPE_CHECKING:
     from finestflow.cli._session import Session
+    from finestflow.goals import Goals
     from finestflow.journal.listing import Group, Stat
     from finestflow.workspace import Workspace
 
@@ -57,7 +58,7 @@ def list_groups(
         groups = _sorted(groups, sort)
     groups = groups if limit is None else groups[:limit]
     if form == "json":
-        documents = [{"value": g.value, "runs": g.runs, "metrics": _documents(g)} for g in groups]
+        documents = [{"value": g.value, "runs": g.runs, "metrics": _documents(g, workspace.goals)} for g in groups]
         session.out.json("run.groups", by=by, groups=documents)
         return
     if not groups:
@@ -67,7 +68,7 @@ def list_groups(
     heads = [Column(one_line(by), shrinks=True, style="bold"), Column("runs", right=True)]
     for metric in metrics:
         heads += [Column(one_line(metric), right=True), Column("best", right=True, leaves=True)]
-    session.out.table(heads, [_cells(by, group, metrics) for group in groups], page=True, form=form)
+    session.out.table(heads, [_cells(by, group, metrics, workspace.goals) for group in groups], page=True, form=form)
 
 
 def _is_param(workspace: Workspace, name: str) -> bool:
@@ -99,11 +100,9 @@ def _groups(workspace: Workspace, words: str, by: str, metrics: Sequence[str]) -
     ]
 
 
-def _best(metric: str, stat: Stat) -> float | None:
-    """Return the best number; None where the name of the metric does not say which direction is better."""
-    from finestflow.compare import goal_of
-
-    return {"max": stat.most, "min": stat.least}.get(goal_of(metric) or "")
+def _best(metric: str, stat: Stat, goals: Goals) -> float | None:
+    """Return the best number; None where nothing says which way is better."""
+    return {"max": stat.most, "min": stat.least}.get(goals.of(metric) or "")
 
 
 def _sorted(groups: list[Group], sort: str) -> list[Group]:
@@ -126,7 +125,7 @@ def _value_text(by: str, value: Any) -> str:
     return shown(value) if by == "started" else value_text(value)
 
 
-def _cells(by: str, group: Group, metrics: Sequence[str]) -> list[str]:
+def _cells(by: str, group: Group, metrics: Sequence[str], goals: Goals) -> list[str]:
     cells = [_value_text(by, group.value), str(group.runs)]
     for metric in metrics:
         stat = group.stats.get(metric)
@@ -134,11 +133,11 @@ def _cells(by: str, group: Group, metrics: Sequence[str]) -> list[str]:
             cells += ["", ""]
             continue
         spread = f" ± {number(stat.deviation)}" if stat.numbers > 1 else ""
-        cells += [number(stat.mean) + spread, number(_best(metric, stat))]
+        cells += [number(stat.mean) + spread, number(_best(metric, stat, goals))]
     return cells
 
 
-def _documents(group: Group) -> dict[str, dict[str, Any]]:
+def _documents(group: Group, goals: Goals) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "count": stat.numbers,
@@ -146,7 +145,7 @@ def _documents(group: Group) -> dict[str, dict[str, Any]]:
             "deviation": stat.deviation,
             "min": stat.least,
             "max": stat.most,
-            "best": _best(name, stat),
+            "best": _best(name, stat, goals),
         }
         for name, stat in group.stats.items()
     }

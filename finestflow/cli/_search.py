@@ -82,7 +82,6 @@ def search(
 def _begin(
     session: Session, target: str | None, texts: Sequence[str], given: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> Search:
-    from finestflow.compare import goal_of
     from finestflow.search import Plan, Search
 
     metric = wanted["metric"]
@@ -90,10 +89,11 @@ def _begin(
         raise UsageError("nothing says how many runs the search has", "add --trials N")
     if not metric:
         raise UsageError("nothing says which metric the search is for", "add --metric NAME")
-    goal = wanted["goal"] or goal_of(metric)
+    goal = wanted["goal"] or session.workspace.goals.of(metric)
     if goal is None:
         raise UsageError(
-            f"{metric!r} does not say whether more or less of it is better", "add --goal max or --goal min"
+            f"{metric!r} does not say whether more or less of it is better",
+            "add --goal max or --goal min, or name it under [metrics] in .finestflow.toml",
         )
     workspace = session.workspace
     first = {path: axis[0] if isinstance(axis, list) else f"{axis.low:g}" for path, axis in axes_of(texts).items()}

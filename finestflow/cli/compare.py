@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Put runs side by side: what differs between them, and the best.
 
-    Params, inputs, metrics, and the version of each task's code. Name the runs, or give a query that finds them. The best value of a metric is marked where its name says which is better; "Fit(): v2"
+    Params, inputs, metrics, and the version of each task's code. Name the runs, or give a query that finds them. The best value of a metric is marked where its name, or [metrics] in the settings, says which is better; "Fit(): v2"
     is the second version of that task's code among these runs, by age.
     """
     from finestflow.comparison import COMPARED_FILES, compare_runs
@@ -61,7 +61,9 @@ def command(
     workspace = session.history
     chosen = _choose(workspace, runs, limit, sort, session)
     loaded = workspace.load_runs(chosen, with_series=False, files=COMPARED_FILES)
-    table = compare_runs(list(workspace.told("reading the records of runs", loaded, len(chosen))), with_parts=code)
+    table = compare_runs(
+        list(workspace.told("reading the records of runs", loaded, len(chosen))), with_parts=code, goals=workspace.goals
+    )
     if form in {"text", "md"} and not (as_json or is_whole):
         table = table.folded()
     shown = table if is_whole or len(chosen) == 1 else table.differing()
@@ -83,7 +85,7 @@ def show_runs(session: Session, runs: Sequence[RunSummary]) -> None:
     from finestflow.comparison import COMPARED_FILES, compare_runs
 
     loaded = session.workspace.load_runs(runs, with_series=False, files=COMPARED_FILES)
-    table = compare_runs(list(loaded)).differing()
+    table = compare_runs(list(loaded), goals=session.workspace.goals).differing()
     if table.rows:
         _show(table, session.out)
 

@@ -51,7 +51,9 @@ def command(
     for before, after in itertools.pairwise(ended):
         diff = workspace.diff(before.summary.id, after.summary.id)
         sections.append(Section(diff=diff, patch=workspace.code_patch(diff)))
-    page = build_report(runs, reversed(sections), title=title or words or "Runs", now=session.now)
+    page = build_report(
+        runs, reversed(sections), title=title or words or "Runs", now=session.now, goals=session.workspace.goals
+    )
     place = session.folder / output
     try:
         place.write_text(page, encoding="utf-8")

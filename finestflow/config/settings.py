@@ -139,6 +139,13 @@ class StoreConfig(_Table):
     verify: str = _setting(one_of("auto", "always"), "auto", "`always` compares the full digest on every load.")
 
 
+class MetricsConfig(_Table):
+    """``[metrics]``: which way of a metric is better, where its name does not say or says it wrongly."""
+
+    maximize: tuple[str, ...] = _setting(STRINGS, [], 'Patterns of metrics of which more is better, such as `"gain*"`.')
+    minimize: tuple[str, ...] = _setting(STRINGS, [], "Patterns of metrics of which less is better.")
+
+
 class GcConfig(_Table):
     """``[gc]``: which runs ``gc`` keeps when it is given no rule; starred ones always stay, and all without any rule."""
 
@@ -248,6 +255,7 @@ class Config(_Table):
     run: RunConfig = _part(RunConfig())
     snapshot: SnapshotConfig = _part(SnapshotConfig())
     store: StoreConfig = _part(StoreConfig())
+    metrics: MetricsConfig = _part(MetricsConfig())
     gc: GcConfig = _part(GcConfig())
     remote: RemoteConfig = _part(RemoteConfig())
     tui: TuiConfig = _part(TuiConfig())
@@ -294,6 +302,7 @@ TABLES: Mapping[str, type[_Table]] = MappingProxyType(
         "run": RunConfig,
         "snapshot": SnapshotConfig,
         "store": StoreConfig,
+        "metrics": MetricsConfig,
         "gc": GcConfig,
         "remote": RemoteConfig,
         "tui": TuiConfig,

@@ -21,6 +21,7 @@ from finestflow.git.repository import Repository, find_repository
 if TYPE_CHECKING:
     from finestflow.cache.store import Store
     from finestflow.executor.process.pool import Pool
+    from finestflow.goals import Goals
     from finestflow.journal.annotations import Annotations
     from finestflow.journal.following import LiveRun
     from finestflow.journal.index import Index
@@ -123,6 +124,13 @@ class Places:
         import hashlib
 
         return self.cache_dir / hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+
+    @cached_property
+    def goals(self) -> Goals:
+        """Which way of a metric is better."""
+        from finestflow.goals import Goals
+
+        return Goals(self.config.metrics.maximize, self.config.metrics.minimize)
 
     @property
     def cache_dir(self) -> Path:

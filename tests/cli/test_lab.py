@@ -106,6 +106,15 @@ def test_compare_shows_what_differs_between_runs_with_code_versions_and_the_best
     assert "Load()" not in rows
 
 
+def test_a_project_says_which_way_of_a_metric_is_better_where_its_name_does_not_or_is_wrong(ask, lab, monkeypatch):
+    monkeypatch.setenv("FINESTFLOW_METRICS_MINIMIZE", "sco*")
+    rows = {row["name"]: row for row in ask("compare", "--json")["rows"]}
+    values = rows["fit/score"]["values"]
+    assert rows["fit/score"]["goal"] == "min"
+    assert values[rows["fit/score"]["best"][0]] == min(values)
+    assert rows["fit/loss"]["goal"] == "min"
+
+
 def test_compare_tells_on_request_which_function_of_a_task_changed(ask):
     rows = {row["name"]: row for row in ask("compare", "--code", "--all", "--json")["rows"]}
 

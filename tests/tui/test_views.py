@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from finestflow.cache.holdings import CODE, Held
 from finestflow.cache.store import Usage, ValueInfo
-from finestflow.compare import Change, goal_of
+from finestflow.compare import Change
 from finestflow.comparison import Row as Line
 from finestflow.comparison import SideBySide
+from finestflow.goals import Goals
 from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Resource, Run, RunId, RunStatus, RunSummary
 from finestflow.picture import write_png
 from finestflow.workspace import Workspace
@@ -359,7 +360,18 @@ def test_words_that_differ_stand_out():
     ("name", "goal"), [("fit/loss", "min"), ("acc", "max"), ("val_f1", "max"), ("epochs", None), ("rmse", "min")]
 )
 def test_the_name_of_a_metric_says_which_is_better(name, goal):
-    assert goal_of(name) == goal
+    assert Goals().of(name) == goal
+
+
+def test_the_best_value_of_a_series_is_told_where_a_direction_is_known():
+    course = tuple((step, value, float(step)) for step, value in enumerate([0.5, 0.25, math.nan, 0.75]))
+    metric = Metric(name="fit/gap", last=0.75, best=None, count=4, values=course)
+    told = [
+        [text.strip() for text, _ in rows[1].spans]
+        for rows in (record.metric_rows({"fit/gap": metric}, 100, goals) for goals in (Goals(minimize=["gap"]), Goals()))
+    ]
+    assert "0.25" in told[0]
+    assert "0.25" not in told[1]
 
 
 def test_a_sparkline_has_gaps_where_there_is_no_number():

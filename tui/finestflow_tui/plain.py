@@ -66,7 +66,7 @@ def _list_rows(history: History, query: str) -> Iterable[Row]:
     runs = [*live, *(page[number] for number in order if number in page)]
     columns = choose_columns(runs[:200], now)
     right = frozenset(at for at, column in enumerate(columns) if column.right)
-    cells = [[(cut(text, 60), role) for text, role in cells_of(run, columns, now, {})] for run in runs]
+    cells = [[(cut(text, 60), role) for text, role in cells_of(run, columns, now, {}, history.workspace.goals)] for run in runs]
     return columns_of([[(column.title, "") for column in columns], *cells], right=right) if runs else []
 
 
@@ -81,7 +81,7 @@ def _run_rows(history: History, summary: RunSummary, tab: str) -> Iterator[Row]:
         yield _NOTHING
         yield from _tab_rows(history, run, tab, now)
         return
-    yield from preview(run.summary, history.reading.before(summary), now)
+    yield from preview(run.summary, history.reading.before(summary), now, history.workspace.goals)
     for name in ("tasks", "metrics", "outputs"):
         yield _NOTHING
         yield from _tab_rows(history, run, name, now)
@@ -95,7 +95,7 @@ def _tab_rows(history: History, run: Run, tab: str, now: float) -> Iterable[Row]
     if tab == "logs":
         return logs.merged(run, workspace.read_logs(run))
     if tab == "metrics":
-        return record.metric_rows(run.metrics, _COLUMNS)
+        return record.metric_rows(run.metrics, _COLUMNS, workspace.goals)
     if tab == "params":
         return record.param_rows(run)
     if tab == "config":
@@ -119,7 +119,7 @@ def _drawn(drawing: Drawing) -> Iterator[Row]:
 
 def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Iterator[Row]:
     found, workspace = history.diff(before, after), history.workspace
-    yield Row(tuple(diff.head_spans(before, after, {})))
+    yield Row(tuple(diff.head_spans(before, after, {}, workspace.goals)))
     parts: list[tuple[str, Iterable[Row]]] = [("code", diff.file_rows(found.files))]
     for change in found.files:
         hunks = diff.parse_patch(history.patch_of(found, change.path))
@@ -127,7 +127,7 @@ def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Itera
     parts += [
         ("", diff.why_rows(found)),
         ("params", diff_values.value_rows([("params", found.params), ("inputs", found.inputs)])),
-        ("metrics", diff_values.metric_rows(found.metrics)),
+        ("metrics", diff_values.metric_rows(found.metrics, workspace.goals)),
         ("environment", diff_values.value_rows([("environment", found.environment)])),
         ("outputs", diff.output_rows(found)),
         ("graph", _drawn(diff.graph_of(found, turned=False).drawing)),
@@ -143,7 +143,7 @@ def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Itera
 def _compare_rows(history: History, runs: Sequence[RunSummary]) -> Iterator[Row]:
     from finestflow.comparison import compare_runs
 
-    table = compare_runs([history.load(run) for run in runs], is_whole=True)
+    table = compare_runs([history.load(run) for run in runs], is_whole=True, goals=history.workspace.goals)
     yield from compare.compare_rows(table, {}, max(_COLUMNS, 26 * len(runs) + 30), everything=False)
 
 

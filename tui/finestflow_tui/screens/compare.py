@@ -77,7 +77,7 @@ class CompareScreen(RunScreenActions):
 
     def _loaded(self, runs: list[Run]) -> None:
         self.runs = runs
-        self._table = compare_runs(runs, is_whole=True)
+        self._table = compare_runs(runs, is_whole=True, goals=self.ff.workspace.goals)
         if smallest_multiples(self._metrics()) or axes_of(self._table):
             from finestflow_tui.widgets.plot import Plot
 
@@ -190,7 +190,7 @@ class CompareScreen(RunScreenActions):
     def _put(self, runs: list[Run]) -> None:
         self.runs = runs
         self.summaries = [run.summary for run in runs]
-        self._table = compare_runs(runs, is_whole=True)
+        self._table = compare_runs(runs, is_whole=True, goals=self.ff.workspace.goals)
         self._show(keep=True)
 
     def action_sort(self) -> None:

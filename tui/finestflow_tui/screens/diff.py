@@ -120,7 +120,7 @@ class DiffScreen(RunScreenActions):
     # -- lines -------------------------------------------------------------------------------------------------------------------------
 
     def _head_rows(self, columns: int) -> Sequence[Row]:
-        spans = view.head_spans(self.before, self.after, self.ff.state.marks)
+        spans = view.head_spans(self.before, self.after, self.ff.state.marks, self.ff.workspace.goals)
         place = [(f"{self._place} ", "dim")] if self.tab == "code" and self._place else []
         return [row(*spread(spans, place, columns))]
 
@@ -199,7 +199,7 @@ class DiffScreen(RunScreenActions):
         else:
             rows: dict[str, Callable[[], list[Row]]] = {
                 "params": lambda: value_rows([("params", diff.params), ("inputs", diff.inputs)]),
-                "metrics": lambda: metric_rows(diff.metrics),
+                "metrics": lambda: metric_rows(diff.metrics, self.ff.workspace.goals),
                 "env": lambda: value_rows([("environment", diff.environment)]),
                 "outputs": lambda: self._output_rows(diff),
             }

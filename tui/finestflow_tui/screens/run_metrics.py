@@ -44,7 +44,7 @@ class MetricTab:
 
             self.plot = Plot(id="plot", classes="aside")
             screen.query_one(".body").mount(self.plot)
-        rows = record.metric_rows(screen.whole.metrics, screen.columns)
+        rows = record.metric_rows(screen.whole.metrics, screen.columns, screen.ff.workspace.goals)
         screen.list.show([*rows, *record.resource_rows(screen.whole, screen.columns)], keep=keep)
         self.show_metric()
 

@@ -97,7 +97,7 @@ class RunsScreen(RunOrder):
             self.aside.show([])
             return
         history, now = self.ff.history, self.ff.workspace.clock.time()
-        rows = preview(run, history.reading.before(run), now)
+        rows = preview(run, history.reading.before(run), now, self.ff.workspace.goals)
         self.ff.state.cursor = run.id
         self._looks += 1
         look, has_come = self._looks, False

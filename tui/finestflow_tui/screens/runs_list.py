@@ -210,9 +210,9 @@ class RunList(RunScreenActions):
         for number, found in self.ff.history.page(numbers).items():
             if isinstance(found, Group):
                 folded = str(found.value) in self.folded
-                cells[number] = group_spans(found, self.ff.state.group, is_folded=folded)
+                cells[number] = group_spans(found, self.ff.state.group, is_folded=folded, goals=self.ff.workspace.goals)
             else:
-                cells[number] = cells_of(found, self.table.columns, now, self._best)
+                cells[number] = cells_of(found, self.table.columns, now, self._best, self.ff.workspace.goals)
         return cells
 
     def show_gutters(self, order: Sequence[int]) -> None:

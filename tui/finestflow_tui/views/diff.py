@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from finestflow.compare import RunDiff
 from finestflow.git.objects import FileChange
+from finestflow.goals import GUESSED, Goals
 from finestflow.graph import fold_items, graph_of_nodes
 from finestflow.model import NodeStatus, RunSummary
 from finestflow.picture import Picture
@@ -399,7 +400,7 @@ def log_rows(before: bytes, after: bytes, columns: int) -> list[Row]:
     return rows
 
 
-def head_spans(before: RunSummary, after: RunSummary, letters: Mapping[str, str]) -> list[Span]:
+def head_spans(before: RunSummary, after: RunSummary, letters: Mapping[str, str], goals: Goals = GUESSED) -> list[Span]:
     """Return both runs in one line, with how the metric that says most changed."""
     spans: list[Span] = []
     for name, run, role in (("A", before, "bad"), ("B", after, "good")):
@@ -418,6 +419,6 @@ def head_spans(before: RunSummary, after: RunSummary, letters: Mapping[str, str]
     for name in shared[:2]:
         spans += [
             (f" {one_line(name.rpartition('/')[2])} ", "dim"),
-            better(name, before.metrics[name], after.metrics[name]),
+            better(name, before.metrics[name], after.metrics[name], goals),
         ]
     return spans

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from finestflow.compare import Change
+from finestflow.goals import GUESSED, Goals
 from finestflow_tui.text import Row, Span, columns_of, cut, delta, number, one_line, row, title, value_text
 from finestflow_tui.views.runs import better
 
@@ -73,7 +74,7 @@ def _value(value: object) -> str:
     return "(absent)" if value is None else cut(value_text(value), 80)
 
 
-def metric_rows(changes: Sequence[Change]) -> list[Row]:
+def metric_rows(changes: Sequence[Change], goals: Goals = GUESSED) -> list[Row]:
     """Return metrics that differ, with the direction that is better."""
     cells: list[list[Span]] = []
     for change in changes:
@@ -84,7 +85,7 @@ def metric_rows(changes: Sequence[Change]) -> list[Row]:
                 (number(change.before) or "·", "metric"),
                 ("→", "dim"),
                 (number(change.after) or "·", "metric"),
-                better(change.name, change.before, change.after) if has_both else ("", ""),
+                better(change.name, change.before, change.after, goals) if has_both else ("", ""),
             ]
         )
     return (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from finestflow.address import shown_parts
-from finestflow.compare import goal_of
 from finestflow.git.objects import FileChange
+from finestflow.goals import GUESSED, Goals
 from finestflow.model import Metric, Run, RunSummary
 from finestflow_tui.glyphs import run_glyph, sparkline
 from finestflow_tui.text import (
@@ -218,23 +219,25 @@ def _chunks(text: str, columns: int) -> list[str]:
     return [text[at : at + columns] for at in range(0, len(text), columns)]
 
 
-def metric_rows(metrics: Mapping[str, Metric], columns: int) -> list[Row]:
+def metric_rows(metrics: Mapping[str, Metric], columns: int, goals: Goals = GUESSED) -> list[Row]:
     """Return the metrics: last, best, how many, and how they went; those with a course come first."""
     ordered: Sequence[Metric] = sorted(metrics.values(), key=lambda metric: len(metric.values) < 2)
     if not ordered:
         return [row(("no metrics were logged: self.log(loss=...) in a task does", "dim"))]
-    arrows = {"max": "↑", "min": "↓", None: " "}
+    arrows, ends = {"max": "↑", "min": "↓", None: " "}, {"max": max, "min": min}
     cells: list[list[Span]] = [[("metric", "head"), ("last", "head"), ("best", "head"), ("n", "head"), ("", "")]]
     for metric in ordered:
         values = [value for _, value, _ in metric.values]
-        best = number(metric.best) if metric.best is not None else ""
+        goal = goals.of(metric.name)
+        known = [value for value in values if not math.isnan(value)]
+        best = metric.best if metric.best is not None or goal is None or not known else ends[goal](known)
         chart = sparkline(values, max(4, min(24, columns - 34))) if len(values) > 1 else ""
-        name = f"{arrows[goal_of(metric.name)]} {one_line(metric.name)}"
+        name = f"{arrows[goal]} {one_line(metric.name)}"
         cells.append(
             [
                 (name, "bold"),
                 (number(metric.last), "metric"),
-                (best, "dim"),
+                ("" if best is None else number(best), "dim"),
                 (str(metric.count), "dim"),
                 (chart, "metric"),
             ]

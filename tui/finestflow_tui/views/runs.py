@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from finestflow.compare import goal_of
+from finestflow.goals import GUESSED, Goals
 from finestflow.journal.conditions import find_value
 from finestflow.journal.listing import Group, Range
 from finestflow.model import Run, RunStatus, RunSummary
@@ -183,7 +183,9 @@ def _param_names(runs: Sequence[RunSummary], *, everything: bool) -> list[str]:
     return [name for name in ordered if everything or len(values[name]) > 1]
 
 
-def cells_of(run: RunSummary, columns: Sequence[Column], now: float, best: Mapping[str, Range]) -> list[Span]:
+def cells_of(
+    run: RunSummary, columns: Sequence[Column], now: float, best: Mapping[str, Range], goals: Goals = GUESSED
+) -> list[Span]:
     """Return the cells of a run, neither cut nor padded.
 
     Args:
@@ -191,13 +193,14 @@ def cells_of(run: RunSummary, columns: Sequence[Column], now: float, best: Mappi
         columns: The columns.
         now: The time.
         best: The range of each metric in the list: the best value stands out.
+        goals: Which way of a metric is better.
     """
     cells = []
     for column in columns:
         text, role = _cell(run, column, now)
         if column.is_metric and text:
             value, limits = _metric(run, column.key[2:]), best.get(column.key)
-            goal = goal_of(column.key)
+            goal = goals.of(column.key[2:])
             if limits is not None and goal is not None and limits.low < limits.high:
                 is_best = value == (limits.high if goal == "max" else limits.low)
                 role = "best" if is_best else role
@@ -240,7 +243,7 @@ _FIELDS: dict[str, Callable[[RunSummary, float], Span]] = {
 }
 
 
-def group_spans(group: Group, by: str, *, is_folded: bool) -> list[Span]:
+def group_spans(group: Group, by: str, *, is_folded: bool, goals: Goals = GUESSED) -> list[Span]:
     """Return the heading of a group: its value, how many, means, deviations and best values of the metrics."""
     name = by.partition(".")[2] or by
     spans: list[Span] = [("▸ " if is_folded else "▾ ", "title"), (f"{one_line(name)}=", "dim")]
@@ -250,7 +253,7 @@ def group_spans(group: Group, by: str, *, is_folded: bool) -> list[Span]:
             (f"   {one_line(key[2:].rpartition('/')[2])} ", "dim"),
             (f"{number(stat.mean)} ±{stat.deviation:.2g}", "metric"),
         ]
-        goal = goal_of(key)
+        goal = goals.of(key[2:])
         if goal is not None and stat.numbers > 1:
             spans += [(" best ", "dim"), (number(stat.most if goal == "max" else stat.least), "best")]
     return spans
@@ -269,7 +272,7 @@ def status_text(run: RunSummary) -> Span:
     return f"{run_glyph(run.status)} {run.status.value}", run.status.value
 
 
-def preview(run: RunSummary, before: RunSummary | None, now: float) -> list[Row]:
+def preview(run: RunSummary, before: RunSummary | None, now: float, goals: Goals = GUESSED) -> list[Row]:
     """Return what is known of a run without its record: where it stands, what differs from the run before it, params, metrics."""
     rows = [
         row((one_line(run.name), "name"), "  ", status_text(run), ("  ★" if run.star else "", "star")),
@@ -290,7 +293,7 @@ def preview(run: RunSummary, before: RunSummary | None, now: float) -> list[Row]
         rows.append(row((one_line(run.error), "error")))
     if run.reproduces:
         rows.append(row((f"reproduces {run.reproduces}", "dim")))
-    rows += _versus(run, before)
+    rows += _versus(run, before, goals)
     rows += _values("metrics", {name: number(value) for name, value in run.metrics.items()}, "metric")
     rows += _values("params", {name: value_text(value) for name, value in run.params.items()}, "param")
     return rows
@@ -311,7 +314,7 @@ def _values(name: str, values: Mapping[str, str], role: str) -> list[Row]:
     return [row(""), title(name), *shown]
 
 
-def _versus(run: RunSummary, before: RunSummary | None) -> list[Row]:
+def _versus(run: RunSummary, before: RunSummary | None, goals: Goals) -> list[Row]:
     if before is None:
         return []
     rows = [row(""), title("since the run before", one_line(before.name))]
@@ -326,7 +329,7 @@ def _versus(run: RunSummary, before: RunSummary | None) -> list[Row]:
                 row(
                     (f"  {one_line(name)}  ", "dim"),
                     (f"{number(old_metric)} → {number(metric)}  ", "metric"),
-                    better(name, old_metric, metric),
+                    better(name, old_metric, metric, goals),
                 )
             )
     if run.code != before.code:
@@ -334,9 +337,9 @@ def _versus(run: RunSummary, before: RunSummary | None) -> list[Row]:
     return rows if len(rows) > 2 else [*rows, row(("  nothing differs", "dim"))]
 
 
-def better(name: str, before: float, after: float) -> Span:
+def better(name: str, before: float, after: float, goals: Goals) -> Span:
     """Return the difference of a metric with an arrow, and whether it is for the better."""
-    goal = goal_of(name)
+    goal = goals.of(name)
     arrow = "▲" if after > before else "▼"
     role = "" if goal is None else "good" if (after > before) == (goal == "max") else "bad"
     return f"{arrow} {delta(before, after)}", role
