@@ -183,7 +183,7 @@ def test_a_repository_that_goes_away_is_no_crash(own_lab):
         async with drive(own_lab) as ui:
             shutil.rmtree(own_lab)
             await ui.press("j", "ctrl+l")
-            await ui.pilot.pause(0.4)
+            await ui.until(lambda: "the repository is gone" in ui.foot)
             assert ui.app._exception is None
             assert "calm-wren-5" in ui.text
 

@@ -52,9 +52,12 @@ class News:
             has_changed: Something was changed here, whether the index shows that already or not.
         """
         app, history = self._app, self._app.history
+        if not history.workspace.require_repository().git_dir.exists():
+            app.say("the repository is gone: what is shown is what was read before · q leaves", "error")
+            return
         try:
             index, live = history.has_changed()
-        except Exception as error:  # noqa: BLE001 - the repository may be gone: say so, and keep what is shown
+        except Exception as error:  # noqa: BLE001 - whatever became of it: say so, and keep what is shown
             app.say(f"the index cannot be read: {error}", "error")
             return
         if not app.read_only:
