@@ -64,7 +64,7 @@ def _json(cli: click.Group, root: click.Context) -> Iterator[str]:
     yield "| `logs` | a line for each that was printed: `run`, `node` (empty for the body of the pipeline), `text` as it was written; with `-f` also `run.end` |"
     yield "| `queue run` | a line an entry that has ended, `queue.end`: `entry`, `run` (null where none began), `exit`, `error` |"
     yield "| `get` | `output` with the `value`; of one that JSON cannot hold `value`, as `show RUN:NODE --value`; with `-o` `file` with `path` and `bytes` |"
-    yield "| `tag note star rm restore undo redo` | `annotation`: `change`, `runs` (`id`, `name`), `step`: the commit that `undo` takes back, null where nothing changed |"
+    yield "| `tag note rename star rm restore undo redo` | `annotation`: `change`, `runs` (`id`, `name`), `step`: the commit that `undo` takes back, null where nothing changed |"
     yield "| `config schema` | a JSON Schema in any case |"
 
 

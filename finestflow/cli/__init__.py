@@ -58,6 +58,7 @@ COMMANDS: dict[str, Entry] = {
     "recover": Entry("recover:command", "Take out", "Print a file as a run had it."),
     "tag": Entry("annotate:tag", "Annotate", "Add tags to runs, or take them away."),
     "note": Entry("annotate:note", "Annotate", "Write a note on a run."),
+    "rename": Entry("annotate:rename", "Annotate", "Give a run another name."),
     "star": Entry("annotate:star", "Annotate", "Star runs: no rule ever removes them."),
     "rm": Entry("annotate:rm", "Annotate", "Remove runs from every listing."),
     "restore": Entry("annotate:restore", "Annotate", "Bring removed runs back."),

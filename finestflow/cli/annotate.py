@@ -1,4 +1,4 @@
-"""What people say of runs: ``tag``, ``note``, ``star``, ``rm``, ``restore``; and ``undo`` and ``redo``."""
+"""What people say of runs: ``tag``, ``note``, ``rename``, ``star``, ``rm``, ``restore``; and ``undo`` and ``redo``."""
 
 from __future__ import annotations
 
@@ -56,6 +56,21 @@ def note(session: Session, run: str, text: Sequence[str], as_json: bool) -> None
         session.out.json("note", run=found.id, note=found.note)
     else:
         session.out.line(one_line(found.note))
+
+
+@click.command("rename")
+@click.argument("run", metavar="RUN")
+@click.argument("name", metavar="NAME")
+@json_option
+@pass_session
+def rename(session: Session, run: str, name: str, as_json: bool) -> None:
+    """Give a run another name.
+
+    Its id and its commit stay as they are; an empty name ("") brings the one back that it was recorded with.
+    """
+    words = one_line(name).strip()
+    said = f"renamed to {words}" if words else "took the new name away"
+    _annotate(session, said, [run], {"name": words}, as_json=as_json)
 
 
 @click.command("star")

@@ -65,6 +65,7 @@ CASES: dict[str, tuple[str, list[list[str]]]] = {
     "recover": ("file.versions", [["recover", "numbers_pipeline.py"]]),
     "tag": ("annotation", [["tag", "one", "good"]]),
     "note": ("annotation", [["note", "one", "good"]]),
+    "rename": ("annotation", [["rename", "one", "other"], ["rename", "other", ""]]),
     "star": ("annotation", [["star", "one"]]),
     "rm": ("annotation", [["rm", "two"], ["restore", "two"], ["rm", "two"], ["restore", "two"], ["rm", "-n", "two"]]),
     "restore": ("annotation", [["rm", "two"], ["restore", "two"]]),

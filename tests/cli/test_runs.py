@@ -539,6 +539,14 @@ class TestAnnotations:
 
         assert finestflow("note", "@").out == "quite good\n"
 
+    def test_a_run_gets_another_name_and_its_own_back(self, finestflow):
+        finestflow("rename", "mine", "the good one")
+        assert self.run_of(finestflow)["name"] == "the good one"
+        assert "the good one" in finestflow("show", "the good one").out
+
+        finestflow("rename", "the good one", "")
+        assert self.run_of(finestflow)["name"] == "mine"
+
     def test_a_star(self, finestflow):
         finestflow("star", "@")
         assert self.run_of(finestflow)["star"] is True
@@ -565,6 +573,8 @@ class TestAnnotations:
             ("tag", "-d", "mine", "wip"): "took #wip off mine",
             ("note", "mine", "quite", "good"): "noted on mine: quite good",
             ("note", "mine", ""): "took the note of mine away",
+            ("rename", "mine", "its"): "renamed mine to its",
+            ("rename", "its", ""): "took the name of its away",
             ("star", "mine"): "starred mine",
             ("star", "-d", "mine"): "unstarred mine",
             ("rm", "mine"): "removed mine",
