@@ -161,7 +161,7 @@ def set_extent(view: ScrollView, columns: int, rows: int) -> None:
 
     Textual lays the whole screen out anew when this changes, since scroll bars may come or go. Ours stays, so it is enough to tell it.
     """
-    wanted = Size(columns, max(rows, view.size.height))
+    wanted = Size(columns, max(rows, 1))  # not the height of the view, which another layout may be about to change
     if wanted == view.virtual_size:
         return
     if not view.show_vertical_scrollbar:
