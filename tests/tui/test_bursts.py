@@ -82,6 +82,17 @@ def test_any_burst_does_what_it_does_when_typed_slowly(lab, keys):
     assert asyncio.run(outcome(lab, keys, is_burst=True)) == slow
 
 
+@pytest.mark.slow
+def test_enter_behind_r_starts_the_plan_that_is_still_being_made(own_lab):
+    async def body():
+        async with drive(own_lab) as ui:
+            ui._send("r")
+            ui._send("enter")
+            await ui.until(lambda: "identical: " in ui.text, seconds=60)
+
+    run(body)
+
+
 def test_a_key_waits_no_longer_than_seconds_for_what_never_comes(lab, monkeypatch):
     """An app that is deaf would be worse than a key out of turn."""
 

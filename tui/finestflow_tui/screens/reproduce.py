@@ -75,12 +75,21 @@ class ReproduceScreen(Frame):
             run = history.load(self.summary)
             return run, history.workspace.inspect(run)
 
+        has_come = False
+
         def show(found: tuple[Run, Preflight]) -> None:
-            self._is_ready = True
+            nonlocal has_come
+            has_come = self._is_ready = True
             self._found = found
             self._show_plan()
 
-        self.slow(work, show, group="load", failed=self.list.tell)
+        def fail(text: str) -> None:
+            nonlocal has_come
+            has_come = True
+            self.list.tell(text)
+
+        self.slow(work, show, group="load", failed=fail)
+        self.ff.hold_keys(lambda: has_come)  # enter is for the plan
         self.set_interval(0.25, self._look)
 
     def _show_plan(self) -> None:
