@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FileTabs"]
 
+_LIBRARIES = frozenset({"site-packages", "dist-packages", "lib", "lib64", "Lib"})
+"""Folders of an interpreter, whose files are none of the project."""
+
 
 class FileTabs:
     """The tabs of code and configuration.
@@ -55,9 +58,17 @@ class FileTabs:
         return self._screen.ff.history.read_file(self._screen.whole, path)
 
     def name_in_project(self, path: str) -> str:
-        """Return the name of a file below the root of the project; empty for one that is elsewhere."""
+        """Return the name of a file below the root of the project; empty for one that is elsewhere.
+
+        Of a run that was made in another folder or on another machine, the longest end of the path that its snapshot has is taken.
+        """
         root = self._screen.ff.workspace.root
-        try:
-            return Path(path).relative_to(root).as_posix() if Path(path).is_absolute() else path
-        except ValueError:
+        if not Path(path).is_absolute():
+            return path
+        if Path(path).is_relative_to(root):
+            return Path(path).relative_to(root).as_posix()
+        parts = Path(path).parts[1:]
+        if _LIBRARIES & set(parts):
             return ""
+        ends = ("/".join(parts[at:]) for at in range(len(parts)))
+        return next((end for end in ends if self.read(end)), "")
