@@ -180,14 +180,16 @@ def bench_run(terminal: Terminal) -> Iterator[Row]:
         terminal.press(b"\x1b")
         return
     firsts = {tab: terminal.press(b"%d" % (TABS.index(tab) + 1), 0.3) for tab in [*TABS[2:], *TABS[:2][::-1]]}
-    again = {tab: least(terminal, b"%d" % (TABS.index(tab) + 1), 1, 0.3) for tab in [*TABS[2:], *TABS[:2][::-1]]}
+    rounds = [{tab: terminal.press(b"%d" % (TABS.index(tab) + 1), 0.3).cpu for tab in firsts} for _ in range(3)]
+    again = {tab: min(each[tab] for each in rounds) for tab in TABS}
     terminal.press(b"\x1b")
     terminal.read(quiet=0.3)
     second = terminal.press(b"\r")
+    terminal.read(quiet=0.3)
     yield "open a run: first, again", [Amount(first.cpu, "ms", 30), Amount(second.cpu, "ms", 30)]
     yield "next run of the list, same tab", told(least(terminal, b"]", 7), 30)
     for tab in TABS:
-        yield f"switch tab, {tab}: first, again", [Amount(firsts[tab].cpu, "ms", 20), Amount(again[tab].cpu, "ms", 20)]
+        yield f"switch tab, {tab}: first, again", [Amount(firsts[tab].cpu, "ms", 20), Amount(again[tab], "ms", 20)]
     terminal.press(b"\x1b")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_ahead"]
 
-_IDLE = 0.25
+_IDLE = 0.4
 """Seconds after which a screen has been painted, also on a slow machine."""
 
 
