@@ -126,6 +126,10 @@ def terminal(own_lab, tmp_path, request):
         tmux.sees("what was here\nready>")
         yield tmux
         tmux.ends()  # what is typed while it ends is thrown away
+        tmux.tmux("resize-window", "-x", "100", "-y", "30")
+        tmux.shell(
+            "until [ \"$(stty size)\" = '30 100' ]; do sleep 0.01; done"
+        )  # tmux does it when it has come to rest
         tmux.shell(f"stty -a > {place}/after; echo $?-done")
         assert "what was here\nready>" in tmux.sees("0-done")
         assert tmux.tmux("display", "-p", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}").strip() == "001"
@@ -207,7 +211,7 @@ def test_it_is_put_aside_and_taken_up_again(terminal):
     terminal.type("q")
     terminal.misses("dusty-fox-6")
     terminal.tmux("resize-window", "-x", "100", "-y", "30")
-    terminal.shell("clear; echo what was here")
+    terminal.shell("until [ \"$(stty size)\" = '30 100' ]; do sleep 0.01; done; clear; echo what was here")
 
 
 @pytest.mark.parametrize("terminal", [{"EDITOR": "less -S"}], indirect=True)
