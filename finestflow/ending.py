@@ -13,10 +13,19 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-__all__ = ["INTERRUPTS", "NotedExit", "Terminated", "deferring", "error_of_process", "polite_end", "watch_exit"]
+__all__ = [
+    "INTERRUPTS",
+    "NotedExit",
+    "Terminated",
+    "deferring",
+    "error_of_process",
+    "polite_end",
+    "renew_interrupt",
+    "watch_exit",
+]
 
 INTERRUPTS = (KeyboardInterrupt, SystemExit)
 """What cancels a run."""
@@ -60,6 +69,16 @@ def error_of_process() -> BaseException | None:
         return getattr(sys, "last_value", None)
     kind, code = _last[0]
     return SystemExit(code) if kind is NotedExit else kind(code)
+
+
+def renew_interrupt() -> None:
+    """Let a process that Ctrl-C ends still end by SIGINT, after an exit function that has imported something.
+
+    Python decides that by whether the code that it compiled last was left by a KeyboardInterrupt, and modules compile code of their own.
+    """
+    if isinstance(error_of_process(), KeyboardInterrupt):
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102 - a text of ours
 
 
 class _Requests:

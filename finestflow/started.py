@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from finestflow.current import close_run, find_open_run, iter_open_runs, open_run, warn_once
 from finestflow.dotenv import hidden_here
-from finestflow.ending import Terminated, error_of_process, polite_end, watch_exit
+from finestflow.ending import Terminated, error_of_process, polite_end, renew_interrupt, watch_exit
 from finestflow.errors import FinestflowError, RepositoryError
 from finestflow.executor.capture import Capture
 from finestflow.executor.watch import Watch, watching
@@ -382,6 +382,7 @@ def _finish_all() -> None:
         if isinstance(run, StartedRun):
             cut = Terminated("the program ended before the block did") if run.is_block else None
             run.finish(error or cut)
+    renew_interrupt()
 
 
 _is_registered: list[bool] = []
