@@ -69,7 +69,7 @@ CASES: dict[str, tuple[str, list[list[str]]]] = {
     "star": ("annotation", [["star", "one"]]),
     "rm": ("annotation", [["rm", "two"], ["restore", "two"], ["rm", "two"], ["restore", "two"], ["rm", "-n", "two"]]),
     "restore": ("annotation", [["rm", "two"], ["restore", "two"]]),
-    "undo": ("annotation", [["star", "two"], ["undo"]]),
+    "undo": ("annotation", [["star", "-d", "two"], ["star", "two"], ["undo"]]),  # of a change, in any order of tests
     "redo": ("annotation", [["star", "-d", "two"], ["star", "two"], ["undo"], ["redo"]]),
     "cache": ("cache", [["cache"]]),
     "cache list": ("cache", [["cache", "list"]]),

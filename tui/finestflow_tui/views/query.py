@@ -69,9 +69,7 @@ def _values(start: str, key: str, value: str, values_of: ValuesOf) -> list[Hint]
             for text in ("1h", "12h", "1d", "2d", "1w", "30d", "yesterday")
             if text.startswith(low)
         ]
-    found = (
-        values_of({"tag": "tags"}.get(key, key)) if ">" not in start and "<" not in start else []
-    )
+    found = values_of({"tag": "tags"}.get(key, key)) if ">" not in start and "<" not in start else []
     return [
         Hint(start + (f'"{text}"' if " " in text else text), "value", count)
         for text, count in found
