@@ -246,7 +246,9 @@ going on are on top, with their progress; a new run never moves the line under t
 
 **The list** shows two metrics first, then the params that vary most, then the rest: `\u203a3` at the end of the headings says that three columns lie to the right.
 A second key (`S`) orders runs that are equal by the first. `b` groups by the values of a column, a metric or another number with many values by ranges of
-about as many runs each. `2 new ↑` counts the runs that came since the top of the list was seen.
+about as many runs each. `2 new ↑` counts the runs that came since the top of the list was seen. The head
+says a second later how the repository stands: `main ±3` is the branch with three changed files that git knows, `cache 1.2 GB` what the store holds,
+`trash 2` how many deleted runs can come back.
 
 **Logs** are those of all nodes, each line under the name of its node: in the order of writing while the run goes, afterwards node after node. `n` goes
 to the next line that tells of an error, `/` searches, `f` chooses a node. Frames of tracebacks are links: enter or `e` opens the file of the last one that is seen, a double click that of its own, as

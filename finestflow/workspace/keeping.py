@@ -211,6 +211,13 @@ class Keeping(Reading):
         """Return how much the store holds."""
         return self.store.usage()
 
+    def measure_store(self) -> int:
+        """Return how many bytes the store takes, without opening it."""
+        from finestflow.cache.objects import ObjectFolder
+
+        files = sum(file.size for file in ObjectFolder(self.objects_dir).iter_files())
+        return files + sum(path.stat().st_size for path in self.state_dir.glob("store/store.sqlite*"))
+
     def shares(self, query: str = "", *, by_task: bool = False) -> list[Share]:
         """Return what each run that a query finds has in the store, or each task of these runs; the largest first."""
         from finestflow.gc import NEEDED_FILES, Reach, measure_runs, measure_tasks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from itertools import pairwise
@@ -11,6 +12,7 @@ import pytest
 from finestflow.model import RunId, RunStatus, RunSummary
 from finestflow.workspace import Workspace
 from finestflow_tui.history import GROUPS
+from finestflow_tui.standing import Standing, head_spans
 from finestflow_tui.views.runs import choose_columns
 from tests.bench.tui_lab import build_list
 from tests.tui.driving import drive, run
@@ -232,3 +234,34 @@ def test_what_each_run_has_of_its_own_is_no_group(lab, key):
             assert names(ui) == NEWEST
 
     run(body)
+
+
+def test_the_head_says_how_the_repository_stands(own_lab):
+    """The branch with changed files, what the store holds and how many runs are deleted, once it was looked at."""
+
+    async def body():
+        async with drive(own_lab, (200, 30)) as ui:
+            assert "main" not in ui.lines[0]
+            await ui.press("x")
+            ui.app.screen.measure()
+            await ui.settle()
+            assert re.search(r" main ±1 +5 runs · cache \d+ kB · trash 1$", ui.lines[0]), ui.lines[0]
+            await ui.press("u")
+            ui.app.screen.measure()
+            await ui.settle()
+            assert "trash" not in ui.lines[0]
+
+    run(body)
+
+
+def test_a_narrow_head_drops_the_trash_first_and_the_branch_last():
+    left, right, standing = [(" finestflow  ~/lab", "")], [("5 runs", "")], Standing("main", 3, 18_400_000_000, 3)
+    lines = ["".join(text for text, _ in head_spans(left, right, standing, columns)) for columns in (70, 60, 40, 30)]
+    assert [len(line) for line in lines] == [70, 60, 40, 30]
+    assert lines[0].startswith(" finestflow  ~/lab  main ±3  ")
+    assert [re.sub("  +", "|", line) for line in lines] == [
+        " finestflow|~/lab|main ±3|5 runs · cache 18.4 GB · trash 3 ",
+        " finestflow|~/lab|main ±3|5 runs · cache 18.4 GB ",
+        " finestflow|~/lab|main ±3|5 runs ",
+        " finestflow|~/lab|5 runs ",
+    ]

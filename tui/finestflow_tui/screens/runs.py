@@ -5,6 +5,8 @@ The rows are those of ``runs_list``, the keys that change them those of ``runs_o
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +23,7 @@ from finestflow_tui.history import GROUPS
 from finestflow_tui.keys import Choice
 from finestflow_tui.screens.choose import Chooser, Entry
 from finestflow_tui.screens.runs_order import RunOrder
+from finestflow_tui.standing import Standing, measure
 from finestflow_tui.text import Row, one_line, plural, row, wrapped
 from finestflow_tui.views.runs import (
     preview,
@@ -33,6 +36,8 @@ __all__ = ["RunsScreen"]
 
 QUIET = 0.06
 """Seconds without a key before the preview reads a record."""
+_PAUSE, _SHARE = 1.0, 20
+"""Seconds before the head is filled in, and between two times; and that many times what it takes, if that is more."""
 _LATE = 0.05
 """Seconds that the preview waits for a record: two paints of it for each key would cost twice as much."""
 
@@ -44,6 +49,9 @@ class RunsScreen(RunOrder):
     BINDINGS = [Binding("q", "quit", show=False), *bindings("runs")]  # before "back", which has this key too
     _looks = 0
     """How often a preview was asked for: what an earlier one brings is void."""
+    _measuring: asyncio.TimerHandle | None = None
+    _took = 0.0
+    """Seconds that it took to measure the repository."""
     AUTO_FOCUS = "RunTable"
 
     def compose(self) -> ComposeResult:
@@ -74,8 +82,32 @@ class RunsScreen(RunOrder):
     def _when_fresh(self) -> None:
         self.ff.changed()
         load_ahead(self)
+        self.measure_soon()
         for message in self.ff.history.workspace.index.messages[-1:]:
             self.say(message, "warning")
+
+    def measure_soon(self) -> None:
+        """Look at the repository after a pause, the longer the more that takes; not where no terminal is, as in a test, which waits for nothing then."""
+        if self._measuring is None and not self.app.is_headless:
+            self._measuring = self.soon(max(_PAUSE, _SHARE * self._took), self.measure)
+
+    def measure(self) -> None:
+        """Look how the repository stands, for the head."""
+        history = self.ff.history
+
+        def work() -> tuple[Standing, float]:
+            start = time.monotonic()
+            return measure(history), time.monotonic() - start
+
+        def show(found: tuple[Standing, float]) -> None:
+            self.standing, self._took = found
+            self._measuring = None
+            self.head.update()
+
+        def fail(_: str) -> None:
+            self._measuring = None
+
+        self.slow(work, show, group="standing", failed=fail)
 
     # -- preview ---------------------------------------------------------------------------------------------------------------------------
 
@@ -127,6 +159,7 @@ class RunsScreen(RunOrder):
         """Take in runs that ended, and changed annotations."""
         self._total = self.ff.history.total()
         self.list_runs(has_changed=True)
+        self.measure_soon()
 
     def on_view_changed(self) -> None:
         """Show the list as it was arranged before."""

@@ -16,6 +16,7 @@ from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.history import GROUPS
 from finestflow_tui.screens.welcome import no_runs_rows
+from finestflow_tui.standing import Standing, head_spans
 from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.views.query import Hint, complete
 from finestflow_tui.views.runs import (
@@ -60,6 +61,8 @@ class RunList(RunScreenActions):
         self.folded: set[str] = set()
         self._has_chosen = False
         """Whether the columns were chosen from runs: an index that is made anew begins without any."""
+        self.standing = Standing()
+        """What was last told of the repository; nothing before the first paint."""
         self._total = 0
         self._found: int | None = None
         self._new = 0
@@ -288,7 +291,7 @@ class RunList(RunScreenActions):
             right.append((f" · {live} live", "running"))
         if ff.read_only:
             right.append((" · read-only", "warning"))
-        return [row(*spread(left, [*right, (" ", "")], columns))]
+        return [row(*head_spans(left, right, self.standing, columns))]
 
     def _live_rows(self, columns: int) -> Sequence[Row]:
         return live_rows(self.ff.history.live.runs, columns, self.ff.workspace.clock.time(), beat=self._beat)
