@@ -289,8 +289,20 @@ def test_a_run_is_reproduced_from_inside(own_lab):
     run(body)
 
 
+def test_where_no_other_program_can_have_the_terminal_the_foot_says_so(lab):
+    """Such as an editor, in an app that is seen in a browser."""
+
+    async def body():
+        async with drive(lab) as ui:
+            ui.app.edit_text("a.py", "text")
+            await ui.settle()
+            assert "this terminal cannot be lent" in ui.text
+
+    run(body)
+
+
 @pytest.mark.slow
-def test_the_editor_and_other_programs_get_the_terminal(own_lab):
+def test_a_run_with_other_params_appears_in_the_list(own_lab):
     """R starts a run with other params in a process of its own, which then appears."""
 
     async def body():

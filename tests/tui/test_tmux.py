@@ -228,6 +228,17 @@ def test_the_editor_has_the_terminal_meanwhile(terminal):
     terminal.misses("1 Tasks")
 
 
+@pytest.mark.parametrize("terminal", [{"EDITOR": "no-such-editor"}], indirect=True)
+def test_an_editor_that_is_not_there_is_named_and_nothing_is_lost(terminal):
+    start(terminal)
+    terminal.type("Enter", "6")
+    terminal.sees("epochs")
+    terminal.type("e")
+    terminal.sees("'no-such-editor' cannot be started", "epochs")
+    terminal.type("C-q")
+    terminal.misses("1 Tasks")
+
+
 def test_it_fits_whatever_size_the_terminal_gets(terminal):
     start(terminal)
     for columns, rows in ((60, 15), (40, 10), (20, 5), (200, 50), (100, 30)):

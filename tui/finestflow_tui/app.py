@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual import events
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 from textual.binding import Binding
 from textual.driver import Driver
 from textual.filter import LineFilter
@@ -426,9 +426,14 @@ class FinestflowApp(App[int]):
             yield
 
     def run_outside(self, words: list[str]) -> None:
-        """Give the terminal to another program, and take it back."""
-        with self.suspend():
-            subprocess.run(words, check=False)
+        """Give the terminal to another program, and take it back; where that cannot be, the foot says why."""
+        try:
+            with self.suspend():
+                subprocess.run(words, check=False)
+        except SuspendNotSupported:
+            self.say("this terminal cannot be lent to another program", "warning")
+        except OSError as error:
+            self.say(f"{words[0]!r} cannot be started: {error.strerror}; $VISUAL or $EDITOR names another", "warning")
         self.refresh(layout=True)
 
     def edit_text(self, name: str, text: str, line: int = 1) -> None:
