@@ -111,6 +111,26 @@ def test_a_number_with_many_values_is_grouped_by_ranges(lab, tmp_path):
     run(body)
 
 
+def test_the_heading_of_a_group_names_the_letter_of_its_best_run(lab):
+    """While that run is marked, in whichever group it is, folded or not."""
+
+    async def body():
+        async with drive(lab, (120, 40)) as ui:
+            while ui.app.screen.table.current_column.key != "p.fit.epochs":
+                await ui.press("l")
+            await ui.press("b", "home", "down")
+            assert "calm-wren-5" in ui.cursor
+            await ui.press("space", "space")
+            head = next(line for line in ui.lines if "▾ fit.epochs=20" in line)
+            assert "best 0.958 A   loss" in head
+            await ui.press("home", "enter")
+            assert "▸ fit.epochs=20.0   5 runs   acc 0.95176 ±0.0051 best 0.958 A" in ui.text
+            await ui.press("M")
+            assert "best 0.958   loss" in ui.text
+
+    run(body)
+
+
 def test_a_param_is_seen_at_80_columns_and_more_columns_are_told_of(lab):
     """The heading ends with how many columns lie to the right, and begins with how many lie to the left."""
 

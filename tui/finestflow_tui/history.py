@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from finestflow.journal.conditions import find_value
 from finestflow.journal.index import Index
 from finestflow.journal.listing import Group, Listing, Range, gather
 from finestflow.journal.query import Query, parse
@@ -60,6 +61,8 @@ class History:
         """Whether the index was compared with the refs since the start."""
         self._numbers: dict[str, int] = {}
         self._groups: dict[int, Group] = {}
+        self._members: dict[int, array[int]] = {}
+        """The runs below each heading, folded or not."""
         self._version = -1
         self._known: frozenset[str] | None = None
         self._counting = threading.Lock()
@@ -125,6 +128,20 @@ class History:
             return live.summary
         recorded = self.reading.numbers_of([run_id]).values()
         return next(iter(self.reading.page(recorded).values()), None)
+
+    def best_letters(self, heading: int, marks: Mapping[str, str]) -> dict[str, str]:
+        """Return, for each metric of a group, the letter of a marked run of it that has the best value."""
+        numbers = self.reading.numbers_of(list(marks)) if marks else {}
+        own, letters = self._members[heading], dict[str, str]()
+        inside = {marks[run_id]: number for run_id, number in numbers.items() if number in own}
+        runs = self.reading.page(inside.values())
+        for letter, number in inside.items():
+            for key, stat in self._groups[heading].stats.items():
+                best = {"max": stat.most, "min": stat.least}.get(self.workspace.goals.of(key[2:]) or "")
+                found = find_value(runs[number].metrics, key[2:], "/") if best is not None else None
+                if found is not None and found[0] == best:
+                    letters.setdefault(key, letter)
+        return letters
 
     def find(self, number: int) -> RunSummary | None:
         """Return the run of a number."""
@@ -192,10 +209,10 @@ class History:
         at = 0
         for position, group in enumerate(groups):
             heading = GROUPS - position
-            self._groups[heading] = group
+            own = numbers[at : at + group.runs]
+            self._groups[heading], self._members[heading] = group, own
             top.append(heading)
             if str(group.value) not in folded:
-                own = numbers[at : at + group.runs]
                 top.extend(sorted(own, key=places.__getitem__) if isinstance(group.value, Range) else own)
             at += group.runs
         return top

@@ -242,6 +242,8 @@ class RunsScreen(RunOrder):
 
     def _marks_changed(self) -> None:
         self.show_gutters(self.table.order)
+        if self.ff.state.group:  # headings name the letter of the best run
+            self.table.forget(number for number in self.table.order if number <= GROUPS)
         self.status.update()
 
     def action_pin(self) -> None:

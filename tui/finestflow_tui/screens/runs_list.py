@@ -213,7 +213,9 @@ class RunList(RunScreenActions):
         for number, found in self.ff.history.page(numbers).items():
             if isinstance(found, Group):
                 folded = str(found.value) in self.folded
-                cells[number] = group_spans(found, self.ff.state.group, is_folded=folded, goals=self.ff.workspace.goals)
+                letters = self.ff.history.best_letters(number, self.ff.state.marks)
+                goals, by = self.ff.workspace.goals, self.ff.state.group
+                cells[number] = group_spans(found, by, is_folded=folded, goals=goals, letters=letters)
             else:
                 cells[number] = cells_of(found, self.table.columns, now, self._best, self.ff.workspace.goals)
         return cells

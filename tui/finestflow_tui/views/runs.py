@@ -12,7 +12,7 @@ from finestflow.goals import GUESSED, Goals
 from finestflow.journal.conditions import find_value
 from finestflow.journal.listing import Group, Range
 from finestflow.model import Run, RunStatus, RunSummary
-from finestflow_tui.glyphs import node_glyph, run_glyph, sparkline
+from finestflow_tui.glyphs import LETTERS, node_glyph, run_glyph, sparkline
 from finestflow_tui.text import (
     Row,
     Span,
@@ -243,8 +243,18 @@ _FIELDS: dict[str, Callable[[RunSummary, float], Span]] = {
 }
 
 
-def group_spans(group: Group, by: str, *, is_folded: bool, goals: Goals = GUESSED) -> list[Span]:
-    """Return the heading of a group: its value, how many, means, deviations and best values of the metrics."""
+def group_spans(
+    group: Group, by: str, *, is_folded: bool, goals: Goals = GUESSED, letters: Mapping[str, str] = {}
+) -> list[Span]:
+    """Return the heading of a group: its value, how many, means, deviations and best values of the metrics.
+
+    Args:
+        group: The group.
+        by: What it is grouped by.
+        is_folded: Whether its runs are hidden.
+        goals: Which way of a metric is better.
+        letters: Marks of the runs that have the best values, by metric.
+    """
     name = by.partition(".")[2] or by
     spans: list[Span] = [("▸ " if is_folded else "▾ ", "title"), (f"{one_line(name)}=", "dim")]
     spans += [(_group_text(group.value), "param"), (f"   {plural(group.runs, 'run')}", "")]
@@ -256,6 +266,8 @@ def group_spans(group: Group, by: str, *, is_folded: bool, goals: Goals = GUESSE
         goal = goals.of(key[2:])
         if goal is not None and stat.numbers > 1:
             spans += [(" best ", "dim"), (number(stat.most if goal == "max" else stat.least), "best")]
+            if key in letters:
+                spans.append((f" {letters[key]}", f"mark{LETTERS.index(letters[key]) % 6}"))
     return spans
 
 
