@@ -421,9 +421,15 @@ class FinestflowApp(App[int]):
 
     @contextmanager
     def suspend(self) -> Iterator[None]:
-        """Leave the terminal to another program for a while."""
+        """Leave the terminal to another program for a while, and take it back whatever happens, which Textual alone does not."""
+        raised: Exception | None = None
         with super().suspend(), contextlib.nullcontext() if self.terminal is None else self.terminal.lent():
-            yield
+            try:
+                yield
+            except Exception as error:
+                raised = error
+        if raised is not None:
+            raise raised
 
     def run_outside(self, words: list[str]) -> None:
         """Give the terminal to another program, and take it back; where that cannot be, the foot says why."""
