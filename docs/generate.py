@@ -235,7 +235,7 @@ going on are on top, with their progress; a new run never moves the line under t
 | screen | shows |
 |---|---|
 | runs | the list: filter (`/`), sort (`s`), group (`b`) by the column under the cursor; beside it the run under the cursor and what differs from the run before |
-| run | tasks with lanes and times, graph, logs, metrics, params, configuration, code, environment, outputs |
+| run | tasks with lanes and times, graph, logs, metrics, params, configuration, code, environment, outputs; the heading says how long its hits took when they were computed |
 | diff | two runs, or a run and the files as they are now (`D`): code side by side with the words that differ, params, metrics and how they went, environment, outputs and what differs inside them (pictures beside each other, rows of tables by their key), both graphs in one, logs node by node, and why tasks ran again |
 | compare | the marked runs side by side: what differs, the best value of each metric, how metrics went, all of it as parallel coordinates (`v`) |
 | reproduce | what would happen, with options (`,`): the recorded environment, a tolerance, from a task on; then the verdict, output by output; it goes on when the UI is left |

@@ -138,6 +138,7 @@ class RunScreen(RunContent):
         self.whole = whole
         self.tasks.load(whole)
         self.show_tab(keep=True)
+        self.tasks.sum_saved(whole)
 
     def _broken(self, text: str) -> None:
         self.list.remove_class("hidden")
@@ -187,7 +188,8 @@ class RunScreen(RunContent):
         left = record.head_spans(self.summary, letter, self.ff.workspace.clock.time())
         said = self.logs.said if self.tab == "logs" else ""
         right: list[Span] = [(f"  {said}  ", "warning")] if said else []
-        return [row(*spread(left, [*right, (f"{self._place} ", "dim")], columns))]
+        saved = self.tasks.saved_spans(self.summary.id)
+        return [row(*spread(left, [*saved, *right, (f"{self._place} ", "dim")], columns))]
 
     def _tab_texts(self, columns: int) -> list[Span]:
         return [(name.capitalize()[: None if columns >= 84 or name == self.tab else 4], "dim") for name in TABS]

@@ -10,7 +10,7 @@ from finestflow.errors import FinestflowError
 from finestflow.model import NodeRecord, NodeStatus, Run, RunStatus
 from finestflow_tui.keys import Choice
 from finestflow_tui.layout.dag import Drawing
-from finestflow_tui.text import row
+from finestflow_tui.text import Span, duration, row
 from finestflow_tui.views import tasks
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class TaskTab:
         self._shape: tasks.Shape | None = None
         self._saved: dict[tuple[str, str], float] = {}
         """What hits saved, by run and node, as far as it was looked up."""
+        self._sums: dict[str, float] = {}
+        """What all hits of a run saved, by run."""
         self._is_turned = False
         self._is_timed = False
         self._follows = False
@@ -127,6 +129,23 @@ class TaskTab:
             digest = node.output.digest if node.output is not None else None
             return max((entry.seconds for entry in entries if entry.value == digest), default=0.0)
         return 0.0
+
+    def sum_saved(self, run: Run) -> None:
+        """Look up what all hits of a run have saved, for its heading."""
+        hits = [node for node in run.nodes.values() if node.status is NodeStatus.HIT]
+        if run.summary.status is RunStatus.RUNNING or run.summary.id in self._sums or not hits:
+            return
+
+        def show(seconds: float) -> None:
+            self._sums[run.summary.id] = seconds
+            self._screen.head.update()
+
+        self._screen.slow(lambda: sum(map(self._find_saved, hits)), show, group="sum")
+
+    def saved_spans(self, run_id: str) -> list[Span]:
+        """Return what the heading says of that."""
+        seconds = self._sums.get(run_id, 0.0)
+        return [(f"  saved {duration(seconds)}  ", "hit")] if seconds else []
 
     def whys(self, run: Run, node: str) -> list[str]:
         """Return why a node ran, in sentences."""
