@@ -426,7 +426,7 @@ class FinestflowApp(App[int]):
         with super().suspend(), contextlib.nullcontext() if self.terminal is None else self.terminal.lent():
             try:
                 yield
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the terminal comes back first
                 raised = error
         if raised is not None:
             raise raised
