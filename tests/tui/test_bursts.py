@@ -120,3 +120,25 @@ def test_a_burst_in_a_terminal_clears_the_marks_before_it_deletes(own_lab):
     terminal.wait_until(lambda: "deleted" in terminal.text)
     assert "deleted icy-owl-4" in terminal.text
     assert terminal.close().wall < 3000
+
+
+def test_what_a_key_waits_for_is_waited_for_in_its_order(lab):
+    """The list is in its order before a deletion is done, and again after it."""
+
+    async def body():
+        async with drive(lab) as ui:
+            done: list[bool] = []
+            ordered = [True]
+            await ui.press("j")
+            ui.app.hold_keys(lambda: bool(done))
+            ui.app.hold_keys(lambda: bool(ordered))
+            ui._send("space")
+            await ui.settle()
+            ordered.clear()
+            done.append(True)
+            await ui.settle()
+            assert not ui.app.state.marks
+            ordered.append(True)
+            await ui.until(lambda: ui.app.state.marks)
+
+    run(body)

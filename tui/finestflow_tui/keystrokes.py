@@ -84,11 +84,16 @@ class Keystrokes:
 
     def _is_done(self) -> bool:
         """Whether all that the latest key did is done, seen at once: nothing is in a queue that it went through. Asking takes a millisecond of CPU."""
-        self._until = [until for until in self._until if not until()]
+        self._let_go()
         screen = self._app.screen
         if self._until or (self._given is not None and self._given[1] is not screen):
             return False
         return not any(node.message_queue_size for node in (screen.focused or screen).ancestors_with_self)
+
+    def _let_go(self) -> None:
+        """Forget what has come, in its order: what is waited for last may only begin once the first is done."""
+        while self._until and self._until[0]():
+            del self._until[0]
 
     def _has_missed(self, key: events.Key) -> bool:
         """Whether a key comes back from a screen that was closed before it got there, by a click or a worker: then it is the first of those that wait."""
@@ -132,7 +137,7 @@ class Keystrokes:
             self._send()
             return
         self._place = None
-        self._until = [until for until in self._until if not until()]
+        self._let_go()
         if not self._until:
             self._give()
 
