@@ -226,6 +226,9 @@ _TUI = """
 `finestflow tui RUN :reproduce` the plan of running it again), two names their
 difference, more a comparison, `:cache` and `:trash` what they say, and `finestflow tui 'f1>0.9 since:2d'` begins with a query. `--read-only`
 changes nothing; `--plain` prints what the screen would show and ends, for screen readers and pipes, with the same words: every screen has such a twin.
+It prints all runs of the list, of a run what the preview says with its tasks, metrics and outputs, or one tab in full, and of a difference all tabs one after
+the other; laid out for 120 columns whatever the terminal has, without colours, with `FINESTFLOW_ASCII=1` in ASCII. How a metric went is a line of blocks
+behind it: grid, shades and bands of plots are of the screen alone.
 
 ![The list of runs](../images/tui-runs.svg)
 
@@ -236,7 +239,7 @@ going on are on top, with their progress; a new run never moves the line under t
 |---|---|
 | runs | the list: filter (`/`), sort (`s`), group (`b`) by the column under the cursor; beside it the run under the cursor and what differs from the run before |
 | run | tasks with lanes and times, graph, logs, metrics, params, configuration, code, environment, outputs; the heading says how long its hits took when they were computed |
-| diff | two runs, or a run and the files as they are now (`D`): code side by side with the words that differ, params, metrics and how they went, environment, outputs and what differs inside them (pictures beside each other, rows of tables by their key), both graphs in one, logs node by node, and why tasks ran again |
+| diff | two runs, or a run and the files as they are now (`D`): code side by side with the words that differ, params, metrics and how they went, environment, outputs and what differs inside them (pictures beside each other, rows of tables by their key), both graphs in one, logs node by node, and, on a wide terminal beside each of these, why tasks ran again |
 | compare | the marked runs side by side: what differs, the best value of each metric, how metrics went, all of it as parallel coordinates (`v`) |
 | reproduce | what would happen, with options (`,`): the recorded environment, a tolerance, from a task on; then the verdict, output by output; it goes on when the UI is left |
 | cache | what the store holds, what it cost; `x` marks values to be evicted, `u` spares them, `,x` does it; what a clean-up would free, and what is damaged |

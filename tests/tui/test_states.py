@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 
 import pytest
+from textual import events
 
 from finestflow.journal.live import LiveFolder
 from finestflow.model import RunId
@@ -285,6 +286,26 @@ def test_a_run_is_reproduced_from_inside(own_lab):
             assert "running" in ui.text
             await ui.until(lambda: "identical" in ui.text or "could not" in ui.text, seconds=60)
             assert "identical: " in ui.text
+
+    run(body)
+
+
+def test_while_another_window_has_the_keys_news_is_looked_for_once_a_second(lab):
+    """And at once when they come back."""
+
+    async def body():
+        async with drive(lab) as ui:
+            usual = ui.app.news.pause
+            ui.app.post_message(events.AppBlur())
+            await ui.settle()
+            assert ui.app.news.pause == 1.0 > usual
+            before = ui.app.news._next
+            ui.app.post_message(events.AppFocus())
+            await ui.settle()
+            assert ui.app.news.pause == usual
+            assert before.cancelled()
+            await ui.press("j")
+            assert "calm-wren-5" in ui.cursor
 
     run(body)
 

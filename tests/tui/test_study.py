@@ -23,7 +23,8 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("compare-shades", ("v",)),
     ("compare-groups", ("v", "j", "j", "j", "comma", "b")),
     ("diff-plot", ("escape", "M", "home", "j", "j", "d", "3")),
-    ("diff-pictures", ("5", "j")),
+    ("diff-inside", ("5",)),
+    ("diff-pictures", ("j",)),
 )
 
 
@@ -121,7 +122,7 @@ def test_runs_are_compared_as_a_grid_as_shades_and_by_groups(study):
 
 
 def test_pictures_of_two_runs_stand_beside_each_other_and_metrics_are_plotted_over_each_other(study):
-    """In a difference the outputs tab shows both pictures and rows by their id, the metrics tab how both went; other tabs have no plot."""
+    """In a difference the outputs tab shows both pictures and rows by their id, the metrics tab how both went; others have no plot, all say why."""
 
     async def body():
         async with drive(study) as ui:
@@ -140,6 +141,9 @@ def test_pictures_of_two_runs_stand_beside_each_other_and_metrics_are_plotted_ov
             await ui.until(lambda: "rows" in ui.app.screen._inside)
             await ui.settle()
             assert "[id=4]['value']  2.09 → 2.0" in ui.text
+            await ui.press("6")
+            assert ui.app.screen.graph.display
+            assert "why it ran again" in ui.text
 
     run(body)
 

@@ -170,6 +170,10 @@ class FinestflowApp(App[int]):
         """Tell that all that the latest key did may be done."""
         self.keystrokes.passed(message.number)
 
+    def on_app_focus(self) -> None:
+        """Show what came while something else had the keys."""
+        self.news.look_again()
+
     def on_unmount(self) -> None:
         """Keep the arrangement."""
         self.state.write(self.state_path)

@@ -20,6 +20,8 @@ __all__ = ["News"]
 
 _PAUSE, _PAUSE_LIVE = 0.25, 0.1
 """Seconds between two looks; while a run is going on, its end, and still more a kill, of which nothing tells, are to be seen soon."""
+_PAUSE_AWAY = 1.0
+"""While the terminal says that something else has the keys: it may still be seen, beside an editor."""
 _BEAT = 0.2
 """Seconds for which what turns stays as it is."""
 
@@ -35,13 +37,24 @@ class News:
         self._app = app
         self._turned = 0.0
         self._is_ready = False
+        self._next: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Look in a while, and ever after."""
-        pause = _PAUSE_LIVE if self._app.history.live.runs else _PAUSE
-        asyncio.get_running_loop().call_later(pause, self._app.call_next, self._look_again)
+        self._next = asyncio.get_running_loop().call_later(self.pause, self._app.call_next, self.look_again)
 
-    def _look_again(self) -> None:
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look."""
+        if not self._app.app_focus:
+            return _PAUSE_AWAY
+        return _PAUSE_LIVE if self._app.history.live.runs else _PAUSE
+
+    def look_again(self) -> None:
+        """Look now, and then as before; not before it was begun."""
+        if self._next is None:
+            return
+        self._next.cancel()
         self.look()
         self.begin()
 

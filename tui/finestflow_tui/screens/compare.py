@@ -175,10 +175,10 @@ class CompareScreen(RunScreenActions):
         """Plot the metric under the cursor."""
         self._show_plot()
 
-    def on_resize(self) -> None:
-        """Lay the table out anew."""
+    def on_rows_view_widened(self) -> None:
+        """Lay the table out anew: with the terminal, and when the plot takes its place."""
         if self.runs:
-            self.call_after_refresh(lambda: self._show(keep=True))
+            self._show(keep=True)
 
     # -- actions -----------------------------------------------------------------------------------------------------------------------
 

@@ -174,11 +174,12 @@ class DiffScreen(RunScreenActions):
         if diff is None:
             return
         self.tabs.update()
+        self.head.update()
         is_code = self.tab == "code"
         is_graph = self.tab == "graph" and not self.is_with_files
         has_list = is_code or (self.tab == "logs" and not self.is_with_files)
         least = _WITH_WHY_AND_PLOT if self.tab == "metrics" else _WITH_WHY
-        tells_why = not has_list and not is_graph and not self.is_with_files and self.size.width >= least
+        tells_why = not has_list and not self.is_with_files and self.size.width >= least
         self.list.set_class(not (has_list or tells_why), "hidden")
         if tells_why:
             self.list.show(view.why_rows(diff)[1:])
