@@ -57,6 +57,7 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("trash", ("escape", "g", "t")),
     ("reproduce", ("escape", "r")),
 )
+LOOKED_INTO = frozenset({"diff-outputs", "diff-inside", "diff-pictures"})
 _HASH = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b")
 
 
@@ -105,7 +106,7 @@ def compare_frames(lab, tour, name, size, environ, *, writes):
                 for screen in ui.app.screen_stack:
                     getattr(screen, "_hush", lambda: None)()  # what was said goes by the clock
                 await ui.until_still()
-                if frame in {"diff-outputs", "diff-inside", "diff-pictures"}:  # a process of its own looks into both values
+                if frame in LOOKED_INTO:  # a process of its own looks into both values
                     await ui.until(lambda: ui.app.screen.pane.key in ui.app.screen._inside)
                     await ui.until_still()
                 found[frame] = masked(ui, lab)
