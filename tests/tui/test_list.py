@@ -274,6 +274,15 @@ def test_the_head_says_how_the_repository_stands(own_lab):
     run(body)
 
 
+def test_a_long_place_gives_way_to_how_many_runs_there_are():
+    left, right = [(" finestflow ", "title"), (" /a/very/long/place/of/a/lab", "bold")], [("5 runs", "")]
+    for columns in range(24, 60):
+        line = "".join(text for text, _ in head_spans(left, right, Standing("main", 3), columns))
+        assert line.startswith(" finestflow ")
+        assert line.rstrip().endswith(" 5 runs"), columns
+        assert len(line) == columns
+
+
 def test_a_narrow_head_drops_the_trash_first_and_the_branch_last():
     left, right, standing = [(" finestflow  ~/lab", "")], [("5 runs", "")], Standing("main", 3, 18_400_000_000, 3)
     lines = ["".join(text for text, _ in head_spans(left, right, standing, columns)) for columns in (70, 60, 40, 30)]

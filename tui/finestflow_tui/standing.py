@@ -65,7 +65,7 @@ def head_spans(left: Sequence[Span], right: Sequence[Span], standing: Standing, 
     """Return the line: what is at both ends in any case, and of the rest as much as there is room for, the branch first and the trash last.
 
     Args:
-        left: Where this is.
+        left: Where this is; of the last of these the end is shown where the whole has no room.
         right: Which runs there are.
         standing: The rest.
         columns: Columns of the screen.
@@ -76,9 +76,15 @@ def head_spans(left: Sequence[Span], right: Sequence[Span], standing: Standing, 
         f" · cache {size(standing.bytes)}" if standing.bytes else "",
         f" · trash {standing.removed:,}" if standing.removed else "",
     )
-    room, told = columns - sum(width(text) for text, _ in (*left, *right)) - _GAP, list[Span]()
+    *before, (place, role) = left
+    room, told = columns - sum(width(text) for text, _ in (*before, *right)) - _GAP, list[Span]()
+    if width(place) > room:
+        while place and width(place) > room - 2:
+            place = place[1:]
+        place = f" …{place}"
+    room -= width(place)
     for text in texts:
         room -= width(text)
         told.append((text if room >= 0 else "", "dim"))
     branch, cache, trash = told
-    return spread([*left, branch], [*right, cache, trash, (" ", "")], columns)
+    return spread([*before, (place, role), branch], [*right, cache, trash, (" ", "")], columns)
