@@ -258,7 +258,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         for at in [*fixed, *others]:
             wide = self.columns[at].width
             if room < wide:
-                if self.columns[at].right or room < 6 or at in fixed:
+                if self.columns[at].right or room < 6:
                     break
                 wide = room
             places.append(_Place(at, wide))
