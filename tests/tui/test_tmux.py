@@ -243,7 +243,7 @@ def test_it_fits_whatever_size_the_terminal_gets(terminal):
     start(terminal)
     for columns, rows in ((60, 15), (40, 10), (20, 5), (200, 50), (100, 30)):
         terminal.tmux("resize-window", "-x", str(columns), "-y", str(rows))
-        terminal.sees("dusty-fox")
+        terminal.sees("dusty-fo")
     terminal.type("q")
     terminal.misses("dusty-fox-6")
 
