@@ -10,25 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.containers import Horizontal
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollBar
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
 
 from finestflow_tui.text import Span, asciify
+from finestflow_tui.widgets.strip import Line
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
 
 __all__ = ["Body", "Painted", "make_strip", "set_extent"]
 
-_MOST_BARS = 32
 _role_of = itemgetter(1)
 
 
@@ -40,33 +41,37 @@ class Still(Widget):
 
 
 class Bar(ScrollBar, Still):
-    """The scroll bar of our panes; its lines are kept too: a third of what it takes to show another tab is to paint two of them."""
+    """The scroll bar of our panes: it has a few different lines, where Textual would style each of the screen anew."""
 
     def __init__(self, thickness: int) -> None:
         super().__init__(vertical=True, name="vertical", thickness=thickness)
-        self._kept: dict[tuple[object, ...], list[Strip]] = {}
-
-    def notify_style_update(self) -> None:
-        """Forget what was painted in other colours."""
-        self._kept.clear()
-        super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Return lines as they were painted for the same place of the same length."""
-        key = crop, self.size, self.window_virtual_size, self.window_size, self.position, self.mouse_over, self.grabbed
-        if key not in self._kept:
-            if len(self._kept) >= _MOST_BARS:
-                self._kept.clear()
-            self._kept[key] = super().render_lines(crop)
-        return self._kept[key]
+        """Return the lines."""
+        drawn = cast("ScrollBarRender", self.render())
+        style = cast("Style", drawn.style)
+        segments = drawn.render_bar(
+            size=self.size.height,
+            virtual_size=drawn.virtual_size,
+            window_size=drawn.window_size,
+            position=drawn.position,
+            thickness=self.size.width,
+            back_color=style.bgcolor or Color.default(),
+            bar_color=style.color or Color.default(),
+        ).segments
+        different = {id(segment): segment for segment in segments}
+        lines = {key: filtered(self, [segment], self.size.width) for key, segment in different.items()}
+        return [lines[id(segments[y])].crop_extend(crop.x, crop.right, None) for y in crop.line_range]
 
 
 class Painted(Still):
     """A widget of lines that are kept; ``render_line`` makes one."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        self._lines: dict[int, Strip] = {}
+        self._lines: dict[int, Line] = {}
         self._base: Style | None = None
+        self._shown: dict[Style | None, Style | None] = {}
+        """Styles as the filters of the app leave them."""
         super().__init__(id=id, classes=classes)
 
     @property
@@ -94,6 +99,7 @@ class Painted(Still):
         """Forget what was painted in other colours."""
         self._base = None
         self._lines.clear()
+        self._shown.clear()
         super().notify_style_update()
 
     def _set_dirty(self, *regions: Region) -> None:
@@ -115,18 +121,23 @@ class Painted(Still):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return lines, of which only those are made that are not kept."""
         lines, left, right = self._lines, crop.x, crop.right
-        missing = [y for y in crop.line_range if y not in lines]
-        if missing:
-            filters, background = self.get_line_filters(), self.background_colors[1]
-            for y in missing:
-                strip = self.render_line(y)
-                for each in filters:
-                    strip = strip.apply_filter(each, background)
-                lines[y] = strip
-        strips = [lines[y] for y in crop.line_range]
-        if left or any(strip.cell_length != right for strip in strips):  # a scroll bar covers the last column
+        for y in crop.line_range:
+            if y not in lines:
+                lines[y] = self._filtered(self.render_line(y))
+        strips: list[Strip] = [lines[y] for y in crop.line_range]
+        room = right - self.scrollbar_size_vertical  # the bar brings its own lines
+        if left or any(strip.cell_length not in (right, room) for strip in strips):
             return [strip.crop_extend(left, right, None) for strip in strips]
         return strips
+
+    def _filtered(self, strip: Strip) -> Line:
+        """Return a line in the styles that the terminal shows: each style is filtered once, where Textual would filter each line."""
+        shown, segments = self._shown, list[Segment]()
+        for text, style, _ in strip:
+            if style not in shown:
+                shown[style] = next(iter(filtered(self, [Segment(text, style)], 1))).style
+            segments.append(Segment(text, shown[style]))
+        return Line(segments, strip.cell_length)
 
 
 class Body(Horizontal, Painted):
@@ -139,7 +150,14 @@ class Body(Horizontal, Painted):
         return Strip.blank(self.size.width, self.base)
 
 
-def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: str = "") -> Strip:
+def filtered(widget: Widget, segments: list[Segment], length: int) -> Line:
+    """Return segments as the filters of the app leave them."""
+    for each in widget.get_line_filters():
+        segments = each.apply(segments, widget.background_colors[1])
+    return Line(segments, length)
+
+
+def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: str = "") -> Line:
     """Paint spans; neighbours of one role together, since each change of style is some 45 bytes to the terminal.
 
     Args:
@@ -153,7 +171,7 @@ def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: 
     pieces = [("".join([text for text, _ in group]), role) for role, group in groupby(spans, key=_role_of)]
     if app.is_ascii:
         pieces = [(asciify(text), role) for text, role in pieces]
-    return Strip([Segment(text, below + palette[role]) for text, role in pieces if text])
+    return Line([Segment(text, below + palette[role]) for text, role in pieces if text])
 
 
 def set_extent(view: ScrollView, columns: int, rows: int) -> None:
