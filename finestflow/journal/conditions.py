@@ -35,6 +35,7 @@ __all__ = [
     "Value",
     "Word",
     "find_value",
+    "look_up_each",
 ]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -46,6 +47,9 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": lambda left, right: left <= right,
 }
 _SQL_OPERATORS = {"=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
+
+_AMONG = "runs.seq IN (SELECT seq FROM {} WHERE "
+_OF_EACH = "EXISTS (SELECT 1 FROM {} WHERE seq = runs.seq AND "
 
 Sql = tuple[str, list[Any]]
 
@@ -219,8 +223,7 @@ class Value(NamedTuple):
             test, values = "NOT (coalesce(num = ?, 0) OR text = ?)", [self.number, self.text]
         else:
             test, values = f"num {_SQL_OPERATORS[self.op]} ?", [self.number]
-        sql = f"runs.seq IN (SELECT seq FROM {self.table} WHERE key = ? AND {test})"  # noqa: S608 - the table is ours
-        return sql, [self.key, *values]
+        return f"{_AMONG.format(self.table)}key = ? AND {test})", [self.key, *values]
 
     def matches(self, run: RunSummary, inside: Inside) -> bool:
         is_metric = self.table == "metrics"
@@ -316,6 +319,16 @@ class Like(NamedTuple):
 
     def matches(self, run: RunSummary, inside: Inside) -> bool:
         return run.pipeline == self.pipeline and same_text(run.params) == self.params
+
+
+def look_up_each(sql: str) -> str:
+    """Return an expression that asks for the value of one run after the other, in place of all runs that have such a value.
+
+    That is quicker where only the first runs are wanted and many fulfil it.
+    """
+    for table in ("metrics", "params"):
+        sql = sql.replace(_AMONG.format(table), _OF_EACH.format(table))
+    return sql
 
 
 def _join(parts: tuple[Condition, ...], word: str, empty: str) -> Sql:

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from finestflow.errors import LockedError, QueryError, nearest_hint
 from finestflow.git.refs import ANNOTATIONS_REF, JOURNAL_REF, read_refs
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from finestflow.journal.query import Query
     from finestflow.model import Run, RunId, RunSummary
 
-__all__ = ["Index"]
+__all__ = ["Index", "ValueOrder"]
 
 _MOST_BOUND = 900
 _LOOKS = 6
@@ -34,6 +34,14 @@ _LOOKS = 6
 _PATIENCE = 30
 """Seconds that one waits for another process that writes: an index of 100,000 runs takes some ten to be made."""
 Result = TypeVar("Result")
+
+
+class ValueOrder(NamedTuple):
+    """The table of a metric or param, its key there, and what orders its rows, called ``sorted``, by value."""
+
+    table: str
+    key: str
+    terms: str
 
 
 class Index:
@@ -147,22 +155,37 @@ class Index:
         Returns:
             Fewer than ``limit`` where sorting would give another answer; what is there then means nothing.
         """
+        found = self.first_sql(where, sort)
+        return [] if found is None else [row[0] for row in self.fetch(f"{found[0]} LIMIT ?", [*found[1], limit])]
+
+    def first_sql(self, where: Query | None, sort: str) -> tuple[str, list[Any]] | None:
+        """Return the statement for the runs that have a metric or param, in the order of its index; None where no index has the order."""
+        order = self.value_order(sort)
+        if order is None:
+            return None
+        condition, bound = self.where(where)
+        sql = (
+            f"SELECT runs.seq FROM {order.table} AS sorted CROSS JOIN runs ON runs.seq = sorted.seq "  # noqa: S608 - text is bound
+            f"{condition} AND sorted.key = ? ORDER BY {order.terms}"
+        )
+        return sql, [*bound, order.key]
+
+    def value_order(self, sort: str) -> ValueOrder | None:
+        """Return where an index has the order of runs by a metric or param; None where there is none."""
         name, direction = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
         if name in rows_of.FIELDS:
-            return []
+            return None
         has = "SELECT 1 FROM {} WHERE key = ? LIMIT 1"
         tables = [(table, key) for table, key in rows_of.tables_of(name) if self.fetch(has.format(table), [key])]
         if len(tables) != 1:
-            return []
+            return None
         table, key = tables[0]
-        if self.fetch(f"SELECT 1 FROM {table} WHERE key = ? AND num IS NULL LIMIT 1", [key]):  # noqa: S608
-            return []
-        condition, bound = self.where(where)
-        sql = (
-            f"SELECT runs.seq FROM {table} AS sorted CROSS JOIN runs ON runs.seq = sorted.seq "  # noqa: S608
-            f"{condition} AND sorted.key = ? ORDER BY sorted.num {direction}, sorted.seq {direction} LIMIT ?"
-        )
-        return [row[0] for row in self.fetch(sql, [*bound, key, limit])]
+        value = "coalesce(sorted.num, sorted.text)"
+        if table == "metrics":  # those that are no numbers are rare, and ranges of numbers are asked for
+            value = "sorted.num"
+            if self.fetch("SELECT 1 FROM metrics WHERE key = ? AND num IS NULL LIMIT 1", [key]):
+                return None
+        return ValueOrder(table, key, f"{value} {direction}, sorted.seq {direction}")
 
     def where(self, query: Query | None) -> tuple[str, list[Any]]:
         """Return the condition under which a listing shows a run, and its parameters; what it needs of the records has been read then.
@@ -186,6 +209,27 @@ class Index:
     def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a question of the modules beside this one: text is bound, the tables are those of ``index_rows``."""
         return self._read(lambda database: database.execute(sql, values).fetchall())
+
+    def fetch_within(self, sql: str, values: Sequence[Any], steps: int) -> tuple[list[tuple[Any, ...]], bool]:
+        """Return the rows of a question as far as SQLite comes in about so many steps of its machine, and whether these are all."""
+
+        def read(database: sqlite3.Connection) -> tuple[list[tuple[Any, ...]], bool]:
+            rows = list[tuple[Any, ...]]()
+            calls = iter(
+                (0, 1)
+            )  # it counts from where the last question of the same text has ended: the first call may come too early
+            database.set_progress_handler(lambda: next(calls, 1), max(1, steps // 2))
+            try:
+                rows.extend(database.execute(sql, values))
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                    raise
+                return rows, False
+            finally:
+                database.set_progress_handler(None, 0)
+            return rows, True
+
+        return self._read(read)
 
     def get_summary(self, run_id: RunId) -> RunSummary | None:
         """Return a run by its id, removed or not."""

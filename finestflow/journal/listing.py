@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from finestflow.journal import index_rows as rows_of
+from finestflow.journal.conditions import look_up_each
 from finestflow.journal.index import Index
 from finestflow.journal.query import Query
 from finestflow.model import RunSummary
@@ -21,8 +23,13 @@ __all__ = ["Group", "Listing", "Range", "Stat", "gather"]
 
 _MOST = 900
 """Bound values of one statement."""
+_FEW_STEPS, _STEPS = 30_000, 400_000
+"""Of the machine of SQLite for the first runs of a list: when each is looked up, 1 ms, and else, 15 ms."""
 _LOST = 1e-8
 """Where the variance is so small a part of the mean square, that has fewer than eight digits of it left."""
+
+
+_first_of = itemgetter(0)
 
 
 class Range(NamedTuple):
@@ -70,16 +77,63 @@ class Listing:
             sorts: Keys as ``Index.summaries`` takes them, the first decides.
             limit: How many at most.
         """
-        if limit is not None and len(sorts) == 1:
-            first = self.index.first_by_value(where, sorts[0], limit)
-            if len(first) == limit:
-                return array("q", first)
-        condition, bound = self.index.where(where)
-        order, values = rows_of.order_by(*sorts)
-        sql = f"SELECT runs.seq FROM runs {condition} ORDER BY {order}"  # noqa: S608 - text is bound
+        if (
+            where is None
+            and limit is None
+            and len(sorts) == 1
+            and (found := self._order_by_value(sorts[0])) is not None
+        ):
+            return found
+        sql, values = self._sql(where, sorts)
         if limit is not None:
             sql += f" LIMIT {int(limit)}"
-        return array("q", (row[0] for row in self.index.fetch(sql, [*bound, *values])))
+        return _numbers_of(self.index.fetch(sql, values))
+
+    def _sql(self, where: Query | None, sorts: Sequence[str]) -> tuple[str, list[Any]]:
+        condition, bound = self.index.where(where)
+        order, values = rows_of.order_by(*sorts)
+        return f"SELECT runs.seq FROM runs {condition} ORDER BY {order}", [*bound, *values]  # noqa: S608 - text is bound
+
+    def _order_by_value(self, sort: str) -> array[int] | None:
+        """Return all runs by a metric or param whose index has the order: six times as quick as to sort them; None where none has it."""
+        order = self.index.value_order(sort)
+        if order is None:
+            return None
+        having = f"SELECT seq FROM {order.table} AS sorted WHERE key = ?"  # noqa: S608 - text is bound
+        removed = "SELECT seq FROM runs WHERE removed = 1"
+        sql = f"{having} AND seq NOT IN ({removed}) ORDER BY {order.terms}"
+        found = _numbers_of(self.index.fetch(sql, [order.key]))
+        if len(found) < self.index.count():
+            direction = "DESC" if sort.startswith("-") else "ASC"
+            sql = f"SELECT seq FROM runs WHERE removed = 0 AND seq NOT IN ({having}) ORDER BY seq {direction}"  # noqa: S608
+            found += _numbers_of(self.index.fetch(sql, [order.key]))
+        return found
+
+    def first(self, where: Query | None, *, sorts: Sequence[str], limit: int) -> array[int] | None:
+        """Return the first runs of an order, as far as a thread that paints may wait for them; fewer than there are, where that ends it.
+
+        Args:
+            where: The query; all runs that are not removed without one.
+            sorts: As for ``order``.
+            limit: How many at most.
+
+        Returns:
+            None where none were found in that time, though there may be some.
+        """
+        ways = [(self._sql(where, sorts), 0)]
+        if len(sorts) == 1 and (by_value := self.index.first_sql(where, sorts[0])) is not None:
+            ways.insert(0, (by_value, limit))  # where fewer have the value, those that have none come too
+        found: list[tuple[Any, ...]] = []
+        for (sql, values), least in ways:
+            each = look_up_each(sql)
+            for text, steps in [(each, _FEW_STEPS), (sql, _STEPS)] if each != sql else [(sql, _STEPS)]:
+                rows, is_whole = self.index.fetch_within(f"{text} LIMIT {int(limit)}", values, steps)
+                if len(rows) == limit or (is_whole and not least):
+                    return _numbers_of(rows)
+                if is_whole:
+                    break
+                found = max(found, rows, key=len)
+        return _numbers_of(found) if found else None
 
     def page(self, numbers: Iterable[int]) -> dict[int, RunSummary]:
         """Return the runs of some numbers; a number that is not there any more is left out."""
@@ -152,6 +206,10 @@ class Listing:
             "SELECT value, count(*) AS n FROM chosen WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value LIMIT ?"
         )
         return [(str(value), count) for value, count in self.index.fetch(sql, [*values, limit])]
+
+
+def _numbers_of(rows: Iterable[tuple[Any, ...]]) -> array[int]:
+    return array("q", map(_first_of, rows))
 
 
 def _stat_of(count: int, least: float, most: float, mean: float | None, squares: float | None) -> Stat | None:

@@ -16,6 +16,7 @@ import pytest
 from finestflow.errors import LockedError, NotFoundError, QueryError
 from finestflow.git.objects import Objects
 from finestflow.git.refs import JOURNAL_REF, update_ref
+from finestflow.journal import index_rows as rows_of
 from finestflow.journal.annotations import Annotations, Change
 from finestflow.journal.index import Index
 from finestflow.journal.index_update import fields_of
@@ -227,6 +228,44 @@ def test_a_second_key_orders_the_equals_of_the_first(index, repo, journal) -> No
     ]
     with pytest.raises(QueryError, match="no 'lost'"):
         index.check_key("-f1,-lost")
+
+
+@pytest.mark.parametrize("query", ["", "f1>0.2", "-f1>0.2", "kind:r or lr>=2", "breezy"])
+@pytest.mark.parametrize("sort", ["started", "name", "status", "seconds", "m.f1", "m.odd", "p.kind", "lr"])
+def test_the_first_runs_of_a_list_are_those_of_the_whole_list(index, repo, journal, query, sort) -> None:
+    """By whatever is sorted and filtered, in one step or cut short: also by values that are text, or no number, or missing."""
+    for at, kind in enumerate(["rbf", 3, 2.5, "linear", None, True, "poly", 3]):
+        metrics = {"f1": at % 5 / 7, **({"odd": float("nan") if at % 2 else -at} if at % 3 else {})}
+        params = {"kind": kind, "lr": at} if at % 4 else {"kind": kind}
+        append(journal, 1, metrics=metrics, params=params, name=f"{'BbaA'[at % 4]}reezy-{at}", seconds=at % 3)
+    index.refresh(repo)
+    where, listing = parse(query, now=NOW) if query else None, Listing(index)
+    for sorts in ([sort], [f"-{sort}"], [sort, "-lr"]):
+        rows = rows_of.order_by(*sorts)
+        condition, bound = index.where(where)
+        sorted_plainly = [
+            row[0] for row in index.fetch(f"SELECT seq FROM runs {condition} ORDER BY {rows[0]}", [*bound, *rows[1]])
+        ]
+        assert list(listing.order(where, sorts=sorts)) == sorted_plainly
+        for limit in (1, 3, 100):
+            first = listing.first(where, sorts=sorts, limit=limit)
+            assert first is not None
+            assert list(first) == sorted_plainly[:limit]
+
+
+def test_a_question_ends_after_so_many_steps(index, repo, journal) -> None:
+    """What was found until then is there, and it is said that it is not all."""
+    for _ in range(30):
+        append(journal, 1)
+    index.refresh(repo)
+    rows, is_whole = index.fetch_within("SELECT seq FROM runs ORDER BY seq", [], 40)
+    assert 0 < len(rows) < 30
+    assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
+    assert not is_whole
+    assert index.fetch_within("SELECT seq FROM runs ORDER BY seq", [], 10_000) == (
+        [(each,) for each in range(1, 31)],
+        True,
+    )
 
 
 def test_rows_are_plain_tuples_of_the_columns(index, repo, journal) -> None:
