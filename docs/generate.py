@@ -286,7 +286,7 @@ without, the run under the cursor and the one before it. Stars, tags, notes and 
 the last one back, also after a restart. Edits of the view (marks, pins, columns, order, groups, `f`) are taken back by the same key, in the order in
 which both were made, as long as the screen is open; `^r` makes them again. `@` lists the commands that would have done the same.
 
-What is on the screen (query, order, columns, marks, widths of panes) is kept in `.git/finestflow/tui.json`. Colours, columns, keys and named views are
+What is on the screen (query, order, columns, marks, widths of panes, the place in the list, the tab of a run) is kept in `.git/finestflow/tui.json`. Colours, columns, keys and named views are
 [settings](configuration.md): `[tui] theme`, `columns`, `keys`; views are `[views.NAME]`, and `gv` lists them. With `NO_COLOR` no colour is written, with `FINESTFLOW_ASCII=1` nothing
 but ASCII is drawn or printed. When it stops by a fault of its own, what happened is in `.git/finestflow/crash-tui.txt`.
 

@@ -115,12 +115,13 @@ class Driver:
 async def drive(
     folder: Path, size: tuple[int, int] = (120, 40), *, environ: dict[str, str] | None = None, **options: Any
 ) -> AsyncIterator[Driver]:
-    """Run the app over a repository; the arrangement is kept in a file beside it, made anew."""
+    """Run the app over a repository; the arrangement is kept in a file beside it, made anew unless ``keeps`` is told."""
     env = {**os.environ, **(environ or {})}
     workspace = Workspace.find(folder, env)
     workspace.clock = SteadyClock(NOW)
     state_path = (options.pop("state_path_in", None) or folder / ".git") / "tui-test.json"
-    state_path.unlink(missing_ok=True)
+    if not options.pop("keeps", False):
+        state_path.unlink(missing_ok=True)
     runs.QUIET = 0.001
     before = environment.read_environment
     environment.read_environment = lambda *_, **__: ENVIRONMENT  # the packages of this machine say nothing here

@@ -85,6 +85,41 @@ def test_columns_are_chosen_once_there_are_runs(own_lab):
 
 
 @pytest.mark.slow
+def test_the_place_in_the_list_outlives_a_restart(tmp_path):
+    """The cursor is on its run and on its line again, also far below the first page."""
+    many = build_list(tmp_path / "lab", 400)
+
+    async def body():
+        for at in (300, 120):
+            async with drive(many) as ui:
+                table = ui.app.screen.table
+                table.put(at)
+                table.scroll_to(y=at - 7, animate=False, immediate=True)
+                await ui.settle()
+                name = ui.app.screen.current_run().name
+            async with drive(many, keeps=True) as ui:
+                assert name in ui.cursor
+                assert (ui.app.screen.table.cursor, ui.app.screen.table.line) == (at, 7)
+
+    run(body)
+
+
+@pytest.mark.slow
+def test_a_run_opens_on_the_tab_that_was_chosen_last(lab):
+    """The next run and the next start open it; a key that leads to a tab, such as L, chooses none."""
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("enter", "5", "escape", "L", "escape", "j", "enter")
+            assert ui.app.screen.tab == "params"
+        async with drive(lab, keeps=True) as ui:
+            await ui.press("enter")
+            assert ui.app.screen.tab == "params"
+
+    run(body)
+
+
+@pytest.mark.slow
 def test_a_number_with_many_values_is_grouped_by_ranges(lab, tmp_path):
     """B on a metric makes ranges of about as many runs, with mean, deviation and best; within each the order of the list holds."""
     shutil.copytree(lab, tmp_path / "models")

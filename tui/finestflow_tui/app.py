@@ -34,7 +34,7 @@ from finestflow_tui.keys import key_named
 from finestflow_tui.keystrokes import Keystrokes, Passed
 from finestflow_tui.news import News
 from finestflow_tui.screens.frame import Frame
-from finestflow_tui.start import Place
+from finestflow_tui.start import RUN_TABS, Place
 from finestflow_tui.state import ViewState
 from finestflow_tui.terminal import Terminal
 from finestflow_tui.text import one_line, wants_ascii
@@ -346,18 +346,19 @@ class FinestflowApp(App[int]):
                 self.screen.set_query("")
 
     def open_run(self, run: RunSummary, *, tab: str = "", node: str = "") -> None:
-        """Open a run."""
+        """Open a run, on the tab that was chosen last where none is told."""
         from finestflow_tui.screens.run import RunScreen
 
         self.log_command(f"finestflow show {one_line(run.name)}")
         kept = self._run_screen
+        first = tab or (self.state.tab if self.state.tab in RUN_TABS else RUN_TABS[0])
         if isinstance(self.screen, RunScreen):
             self.screen.show_run(run, tab=tab, node=node)
         elif kept is not None and kept not in self.screen_stack:
-            kept.reopen(run, tab=tab or "tasks", node=node)
+            kept.reopen(run, tab=first, node=node)
             self.push_screen(kept)
         else:
-            screen = RunScreen(run, tab=tab or "tasks", node=node)
+            screen = RunScreen(run, tab=first, node=node)
             if kept is None:
                 self._run_screen = screen
                 self.install_screen(screen, "run")

@@ -23,7 +23,7 @@ class Place(NamedTuple):
     Attributes:
         screen: ``runs``, ``run``, ``reproduce``, ``diff``, ``compare``, ``cache`` or ``trash``.
         runs: The runs that it is about.
-        tab: The tab of a run; empty for the first.
+        tab: The tab of a run; empty for the one that was chosen last.
         query: The filter of the list; None for the one that was last used.
     """
 

@@ -1,4 +1,4 @@
-"""What a person arranged on the screen, kept for the repository: the query, order, columns, marks, sizes.
+"""What a person arranged on the screen, kept for the repository: the query, order, columns, marks, sizes, the tab, where the list was scrolled to.
 
 Invariant: a file that is missing, damaged or of another version is as good as an empty one; nothing of a run is kept here.
 """
@@ -24,6 +24,9 @@ class ViewState:
     Attributes:
         columns: Columns that were chosen, in order.
         hidden: Columns that were taken away.
+        cursor: The run that the cursor of the list is on.
+        line: How many lines below the first one that is seen.
+        tab: The tab of a run that was chosen last.
         done: What ``undo`` takes back, the latest last.
         undone: What it has taken back.
     """
@@ -37,6 +40,8 @@ class ViewState:
     marks: dict[str, str] = field(default_factory=dict)
     pins: list[str] = field(default_factory=list)
     cursor: str = ""
+    line: int = 0
+    tab: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
     theme: str = ""

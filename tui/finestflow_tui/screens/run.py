@@ -211,7 +211,7 @@ class RunScreen(RunContent):
     def action_tab(self, at: int) -> None:
         """Open a tab by its number."""
         if at <= len(TABS):
-            self.tab = TABS[at - 1]
+            self.tab = self.ff.state.tab = TABS[at - 1]
             self.show_tab()
 
     def show_tab(self, *, keep: bool = False) -> None:

@@ -72,8 +72,12 @@ class RunsScreen(RunOrder):
         history.has_changed()
         self.list_runs(reset=True)
         if self.ff.state.cursor:
-            self._go_to(self.ff.state.cursor)
+            self._return_to(self.ff.state.cursor, self.ff.state.line)
         self.call_after_refresh(self._after_first_paint)
+
+    def on_unmount(self) -> None:
+        """Remember where the list was scrolled to."""
+        self.ff.state.line = self.table.line
 
     def _after_first_paint(self) -> None:
         self.ff.open_first()

@@ -71,6 +71,8 @@ class RunList(RunScreenActions):
         """The greatest number in the list, and as it was when its top was seen last."""
         self._lost = ""
         """The run that the cursor was on when it left the list: one that ends is gone for a moment, until it is recorded."""
+        self._line: int | None = None
+        """How far below the top of the table that run is to be put, when it is not to stay where the cursor is."""
         self._beat = 0
         self._before_filter = ""
         self._hinted: tuple[str, list[Hint]] = "", []
@@ -150,7 +152,8 @@ class RunList(RunScreenActions):
             anchor = self.current_id() or kept if kept else self._lost  # the cursor may have gone on meanwhile
             at = self._position(order, anchor)
             self._lost = anchor if at is None else ""
-            self.table.show(order, cursor=at)
+            self.table.show(order, cursor=at, line=self._line)
+            self._line = None
             self._empty_state()
             self._tell_nothing()
             if not history.is_fresh or self.table.cursor == 0:
@@ -276,10 +279,13 @@ class RunList(RunScreenActions):
         self.table.put(at)
         return run, at + 1, len(order)
 
-    def _go_to(self, run_id: str) -> None:
-        number = self.ff.history.number_of(run_id)
-        if number is not None and number in self.table.order:
-            self.table.put(self.table.order.index(number))
+    def _return_to(self, run_id: str, line: int) -> None:
+        """Put the cursor on a run, so many lines below the first one; further down than what is there yet, when the whole list has come."""
+        at = self._position(self.table.order, run_id)
+        if at is None:
+            self._lost, self._line = run_id, line
+        else:
+            self.table.show(self.table.order, cursor=at, line=line)
 
     # -- lines -----------------------------------------------------------------------------------------------------------------------------
 

@@ -82,14 +82,15 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
 
-    def show(self, order: array[int], *, cursor: int | None = None) -> None:
+    def show(self, order: array[int], *, cursor: int | None = None, line: int | None = None) -> None:
         """Show other rows.
 
         Args:
             order: Numbers of runs.
-            cursor: The position to go to; where the cursor is, keeping its line on the screen, when not given.
+            cursor: The position to go to; where the cursor is when not given.
+            line: How many rows below the first one that is seen; where the cursor is on the screen when not given.
         """
-        line, before = self.cursor - self.scroll_offset.y, self._seen
+        line, before = self.line if line is None else line, self._seen
         self.order = order
         set_extent(self, LONGEST, len(order) + 1)
         if cursor is not None:
@@ -99,6 +100,11 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         self._reveal()
         if self._seen != before:
             self.refresh()
+
+    @property
+    def line(self) -> int:
+        """How many rows the cursor is below the first one that is seen."""
+        return self.cursor - self.scroll_offset.y
 
     def make_room(self, lines: int) -> None:
         """Keep the row under the cursor where it is on the screen, though so many lines come above the table, or go; at its top the table moves."""
@@ -318,6 +324,8 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         self.post_message(self.Moved())
 
     def _reveal(self) -> None:
+        if not self.size.height:  # it is not laid out yet
+            return
         top, height = self.scroll_offset.y, max(1, self.size.height - 1)
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False, immediate=True, force=True)
