@@ -90,7 +90,11 @@ class Telling:
         """
         if line and not self._blanking.is_in(line):  # most often: a call begins
             with self._lock:
-                self._take(event, line, lazy=lazy)
+                self.state.apply(event)
+                if self._live is not None:
+                    self._live.append(line, lazy=lazy)
+                if self._listener is not None:
+                    self._show(event)
             return
         is_said = event["e"] in _SAID or bool(event.get("error"))
         text = event["text"] if event["e"] == "text" else line or dump_event(event)

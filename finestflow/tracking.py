@@ -61,6 +61,7 @@ class RepositoryTracking:
         self._warn = warn
         self._live_seen = (0, True)
         self._live_looked = 0.0
+        self._live_folder = "" if repository is None else str(repository.state_dir / "live")
 
     @property
     def _is_required(self) -> bool:
@@ -152,11 +153,10 @@ class RepositoryTracking:
         now = self._clock.monotonic()
         if now - self._live_looked >= _LIVE_SECONDS:
             self._live_looked = now
-            live = self._repository.state_dir / "live"
             try:
-                changed = os.stat(live).st_mtime_ns
+                changed = os.stat(self._live_folder).st_mtime_ns
                 if changed != self._live_seen[0]:
-                    self._live_seen = (changed, len(os.listdir(live)) <= 1)
+                    self._live_seen = (changed, len(os.listdir(self._live_folder)) <= 1)
             except OSError:
                 self._live_seen = (0, True)
         return self._live_seen[1]

