@@ -20,6 +20,7 @@ __all__ = ["RunOrder"]
 
 _SINGULAR = frozenset({"id", "name", "when", "took", "commit"})
 """What each run has of its own: groups of it would be of one run each."""
+_ROLES = {"m.": "metric", "c.": "metric", "p.": "param"}
 
 
 class RunOrder(RunList):
@@ -166,12 +167,17 @@ class RunOrder(RunList):
         shown = {column.key for column in self.table.columns}
         metrics, params = self.ff.history.reading.index.known_names()
         names = ["id", "pipeline", "when", "took", "tags", "note", "hits", "branch", "base", "commit", "error"]
-        names += [f"m.{name}" for name in sorted(metrics)] + [f"p.{name}" for name in sorted(params)]
+        names += [
+            f"{kind}.{name}"
+            for kind, known in (("m", metrics), ("p", params), ("c", metrics))
+            for name in sorted(known)
+        ]
         entries = [
             Entry(
                 (
                     ("● " if name in shown else "· ", "ok" if name in shown else "dim"),
-                    (one_line(name), "metric" if name.startswith("m.") else "param" if name.startswith("p.") else ""),
+                    (one_line(name), _ROLES.get(name[:2], "")),
+                    ("  how it went" if name.startswith("c.") else "", "dim"),
                 ),
                 name,
             )
@@ -187,13 +193,19 @@ class RunOrder(RunList):
             state.hidden = [each for each in state.hidden if each != name]
             state.columns = [key for key in keys if key != name] if name in keys else _with_column(keys, name)
             self.choose_columns(self.table.order)
+            shown = [column.key for column in self.table.columns]
+            if name in shown:
+                self.table.action_aside(shown.index(name) - self.table.column)
             self.load_all(self.current_id())
 
         self.app.push_screen(Chooser("columns: enter shows or hides one", entries), toggle)
 
 
 def _with_column(keys: list[str], name: str) -> list[str]:
-    """Put a column behind the last one of its kind: metrics with metrics, params with params."""
+    """Put a column behind the last one of its kind: metrics with metrics, params with params; how a metric went behind the metric."""
+    if name.startswith("c.") and f"m.{name[2:]}" in keys:
+        at = keys.index(f"m.{name[2:]}") + 1
+        return [*keys[:at], name, *keys[at:]]
     kin = [at for at, key in enumerate(keys) if key[:2] == name[:2] and name[1:2] == "."]
     at = kin[-1] + 1 if kin else min(len(keys), 4) if name.startswith("m.") else len(keys)
     return [*keys[:at], name, *keys[at:]]

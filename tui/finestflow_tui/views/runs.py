@@ -32,6 +32,7 @@ from finestflow_tui.text import (
 from finestflow_tui.views.tasks import shape_of
 
 __all__ = [
+    "COURSE",
     "Column",
     "cells_of",
     "choose_columns",
@@ -62,12 +63,14 @@ _PLAIN = (
 _SORTS = {"when": "started", "took": "seconds"}
 _WIDEST = {"name": 24, "note": 40, "tags": 24, "pipeline": 14, "branch": 16, "error": 40}
 _HEADLINES, _METRICS, _PARAMS = 2, 8, 12
+COURSE = 12
+"""Columns of the terminal that the course of a metric takes."""
 GAP = 2
 """Columns of the terminal between two of the list."""
 
 
 class Column(NamedTuple):
-    """A column of the list; ``key`` is ``m.loss``, ``p.lr`` or the name of a field."""
+    """A column of the list; ``key`` is ``m.loss``, ``c.loss`` for how that went, ``p.lr`` or the name of a field."""
 
     key: str
     title: str
@@ -78,23 +81,30 @@ class Column(NamedTuple):
     @property
     def sort(self) -> str:
         """The key that the index sorts by."""
-        return _SORTS.get(self.key, self.key)
+        return f"m.{self.key[2:]}" if self.is_course else _SORTS.get(self.key, self.key)
 
     @property
     def is_metric(self) -> bool:
         """Whether it shows a metric."""
         return self.key.startswith("m.")
 
+    @property
+    def is_course(self) -> bool:
+        """Whether it shows how a metric went, which no summary tells."""
+        return self.key.startswith("c.")
+
 
 def column_named(name: str, runs: Iterable[RunSummary], now: float) -> Column:
     """Make a column, as wide as what it shows of some runs.
 
     Args:
-        name: A field, ``m.NAME`` or ``p.NAME``; ``metrics.NAME`` and ``params.NAME`` too.
+        name: A field, ``m.NAME``, ``c.NAME`` or ``p.NAME``; ``metrics.NAME`` and ``params.NAME`` too.
         runs: The runs to measure.
         now: The time.
     """
     prefix, _, rest = name.partition(".")
+    if prefix == "c" and rest:
+        return Column(name, f"~{one_line(rest.rpartition('/')[2])}", COURSE, False, "metric")
     key = f"{prefix[0]}.{rest}" if rest and prefix in {"m", "p", "metrics", "params"} else name
     if key not in _PLAIN and key[:2] not in {"m.", "p."}:
         key = f"m.{key}"

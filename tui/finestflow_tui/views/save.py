@@ -18,7 +18,7 @@ __all__ = ["dump_list"]
 
 def dump_list(runs: Sequence[RunSummary], columns: Sequence[Column], suffix: str) -> str:
     """Return runs as text; any suffix but ``.md`` and ``.json`` gets CSV."""
-    names = ["id", *(column.key for column in columns if column.key != "id")]
+    names = ["id", *(column.key for column in columns if column.key != "id" and not column.is_course)]
     table = [[run.id, *(_value(run, name) for name in names[1:])] for run in runs]
     if suffix == ".json":
         return (
