@@ -45,7 +45,8 @@ class Known:
         found = self._values.get(digest)
         if found is None or isinstance(found, Encoded):
             return found
-        encoded = self._values[digest] = Encoded._make(found)
+        encoded: Encoded = tuple.__new__(Encoded, found)  # ``_make`` is a call of Python
+        self._values[digest] = encoded
         return encoded
 
     def has_value(self, encoded: Encoded) -> bool:
@@ -116,7 +117,7 @@ class Known:
     def entry_ahead(self, key: str) -> Entry | None:
         """Return the newest entry of a key of which nothing else is known than what was read ahead."""
         found = self._ahead.get(key)
-        return None if found is None or key in self._newest or key in self._added else Entry._make(found)
+        return None if found is None or key in self._newest or key in self._added else tuple.__new__(Entry, found)
 
     def newest(self, keys: Iterable[str]) -> tuple[list[Plain], list[Plain]]:
         """Return the newest entry of each key, and their values, as far as both are known."""

@@ -53,7 +53,7 @@ def dump_node(node: NodeRecord, time: float, *, static: str = "", log: str | Non
         cpu,
         memory,
     ) = node
-    shown_inputs = ",".join([_dump_input(name, each) for name, each in inputs.items()])
+    shown_inputs = ",".join([_dump_input(name, *each) for name, each in inputs.items()])
     shown_output = "null" if output is None else _dump_output(output)
     rest = f',"static":"{static}"' if static else _dump_static(params, code)
     if kind != "task":
@@ -98,8 +98,7 @@ def dump_start(path: str, task: str, key: str | None, time: float) -> str:
     return f'{{"e":"start","path":{quote(path)},"task":{quote(task)},"key":{_or_null(key)},"t":{time!r}}}\n'
 
 
-def _dump_input(name: str, each: InputRecord) -> str:
-    digest, source, preview = each
+def _dump_input(name: str, digest: str | None, source: str | None, preview: str) -> str:
     text = f'{quote(name)}:{{"digest":{_or_null(digest)}'
     if source is not None:
         text += f',"from":{quote(source)}'

@@ -105,7 +105,7 @@ def _usual_reason(status: NodeStatus) -> str:
 
 def _dump_inputs(inputs: Mapping[str, InputRecord], nodes: Mapping[str, NodeRecord]) -> str:
     shown = []
-    for name, (digest, source, preview) in sorted(inputs.items()):
+    for name, (digest, source, preview) in _sorted(inputs):
         origin = None if source is None else nodes.get(source)
         known = None if origin is None or origin.output is None else origin.output.digest
         fields = []
@@ -116,6 +116,10 @@ def _dump_inputs(inputs: Mapping[str, InputRecord], nodes: Mapping[str, NodeReco
         if fields or source is None:
             shown.append(f"{quote(name)}: {{{', '.join(fields)}}}")
     return ", ".join(shown)
+
+
+def _sorted(inputs: Mapping[str, InputRecord]) -> Iterable[tuple[str, InputRecord]]:
+    return sorted(inputs.items()) if len(inputs) > 1 else inputs.items()
 
 
 def _dump_output(output: OutputRecord) -> str:
@@ -141,7 +145,7 @@ def _dump_output(output: OutputRecord) -> str:
 def _dump_shape(node: NodeRecord) -> str:
     text = f'"after": [{", ".join(map(quote, node.after))}], ' if node.after else ""
     edges = [
-        f"{quote_text(name)}: {quote_text(source)}" for name, (_, source, _) in sorted(node.inputs.items()) if source
+        f"{quote_text(name)}: {quote_text(source)}" for name, (_, source, _) in _sorted(node.inputs) if source
     ]
     if edges:
         text += f'"edges": {{{", ".join(edges)}}}, '

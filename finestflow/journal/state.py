@@ -100,8 +100,9 @@ class RunState:
         if starts is not None and len(starts) == 1 and starts[0].get("t") == node.started:
             del self._starts[path]  # the record says it all, and the garbage collector has less to walk
         self._ends[path] = node
-        self._touch(path)
-        self.progress.pop(path, None)
+        self._changed[path] = None
+        if self.progress:
+            self.progress.pop(path, None)
         self.version += 1
         self.last_time = max(self.last_time, time)
 

@@ -63,8 +63,8 @@ class Output:
     _finestflow_part: Part
 
     def __init__(self, handle: Handle, part: Part = ()) -> None:
-        object.__setattr__(self, "_finestflow_handle", handle)
-        object.__setattr__(self, "_finestflow_part", part)
+        _set_handle(self, handle)
+        _set_part(self, part)
 
     @property
     def value(self) -> Any:
@@ -211,6 +211,8 @@ class Output:
         return function(*resolve(args), **resolve(kwargs))
 
 
+_set_handle = Output.__dict__["_finestflow_handle"].__set__
+_set_part = Output.__dict__["_finestflow_part"].__set__
 _LIST = frozenset({"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"})
 _WRITING = {
     "list": _LIST,
