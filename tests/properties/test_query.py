@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from finestflow.journal import index_rows, index_update
 from finestflow.journal.annotations import Annotation
 from finestflow.journal.compared import fold_text
+from finestflow.journal.conditions import look_up_each
 from finestflow.journal.index import Index, add_functions
 from finestflow.journal.inside import NOTHING, Inside, call_of
 from finestflow.journal.query import KEYS, Query, parse
@@ -194,9 +195,10 @@ def parsed(text: str, runs: list[RunSummary]) -> Query:
 def chosen_by_sql(runs: list[RunSummary], text: str, inside: Mapping[str, Inside] = MappingProxyType({})) -> set[str]:
     sql, bound = parsed(text, runs).to_sql()
     with database_of(runs, inside) as database:
-        rows = database.execute(f"SELECT id, ({sql}) FROM runs", bound).fetchall()
-    assert {value for _, value in rows} <= {0, 1}
-    return {run_id for run_id, value in rows if value}
+        rows = database.execute(f"SELECT id, ({sql}), ({look_up_each(sql)}) FROM runs", [*bound, *bound]).fetchall()
+    assert {value for _, *values in rows for value in values} <= {0, 1}
+    assert [value for _, value, _ in rows] == [value for _, _, value in rows]
+    return {run_id for run_id, value, _ in rows if value}
 
 
 def test_sql_and_python_agree_at_the_boundaries_of_every_operator() -> None:

@@ -14,6 +14,7 @@ from finestflow.workspace import Workspace
 from finestflow_tui.history import GROUPS
 from finestflow_tui.standing import Standing, head_spans
 from finestflow_tui.views.runs import choose_columns
+from finestflow_tui.views.save import dump_list
 from tests.bench.tui_lab import build_list
 from tests.tui.driving import drive, run
 from tests.tui.test_keys import NEWEST, names
@@ -115,6 +116,30 @@ def test_a_run_opens_on_the_tab_that_was_chosen_last(lab):
         async with drive(lab, keeps=True) as ui:
             await ui.press("enter")
             assert ui.app.screen.tab == "params"
+
+    run(body)
+
+
+@pytest.mark.slow
+def test_a_column_shows_how_a_metric_went(study):
+    """It is chosen as any other, read for the rows that are seen, drawn behind its metric, sorted by the last value, and no part of a saved list."""
+
+    async def body():
+        async with drive(study, (160, 30)) as ui:
+            table = ui.app.screen.table
+            await ui.press("+")
+            await ui.type("c.fit/loss")
+            await ui.press("enter")
+            keys = keys_of(ui)
+            assert keys.index("c.fit/loss") == keys.index("m.fit/loss") + 1
+            assert " ~loss" in ui.lines[2]
+            assert table.current_column.key == "c.fit/loss"
+            await ui.until(lambda: sum("▁" in line for line in ui.lines[3:9]) == 4)
+            await ui.press("s")
+            assert ui.app.state.sorts == ["-m.fit/loss"]
+            await ui.press("f")
+            assert "no query can tell" in ui.foot
+            assert "c.fit" not in dump_list([ui.app.screen.current_run()], table.columns, ".csv")
 
     run(body)
 

@@ -99,7 +99,7 @@ def test_no_view_lets_an_escape_through():
     for line in rows:
         assert not ESCAPES.search(plain_text(line)), plain_text(line)[:200]
     columns = choose_columns([run.summary], 0.0)
-    for text, _ in cells_of(run.summary, columns, 0.0, {}):
+    for text, _ in cells_of(run.summary, columns, 0.0):
         assert not ESCAPES.search(text)
         assert "\n" not in text
     for pieces in tasks.drawing_of(shape, turned=False).rows:

@@ -159,7 +159,7 @@ class FinestflowApp(App[int]):
 
     def hold_keys_for_list(self) -> None:
         """Let what is typed find the list in its new order."""
-        self.hold_keys(lambda: all(worker.is_finished for worker in self.workers if worker.group == "order"))
+        self.hold_keys(lambda: not any(isinstance(screen, Frame) and screen.is_busy for screen in self.screen_stack))
 
     async def on_event(self, event: events.Event) -> None:
         """Take a key when its turn has come."""

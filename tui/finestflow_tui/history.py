@@ -92,10 +92,11 @@ class History:
         """Parse a query; it never fails."""
         return parse(text, now=self.workspace.clock.time(), known=self.known, find=self.workspace.find_named)
 
-    def first(self, query: str, sorts: tuple[str, ...]) -> array[int]:
-        """Return the numbers of the first runs of a list, live ones on top."""
+    def first(self, query: str, sorts: tuple[str, ...]) -> array[int] | None:
+        """Return the numbers of the first runs of a list, live ones on top; None where that takes long."""
         parsed = self.parse(query) if query else None
-        return self.live_numbers(parsed) + self.reading.order(parsed, sorts=sorts, limit=FIRST)
+        found = None if parsed is not None and parsed.needs else self.reading.first(parsed, sorts=sorts, limit=FIRST)
+        return None if found is None else self.live_numbers(parsed) + found
 
     def live_numbers(self, query: Query | None) -> array[int]:
         """Return the numbers of the live runs that a query finds."""

@@ -66,10 +66,7 @@ def _list_rows(history: History, query: str) -> Iterable[Row]:
     runs = [*live, *(page[number] for number in order if number in page)]
     columns = choose_columns(runs[:200], now)
     right = frozenset(at for at, column in enumerate(columns) if column.right)
-    cells = [
-        [(cut(text, 60), role) for text, role in cells_of(run, columns, now, {}, history.workspace.goals)]
-        for run in runs
-    ]
+    cells = [[(cut(text, 60), role) for text, role in cells_of(run, columns, now)] for run in runs]
     return columns_of([[(column.title, "") for column in columns], *cells], right=right) if runs else []
 
 

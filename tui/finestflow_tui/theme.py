@@ -136,6 +136,22 @@ class Palette(dict[str, Style]):
 
     is_colored = True
 
+    def __init__(self, styles: Mapping[str, Style] = {}) -> None:
+        super().__init__(styles)
+        self._upon: dict[tuple[Style, str], Upon] = {}
+
+    def upon(self, base: Style, over: str = "") -> Upon:
+        """Return the styles of roles as they are upon a background.
+
+        Args:
+            base: The style of the background.
+            over: A role that lies over the background.
+        """
+        found = self._upon.get((base, over))
+        if found is None:
+            found = self._upon[base, over] = Upon(self, base + self[over] if over else base)
+        return found
+
     def __missing__(self, role: str) -> Style:
         if role.startswith("#"):  # too many to be kept
             return _cell_style(role)
@@ -146,6 +162,20 @@ class Palette(dict[str, Style]):
         for part in role.split("+") if "+" in role else ():
             style += self[part]
         self[role] = style
+        return style
+
+
+class Upon(dict[str, Style]):
+    """The style of each role upon a background: to add two styles takes longer than to paint what has them."""
+
+    def __init__(self, palette: Palette, below: Style) -> None:
+        super().__init__()
+        self._palette, self._below = palette, below
+
+    def __missing__(self, role: str) -> Style:
+        style = self._below + self._palette[role]
+        if not role.startswith("#"):  # too many to be kept
+            self[role] = style
         return style
 
 

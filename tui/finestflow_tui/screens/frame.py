@@ -32,6 +32,8 @@ class Frame(Pointing):
 
     NAME = ""
     BLANK = True
+    is_busy = False
+    """Whether a key has begun what the next one is to find done."""
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """Panes paint themselves when they get the keys; Textual's own would have the whole screen painted for it."""
 

@@ -245,7 +245,7 @@ class RunsScreen(RunOrder):
         self._marks_changed()
 
     def _marks_changed(self) -> None:
-        self.show_gutters(self.table.order)
+        self.show_gutters()
         if self.ff.state.group:  # headings name the letter of the best run
             self.table.forget(number for number in self.table.order if number <= GROUPS)
         self.status.update()

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
-from finestflow.journal.listing import Group, Range
+from finestflow.journal.listing import Group
 from finestflow.model import RunSummary
 from finestflow_tui.actions import RunScreenActions
+from finestflow_tui.courses import READ_FILES, Courses
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.history import GROUPS
 from finestflow_tui.screens.welcome import no_runs_rows
@@ -20,6 +23,8 @@ from finestflow_tui.standing import Standing, head_spans
 from finestflow_tui.text import Row, Span, one_line, row
 from finestflow_tui.views.query import Hint, complete
 from finestflow_tui.views.runs import (
+    Column,
+    best_values,
     cells_of,
     choose_columns,
     column_named,
@@ -30,7 +35,7 @@ from finestflow_tui.widgets.line import Lines, fitted, spread
 from finestflow_tui.widgets.livestrip import live_rows
 from finestflow_tui.widgets.query import QueryInput
 from finestflow_tui.widgets.rows import RowsView
-from finestflow_tui.widgets.table import RunTable
+from finestflow_tui.widgets.table import Cells, RunTable
 
 __all__ = ["RunList"]
 
@@ -40,6 +45,16 @@ _EDGES = 6
 """Of a line of the list: its gutter, the scroll bar, and the sign of how many columns lie beside, less the gap that the last column does not need."""
 _PAUSE = 0.08
 """Seconds without a letter before a query that is being typed is answered in full."""
+
+
+class _Listed(NamedTuple):
+    """What a worker brings: the whole vector, the best values unless they are known, how many runs match, how many there are, the newest."""
+
+    order: array[int]
+    best: dict[str, float] | None
+    found: int
+    total: int
+    newest: int
 
 
 class RunList(RunScreenActions):
@@ -55,7 +70,8 @@ class RunList(RunScreenActions):
         self.table = RunTable(self._fetch, id="table")
         self.aside = RowsView(id="preview", has_cursor=False, classes="aside")
         self.table.add_class("main")
-        self._best: dict[str, Range] = {}
+        self._best: dict[str, float] = {}
+        """The best value of each metric of the list, by column."""
         self._ranges_of: tuple[str, tuple[str, ...]] | None = None
         """The query and the metrics that ``_best`` is about."""
         self.folded: set[str] = set()
@@ -71,6 +87,9 @@ class RunList(RunScreenActions):
         """The greatest number in the list, and as it was when its top was seen last."""
         self._lost = ""
         """The run that the cursor was on when it left the list: one that ends is gone for a moment, until it is recorded."""
+        self._courses: Courses | None = None
+        self._reading: asyncio.TimerHandle | None = None
+        """What reads the courses of metrics in a moment, or does."""
         self._line: int | None = None
         """How far below the top of the table that run is to be put, when it is not to stay where the cursor is."""
         self._beat = 0
@@ -100,28 +119,31 @@ class RunList(RunScreenActions):
             keeps_columns: The columns stay.
             has_changed: What is told of runs may be other than before.
         """
-        state, history = self.ff.state, self.ff.history
+        state = self.ff.state
         kept = "" if reset or self._lost else self.current_id()
         had_groups = any(number <= GROUPS for number in self.table.order[:1])
-        first = history.first(state.query, self._sorts)
-        if (reset and not keeps_columns) or not self._has_chosen:
-            self.choose_columns(first)
+        shows, chooses = (
+            not state.group and (reset or had_groups),
+            (reset and not keeps_columns) or not self._has_chosen,
+        )
+        first = self.ff.history.first(state.query, self._sorts) if shows or chooses else None
+        if chooses:
+            self.choose_columns(first if first is not None else self.table.order)
         self.table.sorted_by = self._sorts
-        self.show_gutters(first)
+        self.show_gutters()
         if has_changed:
             self._ranges_of = None
             self.table.forget()
         self._tell_nothing()
-        if not state.group and (reset or had_groups):
+        if shows and first is not None:
             self.table.show(self._with_pins(first), cursor=0 if reset else self._position(first, kept) or 0)
         if self._soon is not None:
             self._soon.cancel()
         if is_typing:
             self._soon = self.soon(_PAUSE, lambda: self.load_all(""))
-        elif reset and not state.group:
-            self.call_after_refresh(self.load_all, "")  # the first rows are on the screen before a worker needs the CPU
         else:
-            self.load_all(kept)
+            self.is_busy = True  # what is known is on the screen before a worker needs the CPU
+            self.call_after_refresh(self.load_all, kept)
 
     def load_all(self, kept: str) -> None:
         """Take the whole list in, from a worker; the cursor goes to the run with an id, where one is given."""
@@ -130,25 +152,26 @@ class RunList(RunScreenActions):
         folded = frozenset(self.folded)
         means = tuple(column.key for column in self.table.columns if column.is_metric)
         ranges_of, is_typing = (query, means), self.has_class("-filtering")
-        best = self._best if is_typing or ranges_of == self._ranges_of else None  # while typing, it can wait
+        knows_ranges = is_typing or ranges_of == self._ranges_of  # while typing, they can wait
 
-        def work() -> tuple[array[int], dict[str, Range], int, int]:
+        def work() -> _Listed:
             order = history.order(query, sorts, by, folded, means[:3])
-            ranges = history.ranges(means, query) if best is None else best
-            return order, ranges, history.searching.index.count(), max(order, default=0)
+            best = None if knows_ranges else best_values(history.ranges(means, query), self.ff.workspace.goals)
+            found = sum(number > GROUPS for number in order) if by else len(order)
+            return _Listed(order, best, found, history.searching.index.count(), max(order, default=0))
 
-        def show(found: tuple[array[int], dict[str, Range], int, int]) -> None:
-            order, ranges, self._total, self._newest = found
-            if best is None:
+        def show(listed: _Listed) -> None:
+            self.is_busy = False
+            order, best, self._found, self._total, self._newest = listed
+            if best is not None:
                 self._ranges_of = ranges_of
-            if ranges != self._best:
-                self._best = ranges
-                self.table.forget()
-            elif by:
+                if best != self._best:
+                    self._best = best
+                    self.table.restyle()
+            if by:
                 self.table.forget(number for number in order if number <= GROUPS)
-            self._found = sum(number > GROUPS for number in order)
             order = self._with_pins(order)
-            self.show_gutters(order)
+            self.show_gutters()
             anchor = self.current_id() or kept if kept else self._lost  # the cursor may have gone on meanwhile
             at = self._position(order, anchor)
             self._lost = anchor if at is None else ""
@@ -163,7 +186,12 @@ class RunList(RunScreenActions):
             self.head.update()
             self.show_preview()
 
-        self.slow(work, show, group="order")
+        def fail(text: str) -> None:
+            self.is_busy = False
+            self.say(text, "error")
+
+        self.is_busy = True
+        self.slow(work, show, group="order", failed=fail)
 
     def see_new(self) -> None:
         """Count what comes from here on: the top of the list is seen."""
@@ -209,21 +237,52 @@ class RunList(RunScreenActions):
             return width - _EDGES
         return width - (_ASIDE_WIDE if width >= wide else _ASIDE) - _EDGES
 
-    def _fetch(self, numbers: Iterable[int]) -> Mapping[int, Sequence[Span]]:
-        """Return the cells of rows: a page of the index, formatted."""
-        now = self.ff.workspace.clock.time()
-        cells: dict[int, Sequence[Span]] = {}
+    def _fetch(self, numbers: Iterable[int]) -> Mapping[int, Cells | Sequence[Span]]:
+        """Return rows: a page of the index, of which a cell is made when it is seen."""
+        rows: dict[int, Cells | Sequence[Span]] = {}
         for number, found in self.ff.history.page(numbers).items():
             if isinstance(found, Group):
                 folded = str(found.value) in self.folded
                 letters = self.ff.history.best_letters(number, self.ff.state.marks)
                 goals, by = self.ff.workspace.goals, self.ff.state.group
-                cells[number] = group_spans(found, by, is_folded=folded, goals=goals, letters=letters)
+                rows[number] = group_spans(found, by, is_folded=folded, goals=goals, letters=letters)
             else:
-                cells[number] = cells_of(found, self.table.columns, now, self._best, self.ff.workspace.goals)
-        return cells
+                rows[number] = partial(self._cells, found)
+        return rows
 
-    def show_gutters(self, order: Sequence[int]) -> None:
+    def _cells(self, run: RunSummary, columns: Sequence[Column]) -> Sequence[Span]:
+        cells = cells_of(run, columns, self.ff.workspace.clock.time(), self._best)
+        return [
+            self._course(run, column) if column.is_course else cell for column, cell in zip(columns, cells, strict=True)
+        ]
+
+    def _course(self, run: RunSummary, column: Column) -> Span:
+        """Return how a metric went, as far as it was read; what is missing is there a moment after the last key."""
+        if self._courses is None:
+            journal, find_live = self.ff.workspace.journal, self.ff.history.find_live
+            self._courses = Courses(
+                lambda runs: journal.load_many(runs, files=READ_FILES),
+                lambda run: live.run.metrics if (live := find_live(run.id)) is not None else None,
+            )
+        course = self._courses.find(run, column.key[2:])
+        if course is None and self._reading is None:
+            self._reading = self.soon(_PAUSE, self._read_courses)
+        return ("…", "dim") if course is None else (course, column.role)
+
+    def _read_courses(self) -> None:
+        assert self._courses is not None
+
+        def show(_: None) -> None:
+            self._reading = None
+            self.table.restyle()
+
+        def fail(text: str) -> None:
+            self._reading = None
+            self.say(text, "error")
+
+        self.slow(self._courses.read, show, group="courses", failed=fail)
+
+    def show_gutters(self) -> None:
         """Show marks and pins."""
         state = self.ff.state
         gutters: dict[int, Span] = {}

@@ -34,6 +34,7 @@ from finestflow_tui.views.tasks import shape_of
 __all__ = [
     "COURSE",
     "Column",
+    "best_values",
     "cells_of",
     "choose_columns",
     "column_named",
@@ -193,29 +194,36 @@ def _param_names(runs: Sequence[RunSummary], *, everything: bool) -> list[str]:
     return [name for name in ordered if everything or len(values[name]) > 1]
 
 
-def cells_of(
-    run: RunSummary, columns: Sequence[Column], now: float, best: Mapping[str, Range], goals: Goals = GUESSED
-) -> list[Span]:
+def cells_of(run: RunSummary, columns: Iterable[Column], now: float, best: Mapping[str, float] = {}) -> list[Span]:
     """Return the cells of a run, neither cut nor padded.
 
     Args:
         run: The run.
         columns: The columns.
         now: The time.
-        best: The range of each metric in the list: the best value stands out.
-        goals: Which way of a metric is better.
+        best: The best value of metrics in the list, by column: it stands out.
     """
-    cells = []
-    for column in columns:
-        text, role = _cell(run, column, now)
-        if column.is_metric and text:
-            value, limits = _metric(run, column.key[2:]), best.get(column.key)
-            goal = goals.of(column.key[2:])
-            if limits is not None and goal is not None and limits.low < limits.high:
-                is_best = value == (limits.high if goal == "max" else limits.low)
-                role = "best" if is_best else role
-        cells.append((text, role))
-    return cells
+    return [
+        (_cell(run, column, now)[0], "best")
+        if column.key in best and _metric(run, column.key[2:]) == best[column.key]
+        else _cell(run, column, now)
+        for column in columns
+    ]
+
+
+def best_values(ranges: Mapping[str, Range], goals: Goals) -> dict[str, float]:
+    """Return the best value of each metric of which one way is better and not all values are equal.
+
+    Args:
+        ranges: By the key of a column.
+        goals: Which way is better.
+    """
+    found = {}
+    for key, limits in ranges.items():
+        goal = goals.of(key[2:])
+        if goal is not None and limits.low < limits.high:
+            found[key] = limits.high if goal == "max" else limits.low
+    return found
 
 
 def _metric(run: RunSummary, name: str) -> float | None:

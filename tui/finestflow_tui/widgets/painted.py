@@ -51,7 +51,7 @@ class Bar(ScrollBar, Still):
         drawn = cast("ScrollBarRender", self.render())
         style = cast("Style", drawn.style)
         segments = drawn.render_bar(
-            size=self.size.height,
+            size=max(self.size.height, crop.bottom),  # the size comes a moment after the place
             virtual_size=drawn.virtual_size,
             window_size=drawn.window_size,
             position=drawn.position,
@@ -157,7 +157,9 @@ def filtered(widget: Widget, segments: list[Segment], length: int) -> Line:
     return Line(segments, length)
 
 
-def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: str = "") -> Line:
+def make_strip(
+    app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: str = "", length: int | None = None
+) -> Line:
     """Paint spans; neighbours of one role together, since each change of style is some 45 bytes to the terminal.
 
     Args:
@@ -165,13 +167,13 @@ def make_strip(app: FinestflowApp, spans: Iterable[Span], base: Style, *, over: 
         spans: Text with roles.
         base: What lies below: the background of the widget.
         over: A role whose style lies over the whole, such as ``cursor``.
+        length: How many columns the text takes, where that is known.
     """
-    palette = app.palette
-    below = base + palette[over] if over else base
+    styles = app.palette.upon(base, over)
     pieces = [("".join([text for text, _ in group]), role) for role, group in groupby(spans, key=_role_of)]
     if app.is_ascii:
         pieces = [(asciify(text), role) for text, role in pieces]
-    return Line([Segment(text, below + palette[role]) for text, role in pieces if text])
+    return Line([Segment(text, styles[role]) for text, role in pieces if text], length)
 
 
 def set_extent(view: ScrollView, columns: int, rows: int) -> None:

@@ -23,17 +23,22 @@ from finestflow_tui.widgets.painted import Painted, make_strip, set_extent
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
 
-__all__ = ["RunTable"]
+__all__ = ["Cells", "RunTable"]
 
 _GUTTER = 4
 _GAP = 2
 _FIXED = frozenset({"status", "name"})
-_KEPT = 4000
+_KEPT = 1000
+"""Rows that are kept, and lines."""
 _NOTHING_AT = 2
 _MORE = 3
 """Columns of the mark that says how many columns lie to the right."""
-_AHEAD = 8
-"""Rows above and below the screen that are fetched with it, for a cursor that scrolls by lines."""
+_LINES, _AHEAD = 2, 8
+"""Where so many rows of the screen are missing, the cursor scrolls by lines: then those above and below are fetched too."""
+
+
+Cells = Callable[[Sequence[Column]], Sequence[Span]]
+Fetch = Callable[[Iterable[int]], Mapping[int, Cells | Sequence[Span]]]
 
 
 class _Place(NamedTuple):
@@ -45,7 +50,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
     """The table.
 
     Args:
-        fetch: Returns the cells of rows by number; a row of one cell is a heading.
+        fetch: Returns rows by number: what makes the cells of some columns, or the spans of a heading.
     """
 
     BINDINGS = bindings("table")
@@ -63,9 +68,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
     class GutterClicked(Message):
         """The place of the mark was clicked."""
 
-    def __init__(
-        self, fetch: Callable[[Iterable[int]], Mapping[int, Sequence[Span]]], *, id: str | None = None
-    ) -> None:
+    def __init__(self, fetch: Fetch, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.order: array[int] = array("q")
         self.columns: list[Column] = []
@@ -75,9 +78,11 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         """Marks and pins by number."""
         self.sorted_by: tuple[str, ...] = ()
         self._fetch = fetch
-        self._cells: dict[int, Sequence[Span]] = {}
+        self._rows: dict[int, Cells | Sequence[Span]] = {}
         self._strips: dict[tuple[Any, ...], Strip] = {}
         self._offset = 0
+        self._placed: tuple[tuple[object, ...], list[_Place]] = (), []
+        """The columns that are seen, and what that depends on."""
         self._nothing = ""
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
@@ -137,7 +142,12 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         self.column = names.index(key) if key in names else min(self.column, len(columns) - 1)
         self._offset = 0
         self._show_column()
-        self.forget()
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Paint all rows again, from what was fetched."""
+        self._strips.clear()
+        self.refresh()
 
     def forget(self, numbers: Iterable[int] | None = None) -> None:
         """Fetch rows again when they are painted next.
@@ -146,13 +156,12 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
             numbers: Which; all when not given.
         """
         if numbers is None:
-            self._cells.clear()
-            self._strips.clear()
-            self.refresh()
+            self._rows.clear()
+            self.restyle()
             return
         gone = set(numbers)
         for number in gone:
-            self._cells.pop(number, None)
+            self._rows.pop(number, None)
         self._strips = {key: strip for key, strip in self._strips.items() if key[0] not in gone}
         top = self.scroll_offset.y
         for at, number in enumerate(self.order[top : top + self.size.height], top):
@@ -195,29 +204,32 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         return strip
 
     def _paint(self, number: int, is_cursor: bool, width: int) -> Strip:
-        app, base = cast("FinestflowApp", self.app), self.base
-        cells = self._row(number)
+        app, base, row = cast("FinestflowApp", self.app), self.base, self._row(number)
         mark, role = self.gutters.get(number, ("", ""))
         spans: list[Span] = [
             ("▌" if is_cursor else " ", "title" if is_cursor else ""),
             (pad(mark, _GUTTER - 2), role),
             (" ", ""),
         ]
-        if cells is None:
+        over, length = "cursor" if is_cursor else "", None
+        if row is None:
             spans.append(("…", "dim"))
-        elif len(cells) != len(self.columns):  # a heading of a group
-            spans += cells
+        elif not callable(row):
+            spans += row
         else:
-            for place in self._places(width):
-                column = self.columns[place.column]
-                text, its = cells[place.column]
+            places = self._places(width)
+            columns, room = [self.columns[place.column] for place in places], width - _GUTTER
+            for place, column, (text, its) in zip(places, columns, row(columns), strict=True):
                 shown = pad(cut(text, place.width), place.width, right=column.right)
+                room -= place.width + _GAP
+                gap = " " * (_GAP if room >= 0 else _GAP + room)
                 if is_cursor and place.column == self.column:
-                    spans += [(shown, its or "column"), (" " * _GAP, "")]
+                    spans += [(shown, its or "column"), (gap, "")]
                 else:
-                    spans.append((shown + " " * _GAP, its))
-        over = "cursor" if is_cursor else ""
-        strip = make_strip(app, spans, base, over=over)
+                    spans.append((shown + gap, its))
+            spans.append((" " * room, ""))
+            length = width
+        strip = make_strip(app, spans, base, over=over, length=length)
         return strip.crop_extend(0, width, base + app.palette["cursor"] if over else base)
 
     def _header(self, width: int) -> Strip:
@@ -238,22 +250,32 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         more = make_strip(app, [(pad(f"›{right}", _MORE, right=True), "head")], base)
         return Strip.join([strip.crop(0, width - _MORE), more])
 
-    def _row(self, number: int) -> Sequence[Span] | None:
-        """Return the cells of a row; what is missing on the screen is fetched at once."""
-        found = self._cells.get(number)
+    def _row(self, number: int) -> Cells | Sequence[Span] | None:
+        """Return a row; what is missing on the screen is fetched at once, and some rows beyond it where it is a line or two."""
+        found = self._rows.get(number)
         if found is None:
-            top, height = self.scroll_offset.y, max(2, self.size.height)
-            near = self.order[max(0, top - _AHEAD) : top + height + _AHEAD]
-            if len(self._cells) > _KEPT:
-                self._cells.clear()
-            self._cells.update(self._fetch(each for each in near if each not in self._cells))
-            found = self._cells.get(number)
+            top, rows = self.scroll_offset.y, self._rows
+            missing = [each for each in self.order[top : top + max(1, self.size.height - 1)] if each not in rows]
+            if len(missing) <= _LINES:
+                near = self.order[max(0, top - _AHEAD) : top + self.size.height + _AHEAD]
+                missing = [each for each in near if each not in rows]
+            if len(rows) > _KEPT:
+                rows.clear()
+            rows.update(self._fetch(missing))
+            found = rows.get(number)
             if found is None:
-                self._cells.update(self._fetch([number]))
-                found = self._cells.get(number)
+                rows.update(self._fetch([number]))
+                found = rows.get(number)
         return found
 
     def _places(self, width: int) -> list[_Place]:
+        """Return the columns that are seen."""
+        key = (width, self._offset, *self.columns)
+        if self._placed[0] != key:
+            self._placed = key, self._fitting(width)
+        return self._placed[1]
+
+    def _fitting(self, width: int) -> list[_Place]:
         """Return the columns that fit as a whole: the fixed ones, then those from the offset on."""
         fixed = [at for at, column in enumerate(self.columns) if column.key in _FIXED]
         others = [at for at, column in enumerate(self.columns) if column.key not in _FIXED][self._offset :]
