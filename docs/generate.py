@@ -282,6 +282,8 @@ The **mouse** chooses, opens (twice), sorts (a heading), marks (the gutter), dra
 
 ![Two runs side by side](../images/tui-diff.svg)
 
+`'` puts a letter on every row, node and pane that is seen: the next key goes there.
+
 Marks (`space`) are letters that stay with runs on every screen. With two marks `d` compares them; with one, it and the run under the cursor;
 without, the run under the cursor and the one before it. Stars, tags, notes and deletions are commits on `refs/finestflow/annotations`: `u` takes
 the last one back, also after a restart. Edits of the view (marks, pins, columns, order, groups, `f`) are taken back by the same key, in the order in

@@ -105,7 +105,7 @@ def compare_frames(lab, tour, name, size, environ, *, writes):
             for frame, keys in tour:
                 await ui.press(*keys)
                 for screen in ui.app.screen_stack:
-                    getattr(screen, "_hush", lambda: None)()  # what was said goes by the clock
+                    getattr(screen, "hush", lambda: None)()  # what was said goes by the clock
                 await ui.until_still()
                 if frame in LOOKED_INTO:  # a process of its own looks into both values
                     await ui.until(lambda: ui.app.screen.pane.key in ui.app.screen._inside)

@@ -331,3 +331,25 @@ def test_a_place_is_opened_at_the_start(lab, environ):
             assert names(ui) == NEWEST
 
     run(body)
+
+
+def test_labels_stand_on_rows_nodes_and_panes(lab):
+    """A letter goes to the node of a graph that it stands on, or gives its pane the keys; any other key leaves."""
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("enter", "2", "'")
+            screen = ui.app.screen_stack[-2]
+            node, box = list(screen.graph.drawing.boxes.items())[1]
+            letter = ui.lines[screen.graph.region.y + box.y][box.x]
+            await ui.press(letter)
+            assert screen.graph.key == node
+            await ui.press("'")
+            letter = ui.lines[screen.detail.region.y][screen.detail.region.x]
+            await ui.press(letter)
+            assert ui.app.focused is screen.detail
+            await ui.press("'", "escape")
+            assert ui.app.screen is screen
+            assert "goes there" not in ui.foot
+
+    run(body)

@@ -1,25 +1,19 @@
-"""Ways to find things by their name: the keys of a screen, the palette, jump words, themes, the command log, letters on rows."""
+"""Ways to find things by their name: the keys of a screen, the palette, jump words, themes, the command log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from textual import events
-from textual.app import ComposeResult
-
-from finestflow.model import RunSummary
 from finestflow_tui.keys import LEADERS, Key, iter_keys, key_named, key_text
-from finestflow_tui.screens.choose import Chooser, Entry, Question
+from finestflow_tui.screens.choose import Chooser, Entry
 from finestflow_tui.screens.frame import Frame
-from finestflow_tui.text import ago, number, one_line, pad, row
+from finestflow_tui.text import ago, number, one_line, pad
 from finestflow_tui.theme import THEMES
 from finestflow_tui.views.runs import status_text
-from finestflow_tui.widgets.line import Lines
-from finestflow_tui.widgets.rows import RowsView
 from finestflow_tui.widgets.table import RunTable
 
-__all__ = ["open_commands", "open_help", "open_labels", "open_palette", "open_themes"]
+__all__ = ["open_commands", "open_help", "open_palette", "open_themes"]
 
 _PLACES = ("runs", "live", "cache", "trash", "views")
 _LISTED = 200
@@ -184,55 +178,3 @@ def open_commands(screen: Frame) -> None:
             screen.say(f"copied {text}", "good")
 
     screen.app.push_screen(Chooser("the same on the command line: enter copies", entries), copy)
-
-
-class Labels(Question[int | None]):
-    """Takes the letter of a row."""
-
-    def __init__(self, rows: list[str]) -> None:
-        super().__init__()
-        self._rows = rows
-
-    def compose(self) -> ComposeResult:
-        """Show the letters with what they stand for."""
-        shown = [row("  ", (letter, "key"), f"  {text}") for letter, text in zip(_LETTERS, self._rows, strict=False)]
-        yield Lines(lambda _: [row(("press a letter", "title")), *shown], id="menu")
-
-    def on_key(self, event: events.Key) -> None:
-        """Answer."""
-        event.stop()
-        at = _LETTERS.find(event.character or "\0")
-        self.dismiss(at if 0 <= at < len(self._rows) else None)
-
-
-_LETTERS = "asdfghjklqwertyuiopzxcvbnm"
-
-
-def open_labels(screen: Frame) -> None:
-    """Give the rows of the focused pane a letter each, and go to the one that is pressed."""
-    pane = screen.focused
-    if isinstance(pane, RunTable):
-        top, count = pane.scroll_offset.y, min(len(_LETTERS), pane.size.height - 1)
-        page = screen.ff.history.page(pane.order[top : top + count])
-        places = [(top + at, _label(page.get(found))) for at, found in enumerate(pane.order[top : top + count])]
-
-        def put(at: int | None) -> None:
-            if at is not None:
-                pane.put(places[at][0])
-
-        screen.app.push_screen(Labels([text for _, text in places]), put)
-    elif isinstance(pane, RowsView) and pane.has_choices:
-        keyed = [line for line in pane.rows if line.key is not None][: len(_LETTERS)]
-
-        def choose(at: int | None) -> None:
-            if at is not None:
-                pane.choose(keyed[at].key)
-                pane.action_move(0)
-
-        screen.app.push_screen(Labels(["".join(text for text, _ in line.spans)[:60] for line in keyed]), choose)
-    else:
-        screen.say("there is nothing to choose in this pane", "warning")
-
-
-def _label(found: object) -> str:
-    return one_line(found.name) if isinstance(found, RunSummary) else "group"

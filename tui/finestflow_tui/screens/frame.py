@@ -78,9 +78,10 @@ class Frame(Pointing):
         self.foot.update()
         if self._silence is not None:
             self._silence.stop()
-        self._silence = self.set_timer(_SHOWN, self._hush)
+        self._silence = self.set_timer(_SHOWN, self.hush)
 
-    def _hush(self) -> None:
+    def hush(self) -> None:
+        """Name the keys again."""
         self._message = None
         self.foot.update()
 
@@ -223,8 +224,8 @@ class Frame(Pointing):
         open_palette(self, jump=True)
 
     def action_labels(self) -> None:
-        """Choose by a letter."""
-        from finestflow_tui.screens.finder import open_labels
+        """Put a letter on everything that can be chosen."""
+        from finestflow_tui.screens.labels import open_labels
 
         open_labels(self)
 
