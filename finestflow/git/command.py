@@ -124,15 +124,21 @@ def _not_started(repo: Repository) -> RepositoryError:
     )
 
 
-def read_git(repo: Repository, *args: str, data: bytes | None = None) -> Result:
-    """Run git to read something, without importing GitPython."""
+def read_git(
+    repo: Repository, *args: str, data: bytes | None = None, variables: Mapping[str, str] | None = None
+) -> Result:
+    """Run git to read something, without importing GitPython.
+
+    Args:
+        variables: Environment variables over those of the repository.
+    """
     try:
         done = subprocess.run(
             _command(args, ()),
             input=data or b"",
             capture_output=True,
             cwd=_folder(repo),
-            env=_environment(repo, {}),
+            env=_environment(repo, variables or {}),
             check=False,
         )
     except FileNotFoundError:

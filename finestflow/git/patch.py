@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finestflow.git.command import run_git
+from finestflow.git.command import read_git
 from finestflow.git.repository import Repository
 
 __all__ = ["read_patch"]
@@ -44,5 +44,5 @@ def read_patch(
         *chosen,
         _LEFT_OUT,
     )
-    done = run_git(repo, *words, variables={"GIT_LITERAL_PATHSPECS": "0", "GIT_NO_LAZY_FETCH": "0"})
+    done = read_git(repo, *words, variables={"GIT_LITERAL_PATHSPECS": "0", "GIT_NO_LAZY_FETCH": "0"})
     return done.check(f"cannot compare {a!r} with {b!r}").decode("utf-8", "replace")
