@@ -163,6 +163,10 @@ class Index:
         order = self.value_order(sort)
         if order is None:
             return None
+        if where is None:  # no run has to be looked at
+            removed = "SELECT seq FROM runs WHERE removed = 1"
+            sql = f"SELECT seq FROM {order.table} AS sorted WHERE key = ? AND seq NOT IN ({removed}) ORDER BY {order.terms}"  # noqa: S608
+            return sql, [order.key]
         condition, bound = self.where(where)
         sql = (
             f"SELECT runs.seq FROM {order.table} AS sorted CROSS JOIN runs ON runs.seq = sorted.seq "  # noqa: S608 - text is bound

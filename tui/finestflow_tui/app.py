@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["FinestflowApp", "run_app"]
 
 Value = TypeVar("Value")
+_GARBAGE = 20_000
+"""Objects that are made before Python looks for cycles: a paint makes some thousands, and a look costs up to 50 ms."""
 
 
 class FinestflowApp(App[int]):
@@ -489,6 +491,7 @@ def run_app(
     """Run the terminal UI until it is left; returns the exit code."""
     sys.setswitchinterval(0.001)  # a query in a worker must not delay a key
     app = FinestflowApp(workspace, dict(os.environ if environ is None else environ), place=place, read_only=read_only)
+    gc.set_threshold(_GARBAGE)
     with Terminal(app) as app.terminal:
         code = app.run()
     gc.freeze()  # what is there goes with the process: to collect it first takes 0.3 s

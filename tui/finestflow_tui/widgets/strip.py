@@ -1,6 +1,6 @@
 """A line of the screen as it goes to the terminal: made once for its place, with each style told by how it differs from the one before.
 
-Textual's strip keeps seven caches of what is cut out of it, which takes three quarters of making one; ours are never cut twice. And Textual sets each
+Textual's strip has seven caches for what is cut out of it, which take three quarters of making one; ours is cut in one way only. And Textual sets each
 piece of text off with all of its style, some 45 bytes, and a reset; a line of a table has twenty of them. Here only what differs from the piece before is
 sent, which halves what a key costs over a slow link. Invariant: on the terminal it looks the same. ``painted`` makes all lines of our widgets such
 strips.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -47,7 +47,8 @@ class Line(Strip):
     def __init__(self, segments: Iterable[Segment], cell_length: int | None = None) -> None:
         self._segments = list(segments)
         self._cell_length = cell_length
-        self._divide_cache = self._crop_cache = self._style_cache = self._filter_cache = _NOTHING
+        self._divide_cache: Any = ((), ())
+        self._crop_cache = self._style_cache = self._filter_cache = _NOTHING
         self._line_length_cache = self._crop_extend_cache = self._offsets_cache = _NOTHING
         self._render_cache = None
         self._link_ids = None
@@ -66,11 +67,18 @@ class Line(Strip):
         return Line.of(super().crop_extend(start, end, style))
 
     def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
-        """Return it in pieces."""
-        places, length = list(cuts), self.cell_length
+        """Return it in pieces; the screen is divided in the same way at each paint."""
+        length = self.cell_length
+        places = [cut for cut in cuts if cut <= length]
         if places and places[0] == length:  # the rest lies beside it
             return [self]
-        return [Line.of(strip) for strip in super().divide(places)]
+        if self._divide_cache[0] != places:
+            pieces, begin = [], 0
+            for end, segments in zip(places, Segment.divide(self._segments, places), strict=False):
+                pieces.append(Line(segments, end - begin))
+                begin = end
+            self._divide_cache = places, pieces
+        return cast("Sequence[Strip]", self._divide_cache[1])
 
     def render(self, console: Console) -> str:
         """Return what is sent to the terminal."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -84,6 +85,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
         self._placed: tuple[tuple[object, ...], list[_Place]] = (), []
         """The columns that are seen, and what that depends on."""
         self._nothing = ""
+        self._room = 0
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
 
@@ -180,9 +182,14 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
 
     # -- painting ----------------------------------------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return lines; the room for all of them is measured once."""
+        self._room = self.room
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Paint the header, or one row."""
-        room = self.room
+        room = self._room
         if y == 0:
             return self._header(room)
         at = self.scroll_offset.y + y - 1
@@ -194,7 +201,7 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
             return Strip.blank(room, base)
         number = self.order[at]
         is_cursor = at == self.cursor
-        key = (number, is_cursor, self.gutters.get(number), room, self.has_focus and is_cursor)
+        key = (number, is_cursor, self.gutters.get(number), room, is_cursor and self.has_focus)
         strip = self._strips.get(key)
         if strip is None:
             strip = self._paint(number, is_cursor, room)
@@ -220,7 +227,9 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
             places = self._places(width)
             columns, room = [self.columns[place.column] for place in places], width - _GUTTER
             for place, column, (text, its) in zip(places, columns, row(columns), strict=True):
-                shown = pad(cut(text, place.width), place.width, right=column.right)
+                shown = pad(
+                    text if len(text) <= place.width else cut(text, place.width), place.width, right=column.right
+                )
                 room -= place.width + _GAP
                 gap = " " * (_GAP if room >= 0 else _GAP + room)
                 if is_cursor and place.column == self.column:
