@@ -228,7 +228,8 @@ difference, more a comparison, `:cache` and `:trash` what they say, and `finestf
 changes nothing; `--plain` prints what the screen would show and ends, for screen readers and pipes, with the same words: every screen has such a twin.
 It prints all runs of the list, of a run what the preview says with its tasks, metrics and outputs, or one tab in full, and of a difference all tabs one after
 the other; laid out for 120 columns whatever the terminal has, without colours, with `FINESTFLOW_ASCII=1` in ASCII. How a metric went is a line of blocks
-behind it: grid, shades and bands of plots are of the screen alone.
+behind it; what plots show, grids, shades and bands too, is told in numbers: first, least, median, most and last value of each line, of runs with equal params the
+mean with its deviation.
 
 ![The list of runs](../images/tui-runs.svg)
 

@@ -33,6 +33,8 @@ from finestflow_tui.views.diff import diff_rows, excerpts, log_rows, parse_patch
 from finestflow_tui.views.disk import usage_rows, value_rows
 from finestflow_tui.views.excerpt import excerpt_rows
 from finestflow_tui.views.logs import LogRows, NodeLog
+from finestflow_tui.views.numbers import number_rows
+from finestflow_tui.views.plot import bands
 from finestflow_tui.views.reproduce import ending_text, verdict_rows
 from finestflow_tui.views.runs import cells_of, choose_columns, preview, preview_more
 
@@ -340,6 +342,36 @@ def test_the_plain_twin_prints_the_list_and_a_run(lab, environ):
     assert [line.split()[1] for line in iter_lines(workspace, ["status:failed"])][1:] == ["icy-owl-4"]
     assert any("score ×5" in line for line in iter_lines(workspace, ["dusty-fox-6"]))
     workspace.close()
+
+
+@pytest.mark.slow
+def test_the_plain_twin_tells_plots_in_numbers(study, environ):
+    """Of each metric with a course: least, median, most, a line a run; and the mean of runs with equal params, with its deviation."""
+    from finestflow.workspace import Workspace
+
+    workspace = Workspace.find(study, environ)
+    workspace.refresh()
+    runs = [str(name) for (name,) in workspace.index.rows(["name"])]
+    ended = [name for name in runs if "icy-owl" not in name]
+    text = list(iter_lines(workspace, ended))
+    told = text[text.index("how metrics went") + 1 :]
+    assert told[0].split() == ["metric", "line", "n", "first", "least", "median", "most", "last"]
+    assert [line.split()[:3] for line in told if line.startswith("fit/gap")][:4] == [
+        ["fit/gap", letter, "40"] for letter in "ABCD"
+    ]
+    lone = list(iter_lines(workspace, [ended[0], ":metrics"]))
+    assert any(line.startswith("fit/gap") and len(line.split()) == 8 for line in lone)
+    workspace.close()
+
+
+def test_the_mean_of_a_group_is_told_with_its_deviation():
+    lines = bands(
+        [("0.1", [(0.0, 1.0), (1.0, 2.0)]), ("0.1", [(0.0, 1.0), (1.0, 4.0)]), ("0.3", [(0.0, math.nan)])], 80
+    )
+    said = [plain_text(line).split() for line in number_rows([("loss", line) for line in lines])]
+    assert said[1][:9] == ["loss", "0.1", "×2", "2", "1", "1", "2", "3", "3"]
+    assert said[1][9] == "±1"
+    assert len(said) == 2
 
 
 def test_the_plain_twin_prints_the_plan_of_running_again(lab, environ):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.history import History
 from finestflow_tui.layout.dag import Drawing
 from finestflow_tui.start import Place, find_place
 from finestflow_tui.text import Row, asciify, columns_of, cut, plain_text, row, title, wants_ascii
 from finestflow_tui.views import compare, diff, diff_values, disk, logs, record, reproduce, tasks
 from finestflow_tui.views.code import source_rows
+from finestflow_tui.views.numbers import number_rows
+from finestflow_tui.views.plot import Series, bands, series_of, smallest_multiples
 from finestflow_tui.views.runs import cells_of, choose_columns, preview
 
 if TYPE_CHECKING:
@@ -95,7 +98,11 @@ def _tab_rows(history: History, run: Run, tab: str, now: float) -> Iterable[Row]
     if tab == "logs":
         return logs.merged(run, workspace.read_logs(run))
     if tab == "metrics":
-        return record.metric_rows(run.metrics, _COLUMNS, workspace.goals)
+        lines = ((each.name, series_of("", each)) for each in run.metrics.values() if len(each.values) > 1)
+        return [
+            *record.metric_rows(run.metrics, _COLUMNS, workspace.goals),
+            *_under("how they went", number_rows(lines)),
+        ]
     if tab == "params":
         return record.param_rows(run)
     if tab == "config":
@@ -143,8 +150,23 @@ def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Itera
 def _compare_rows(history: History, runs: Sequence[RunSummary]) -> Iterator[Row]:
     from finestflow.comparison import compare_runs
 
-    table = compare_runs([history.load(run) for run in runs], is_whole=True, goals=history.workspace.goals)
+    loaded = [history.load(run) for run in runs]
+    table = compare_runs(loaded, is_whole=True, goals=history.workspace.goals)
     yield from compare.compare_rows(table, {}, max(_COLUMNS, 26 * len(runs) + 30), everything=False)
+    lines: list[tuple[str, Series]] = []
+    means: list[tuple[str, Series]] = []
+    for name in smallest_multiples({run.summary.id: run.metrics for run in loaded}):
+        own = [(at, run.metrics[name]) for at, run in enumerate(loaded) if name in run.metrics]
+        lines += [(name, series_of(LETTERS[at % 26], metric)) for at, metric in own]
+        groups = bands(((compare.group_of(table, at), series_of("", metric).points) for at, metric in own), _COLUMNS)
+        means += [(name, each) for each in groups if each.low]
+    yield from _under("how metrics went", number_rows(lines))
+    yield from _under("the mean of runs with equal params, ± its deviation at the end", number_rows(means))
+
+
+def _under(heading: str, rows: Sequence[Row]) -> Iterator[Row]:
+    if rows:
+        yield from (_NOTHING, title(heading), *rows)
 
 
 # -- the store -------------------------------------------------------------------------------------------------------------------------

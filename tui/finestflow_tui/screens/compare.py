@@ -14,9 +14,9 @@ from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.keys import PLOT, Choice
-from finestflow_tui.text import Row, one_line, plural, row, value_text
-from finestflow_tui.views.compare import compare_rows
-from finestflow_tui.views.plot import PLACES, Series, axes_of, band, series_of, smallest_multiples
+from finestflow_tui.text import Row, one_line, plural, row
+from finestflow_tui.views.compare import compare_rows, group_of
+from finestflow_tui.views.plot import PLACES, Series, axes_of, bands, series_of, smallest_multiples
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.rows import RowsView
 
@@ -129,27 +129,10 @@ class CompareScreen(RunScreenActions):
         ]
         if not self._is_grouped:
             return found
-        groups: dict[str, list[Series]] = {}
-        shown = [run for run in self.runs if name in run.metrics]
-        for run, line in zip(shown, found, strict=True):
-            groups.setdefault(self._group_of(run), []).append(line)
-        return [
-            band(
-                group if len(lines) == 1 else f"{group} ×{len(lines)}",
-                [line.points for line in lines],
-                max(20, self.size.width),
-            )
-            for group, lines in groups.items()
-        ]
-
-    def _group_of(self, run: Run) -> str:
-        """Return what the runs of a group have in common: the value of the param under the cursor, else all that differ."""
-        params = {line.name: line.values for line in (self._table.rows if self._table else ()) if line.kind == "param"}
-        kind, name = self.list.key or ("", "")
-        if kind == "param":
-            return value_text(params[name][self.runs.index(run)])
-        differing = [values for values in params.values() if len(set(map(repr, values))) > 1]
-        return " ".join(value_text(values[self.runs.index(run)]) for values in differing)
+        kind, param = self.list.key or ("", "")
+        table, shown = self._table, [at for at, run in enumerate(self.runs) if name in run.metrics]
+        groups = [group_of(table, at, param if kind == "param" else "") for at in shown] if table else []
+        return bands(zip(groups, [line.points for line in found], strict=True), max(20, self.size.width))
 
     def _head_rows(self, columns: int) -> Sequence[Row]:
         names = " · ".join(one_line(run.name) for run in self.summaries)

@@ -9,7 +9,7 @@ from finestflow.comparison import SideBySide
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.text import Row, Span, cut, number, one_line, pad, plural, row, value_text, width
 
-__all__ = ["compare_rows"]
+__all__ = ["compare_rows", "group_of"]
 
 _ARROWS = {"max": "↑", "min": "↓", None: " "}
 _NAME = 26
@@ -50,6 +50,19 @@ def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *,
     if hidden:
         rows += [row(""), row((f"{plural(hidden, 'equal row')} hidden (=)", "dim"))]
     return rows
+
+
+def group_of(table: SideBySide, at: int, param: str = "") -> str:
+    """Return what a run has in common with those of its group: the value of a param, else of all params that differ.
+
+    Args:
+        table: The runs.
+        at: The position of the run.
+        param: The name of the param; empty for all.
+    """
+    lines = [line for line in table.rows if line.kind == "param"]
+    chosen = [line for line in lines if (line.name == param if param else not line.is_uniform)]
+    return " ".join(value_text(line.values[at]) for line in chosen)
 
 
 def _line(line: Line, letters: Sequence[str], names: int, room: int) -> Row:

@@ -19,6 +19,7 @@ __all__ = [
     "Series",
     "axes_of",
     "band",
+    "bands",
     "nearest",
     "series_of",
     "shades",
@@ -113,6 +114,14 @@ def band(label: str, lines: Sequence[Points], columns: int) -> Series:
     low_edge = [(x, mean - each) for (x, mean), each in zip(means, deviations, strict=True)]
     high_edge = [(x, mean + each) for (x, mean), each in zip(means, deviations, strict=True)]
     return Series(label, means, low_edge, high_edge) if len(lines) > 1 else Series(label, means)
+
+
+def bands(lines: Iterable[tuple[str, Points]], columns: int) -> list[Series]:
+    """Return the mean of the lines of each group, which is told by a text; see ``band``."""
+    groups: dict[str, list[Points]] = {}
+    for group, points in lines:
+        groups.setdefault(group, []).append(points)
+    return [band(group if len(own) == 1 else f"{group} ×{len(own)}", own, columns) for group, own in groups.items()]
 
 
 def _averaged(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
