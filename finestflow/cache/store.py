@@ -21,6 +21,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -345,7 +346,7 @@ class Store:
 
     def claims(self) -> Claims:
         """Return the claims of one run."""
-        return Claims(Path(self._database.path).with_name("claims"))
+        return Claims(Path(self._database.path).with_name("claims"), partial(self._batch.put, "narrow"))
 
     def release_when_written(self, claims: Claims, key: str) -> None:
         """Give a claim back once the entry that was added for it is in the database, where others can find it."""
@@ -445,7 +446,9 @@ class Store:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _write_batch(self, batch: Mapping[str, list[Any]]) -> bool:
+    def _write_batch(self, batch: dict[str, list[Any]]) -> bool:
+        for claims in batch.pop("narrow", ()):
+            claims.narrow()
         is_kept = self._database.write(rows.statements(batch))
         for claims, key in batch.get("claim", ()) if is_kept or not self._database.is_writable else ():
             claims.release(key)

@@ -144,9 +144,7 @@ def _dump_output(output: OutputRecord) -> str:
 
 def _dump_shape(node: NodeRecord) -> str:
     text = f'"after": [{", ".join(map(quote, node.after))}], ' if node.after else ""
-    edges = [
-        f"{quote_text(name)}: {quote_text(source)}" for name, (_, source, _) in _sorted(node.inputs) if source
-    ]
+    edges = [f"{quote_text(name)}: {quote_text(source)}" for name, (_, source, _) in _sorted(node.inputs) if source]
     if edges:
         text += f'"edges": {{{", ".join(edges)}}}, '
     if node.kind != "task":

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.conftest import Project
 from tests.e2e.processes import Started
+from tests.waiting import wait_until
 
 STEPS = """
 import os, pathlib, time
@@ -192,6 +193,46 @@ def test_runs_at_once_compute_each_task_once(steps: Project, tmp_path: Path, mon
     digests = {tuple(node["digest"] for node in steps.show(run["id"])["nodes"]) for run in runs}
     assert len(digests) == 1
     steps.do("verify", "--deep")
+
+
+@pytest.mark.slow
+def test_a_run_of_many_short_calls_holds_nobody_up_but_who_wants_what_it_computes(
+    steps: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It claims all keys at once while it is alone; in a long call it has given back all others."""
+    steps.write(
+        "many.py",
+        """
+from finestflow import Pipeline, Task
+from steps import Second, note
+
+class Short(Task):
+    def run(self, number: int):
+        note("short")
+        return number
+
+class Many(Pipeline):
+    short: Short
+    second: Second
+
+    def __call__(self, begin: int, count: int, last: int):
+        numbers = [self.short(begin + number) for number in range(count)]
+        return self.second(str(numbers[-1].value)) if last else numbers[-1]
+""",
+    )
+    monkeypatch.setenv("WAIT_FOR", str(tmp_path / "go"))
+    many = ("run", "many.py:Many", "-p", "begin=0", "-p", "count=300", "-p", "last=1")
+    first = steps.start(*many)
+    wait_until(lambda: (tmp_path / "notes").exists() and "second" in notes(tmp_path))
+
+    steps.do("run", "many.py:Many", "-p", "begin=1000", "-p", "count=5", "-p", "last=0")
+
+    second = steps.start(*many)
+    wait_for_waiting(tmp_path, [second])
+    (tmp_path / "go").touch()
+    assert (first.wait().code, second.wait().code) == (0, 0)
+    assert notes(tmp_path).count("short") == 305
+    assert notes(tmp_path).count("second") == 1
 
 
 @pytest.mark.slow

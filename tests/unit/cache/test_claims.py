@@ -120,3 +120,59 @@ def test_a_folder_that_cannot_be_written_grants_every_claim(tmp_path):
     (tmp_path / "file").touch()
 
     assert Claims(tmp_path / "file" / "claims").take(KEY)
+
+
+def test_a_run_that_claims_all_keys_keeps_those_it_asked_for_when_it_narrows(open_claims):
+    one, other = open_claims(), open_claims()
+    first, second = "00" * 32, "ff" * 32
+    for key in (first, KEY, second):
+        assert one.take(key, with_all=True)
+    assert not other.take(OTHER)
+    one.release(KEY)
+    assert not other.take(KEY)
+
+    one.narrow()
+
+    assert other.take(OTHER)
+    assert other.take(KEY)
+    assert not other.take(first)
+    assert not other.take(second)
+    one.release(first)
+    one.release(second)
+    assert other.take(first)
+    assert other.take(second)
+
+
+def test_claiming_one_key_gives_back_all_others(open_claims):
+    one, other = open_claims(), open_claims()
+    one.take(KEY, with_all=True)
+
+    one.take("12" * 32)
+
+    assert other.take(OTHER)
+    assert not other.take(KEY)
+    assert not other.take("12" * 32)
+
+
+def test_all_keys_are_not_to_be_had_while_another_run_has_one(open_claims):
+    one, other = open_claims(), open_claims()
+    other.take(OTHER)
+
+    assert one.take(KEY, with_all=True)
+    assert not one.take(OTHER, with_all=True)
+
+    assert other.take("12" * 32)
+    assert not other.take(KEY)
+
+
+def test_who_claims_all_keys_asks_once_to_be_narrowed(tmp_path):
+    asked = []
+    claims = Claims(tmp_path / "claims", asked.append)
+    for key in (KEY, OTHER):
+        claims.take(key, with_all=True)
+    assert asked == [claims]
+    claims.narrow()
+    claims.narrow()
+    claims.take(KEY, with_all=True)
+    assert asked == [claims, claims]
+    claims.close()
