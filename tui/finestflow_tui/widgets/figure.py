@@ -6,16 +6,21 @@ Invariant: plotext is given at most two points a column: it takes seconds for lo
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
+from plotext._utility import colors_to_ansi
 from textual_plotext.plot import Plot as Figure
 
 from finestflow_tui.glyphs import LETTERS
-from finestflow_tui.text import cut, one_line, width
+from finestflow_tui.text import Span, cut, one_line, width
 from finestflow_tui.views.plot import Axis, Points, Series, smooth, thin, ticks
 
-__all__ = ["LEFT", "MOST", "Color", "Looks", "draw_axes", "draw_series"]
+__all__ = ["LEFT", "MOST", "Color", "Looks", "draw_axes", "draw_series", "lines_of"]
 
 Color = str | int | tuple[int, int, int]
 """As plotext has it: a name, the number of one of the terminal's, or red, green and blue."""
@@ -53,6 +58,30 @@ class Looks(NamedTuple):
         signs = [name for name, wanted in (("log y", self.is_log), ("log x", self.is_log_x)) if wanted]
         signs += [f"smoothed {self.smoothing:g}"] if self.smoothing else []
         return f"  ({', '.join(signs)})" if signs else ""
+
+
+def lines_of(figure: Figure, columns: int, rows: int) -> list[list[Span]]:
+    """Return what was drawn, line by line.
+
+    The cells are taken as they are: plotext would write them as one text with escape sequences, which takes longer to read again than to draw.
+    """
+    figure.plotsize(columns, rows)
+    figure._set_size(columns, rows)  # noqa: SLF001 - as PlotextPlot does: plotsize alone keeps another size
+    figure._set_sizes()  # noqa: SLF001 - this and the next are what build() does before it writes
+    figure._build_matrix()  # noqa: SLF001
+    cells = figure.monitor.matrix
+    lines = [zip(*line, strict=True) for line in zip(cells.marker, cells.fullground, cells.style, strict=True)]
+    return [
+        [("".join(mark for mark, _, _ in group), _role_of(*looks)) for looks, group in groupby(line, itemgetter(1, 2))]
+        for line in reversed(lines)
+    ]
+
+
+@lru_cache(maxsize=256)
+def _role_of(color: Color, style: str) -> str:
+    """Return the role of text that plotext drew; what lies below it is the background of the pane."""
+    codes = re.findall(r"\x1b\[([\d;]+)m", colors_to_ansi(color, style, "default"))
+    return "sgr:" + ";".join(codes) if codes else ""
 
 
 def draw_series(figure: Figure, title: str, series: Sequence[Series], columns: int, looks: Looks) -> None:

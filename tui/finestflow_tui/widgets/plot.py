@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from rich.color import Color as RichColor
-from rich.text import Text
 from textual import events
+from textual.strip import Strip
 from textual_plotext import PlotextPlot
 from textual_plotext.plot import Plot as Figure
 
 from finestflow_tui.bindings import bindings
-from finestflow_tui.text import asciify, cut, number, one_line, pad, width
+from finestflow_tui.text import Span, cut, number, one_line, pad, width
 from finestflow_tui.theme import MARKS
 from finestflow_tui.views.plot import Axis, Series, nearest, shades
-from finestflow_tui.widgets.figure import LEFT, MOST, Color, Looks, draw_axes, draw_series
+from finestflow_tui.widgets.figure import LEFT, MOST, Color, Looks, draw_axes, draw_series, lines_of
+from finestflow_tui.widgets.painted import Painted, make_strip
 
 if TYPE_CHECKING:
     from finestflow_tui.app import FinestflowApp
@@ -35,7 +36,7 @@ _SMALL = 34, 9
 _TALLEST = 3
 
 
-class Plot(PlotextPlot, inherit_bindings=False):
+class Plot(Painted, PlotextPlot, inherit_bindings=False):
     """One metric of one run or of several, as lines or as shades; several metrics as a grid; or runs as lines over upright axes."""
 
     BINDINGS = bindings("plot")
@@ -54,8 +55,8 @@ class Plot(PlotextPlot, inherit_bindings=False):
         self.place: float | None = None
         """Where the crosshair is."""
         self._limits: tuple[float, float] | None = None
-        self._drawn: tuple[object, ...] = ()
-        self._text = Text()
+        self._drawn_for: tuple[object, ...] = ()
+        self._drawn: Sequence[Sequence[Span]] = ()
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
 
@@ -101,22 +102,22 @@ class Plot(PlotextPlot, inherit_bindings=False):
 
     # -- drawing -----------------------------------------------------------------------------------------------------------------------
 
-    def render(self) -> Text:
-        """Return the plot as text; it is made once for what it shows, since that takes longer than all the rest of opening a tab."""
-        app, size = cast("FinestflowApp", self.app), self.size
+    def render_line(self, y: int) -> Strip:
+        """Paint one line; all are drawn at once for what is shown, since that takes longer than all the rest of opening a tab."""
+        app, size, base = cast("FinestflowApp", self.app), self.size, self.base
         shown = self._title, self._series, self._axes, self._grid
-        key = (size, app.theme, self.has_focus, self.is_shaded, self._looks, shown)
-        if key != self._drawn:
-            self._drawn = key
-            drawn = self._draw(size.width, size.height) if size.width >= 12 and size.height >= 5 else Text("")
-            self._text = _ascii_of(drawn) if app.is_ascii else drawn
-        return self._text
+        drawn_for = (size, app.theme, self.is_shaded, self._looks, shown)
+        if drawn_for != self._drawn_for:
+            self._drawn_for = drawn_for
+            self._drawn = self._draw(size.width, size.height) if size.width >= 12 and size.height >= 5 else ()
+        line = self._drawn[y] if y < len(self._drawn) else ()
+        return make_strip(app, line, base).crop_extend(0, size.width, base)
 
-    def _draw(self, columns: int, rows: int) -> Text:
+    def _draw(self, columns: int, rows: int) -> Sequence[Sequence[Span]]:
         if self._grid:
             return self._draw_grid(columns, rows)
         if not self._series:
-            return Text("")
+            return ()
         if self.is_shaded and not self._axes:
             return self._draw_shades(columns, rows)
         self.plt.clear_figure()
@@ -126,9 +127,8 @@ class Plot(PlotextPlot, inherit_bindings=False):
             draw_series(self.plt, self._title, self._series, columns, self._looks)
             if self.place is not None:
                 self.plt.xlabel(cut(f"@ {self.reading}", columns - LEFT))
-        drawn = super().render()
-        assert isinstance(drawn, Text)
-        return drawn
+        self.plt.theme(self._get_plotext_theme_name(self.app.theme))
+        return lines_of(self.plt, columns, rows)
 
     @property
     def _looks(self) -> Looks:
@@ -138,43 +138,39 @@ class Plot(PlotextPlot, inherit_bindings=False):
         colors = [_color_of(color) for color in found]
         return Looks(marker, self.is_log, self.is_log_x, self.smoothing, self._limits, self.place, colors)
 
-    def _draw_grid(self, columns: int, rows: int) -> Text:
+    def _draw_grid(self, columns: int, rows: int) -> Sequence[Sequence[Span]]:
         """Draw as many plots as there is room for, beside and below each other."""
         across = max(1, min(len(self._grid), columns // _SMALL[0]))
         down = max(1, min(math.ceil(len(self._grid) / across), rows // _SMALL[1]))
         wide, high = columns // across, rows // down
         theme = self._get_plotext_theme_name(self.app.theme)
-        lines: list[Text] = []
+        lines: list[list[Span]] = []
         for at in range(down):
             cells = []
             for name, series in self._grid[at * across : (at + 1) * across]:
                 figure = Figure()
-                figure.plotsize(wide, high)
-                figure._set_size(wide, high)  # noqa: SLF001 - as PlotextPlot.render does: plotsize alone keeps another size
                 figure.theme(theme)
                 draw_series(figure, name, series, wide, self._looks)
-                cells.append(Text.from_ansi(figure.build()).split("\n"))
-            lines += [Text("").join(line) for line in zip(*cells, strict=True)]
-        return Text("\n").join(lines)
+                cells.append(lines_of(figure, wide, high))
+            lines += [[span for cell in line for span in cell] for line in zip(*cells, strict=True)]
+        return lines
 
-    def _draw_shades(self, columns: int, rows: int) -> Text:
+    def _draw_shades(self, columns: int, rows: int) -> Sequence[Sequence[Span]]:
         """Draw the lines as shades, one below the other under one scale."""
-        palette = cast("FinestflowApp", self.app).palette
         series = self._series[: max(1, rows - 4)]
         label = min(12, max(width(one_line(each.label)) for each in series))
-        lines, low, high = shades(series, columns - label - 2, log=self.is_log)
+        shaded, low, high = shades(series, columns - label - 2, log=self.is_log)
         height = max(1, min(_TALLEST, (rows - 4) // len(series) - 1))
-        drawn = Text(cut(one_line(self._title), columns) + self._looks.words + "\n\n", style=palette["bold"])
-        for at, (each, line) in enumerate(zip(series, lines, strict=True)):
+        lines: list[list[Span]] = [[(cut(one_line(self._title), columns) + self._looks.words, "bold")], []]
+        for at, (each, line) in enumerate(zip(series, shaded, strict=True)):
             name = pad(cut(one_line(each.label), label), label)
-            for part in range(height):
-                drawn.append((" " * label if part else name) + "  ", palette[f"mark{at % MARKS}"])
-                drawn.append(line + "\n", palette["metric"])
+            parts = [name, *[" " * label] * (height - 1)]
+            lines += [[(f"{part}  ", f"mark{at % MARKS}"), (line, "metric")] for part in parts]
             if height > 1:
-                drawn.append("\n")
+                lines.append([])
         if not math.isnan(low):
-            drawn.append(cut(f"{' ' * label}  {number(low)} ░▒▓█ {number(high)}", columns), palette["dim"])
-        return drawn
+            lines.append([(cut(f"{' ' * label}  {number(low)} ░▒▓█ {number(high)}", columns), "dim")])
+        return lines
 
     # -- looking closely ---------------------------------------------------------------------------------------------------------------
 
@@ -273,9 +269,3 @@ def _color_of(color: RichColor | None) -> Color:
     if color is None or color.is_default:
         return "default"
     return (*color.triplet,) if color.triplet is not None else color.number or 0
-
-
-def _ascii_of(drawn: Text) -> Text:
-    plain = Text(asciify(drawn.plain), end="")
-    plain.spans = list(drawn.spans)
-    return plain
