@@ -81,3 +81,22 @@ def test_every_key_of_a_screen_has_its_action():
     for where, cls in {**places, "table": RunTable, "rows": RowsView, "graph": DagView}.items():
         for key in iter_keys(where):
             assert hasattr(cls, f"action_{key.action.partition('(')[0]}"), (where, key.id)
+
+
+@pytest.mark.slow
+def test_each_question_names_its_keys(lab):
+    """Over every screen a question says what enter does and what leaves it; while a query is typed the foot says so."""
+
+    async def body():
+        async with drive(lab, (80, 24)) as ui:
+            for keys in (("+",), ("?",), ("ctrl+p",), (":",), ("t",), ("m",), ("E",), ("g",), ("y",), ("comma",)):
+                await ui.press(*keys)
+                assert "esc leaves" in ui.text, keys
+                assert keys[0] in {"g", "y", "comma"} or "⏎ " in ui.text.split("esc leaves", maxsplit=1)[0][-60:], keys
+                await ui.press("escape")
+            await ui.press("/")
+            assert ui.foot.startswith("⏎ keeps the filter   esc as it was")
+            await ui.press("escape")
+            assert ui.foot.endswith("? keys")
+
+    run(body)

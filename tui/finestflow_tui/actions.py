@@ -109,7 +109,7 @@ class RunScreenActions(Frame):
             if text is not None and text != runs[0].note:
                 self.annotate(runs, "noted", f"note {{}} {shlex.quote(text)}", note=text)
 
-        self.ask(f"note on {_names(runs)}", "enter keeps it, escape does not; empty takes it away", runs[0].note, apply)
+        self.ask(f"note on {_names(runs)}", "empty takes it away", runs[0].note, apply)
 
     def action_unmark(self) -> None:
         """Take all marks away."""

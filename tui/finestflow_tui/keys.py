@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-__all__ = ["FOOTERS", "KEYS", "LEADERS", "PLOT", "TEXTS", "Choice", "Key", "iter_keys", "key_named", "key_text"]
+__all__ = [
+    "FOOTERS",
+    "KEYS",
+    "LEADERS",
+    "PLOT",
+    "TEXTS",
+    "Choice",
+    "Key",
+    "iter_keys",
+    "key_named",
+    "key_text",
+    "named_key",
+]
 
 
 class Key(NamedTuple):
@@ -418,6 +430,11 @@ def key_text(keys: str, *, is_ascii: bool = False) -> str:
     if keys.startswith("1,2,3"):
         return "1-9"
     return " ".join(_sign_of(key, is_ascii=is_ascii) for key in keys.split(","))
+
+
+def named_key(keys: str, does: str, *, is_ascii: bool = False) -> list[tuple[str, str]]:
+    """Return spans that name keys and what they do, and end with a gap."""
+    return [(key_text(keys, is_ascii=is_ascii), "key"), (f" {does}   ", "dim")]
 
 
 def _sign_of(key: str, *, is_ascii: bool) -> str:

@@ -16,7 +16,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from finestflow_tui.keys import Choice
+from finestflow_tui.keys import Choice, named_key
 from finestflow_tui.text import Row, Span, pad, plain_text, row, width
 from finestflow_tui.widgets.line import Lines
 from finestflow_tui.widgets.rows import RowsView
@@ -25,6 +25,7 @@ __all__ = ["Ask", "Chooser", "Entry", "Menu", "Question", "rank"]
 
 Answer = TypeVar("Answer")
 _MOST = 300
+_LEAVES = ("escape", "leaves")
 _LEAST = 20
 """Columns from which it is worth to break a text."""
 
@@ -56,6 +57,11 @@ def rank(pattern: str, text: str) -> int | None:
 class Question(ModalScreen[Answer]):
     """A screen over a screen, which is answered once: of what is typed blind, a second answer would close what lies below."""
 
+    def named(self, *keys: tuple[str, str]) -> Row:
+        """Return the line that names the keys of the question, each with what it does."""
+        is_ascii = bool(getattr(self.app, "is_ascii", False))
+        return row(*(span for key in keys for span in named_key(*key, is_ascii=is_ascii)))
+
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close it."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
@@ -69,6 +75,7 @@ class Chooser(Question[Any]):
         entries: What there is to choose.
         more: Returns further entries for what was typed.
         typed: Returned for a text that no entry has, when given.
+        enter: What the enter key does with an entry.
     """
 
     BINDINGS = [
@@ -87,9 +94,10 @@ class Chooser(Question[Any]):
         more: Callable[[str], Iterable[Entry]] | None = None,
         typed: Callable[[str], Any] | None = None,
         text: str = "",
+        enter: str = "takes it",
     ) -> None:
         super().__init__()
-        self._heading = heading
+        self._heading, self._enter = heading, enter
         self._entries = list(entries)
         self._more = more
         self._typed = typed
@@ -103,6 +111,7 @@ class Chooser(Question[Any]):
             yield Lines(lambda _: [row((self._heading, "title"))])
             yield Input(self._text, placeholder="type to filter", compact=True, select_on_focus=False, id="filter")
             yield self._view
+            yield Lines(lambda _: [self.named(("enter", self._enter), ("up,down", "choose"), _LEAVES)], id="named")
 
     def on_mount(self) -> None:
         """Show everything."""
@@ -187,7 +196,7 @@ class Menu(Question[str]):
             row("  ", (pad(choice.key, room), "key"), f"  {choice.text}", key=choice.key)
             for choice in self._choices.values()
         ]
-        yield Lines(lambda _: rows, id="menu")
+        yield Lines(lambda _: [*rows, row(""), self.named(_LEAVES)], id="menu")
 
     def on_key(self, event: events.Key) -> None:
         """Take the key; those that came after it are for the screen below."""
@@ -223,7 +232,7 @@ class Ask(Question[str | None]):
         with Vertical(id="dialog", classes="-small"):
             yield Lines(lambda _: [row((self._heading, "title"))])
             yield Input(self._text, compact=True, select_on_focus=False, id="answer")
-            yield Lines(lambda _: [row((self._hint, "dim"))])
+            yield Lines(lambda _: [row((self._hint, "dim")), row(""), self.named(("enter", "applies"), _LEAVES)])
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Answer."""

@@ -89,7 +89,7 @@ def open_help(screen: Frame) -> None:
             )
             for choice in choices
         ]
-    _open(screen, Chooser("keys of this screen", entries))
+    _open(screen, Chooser("keys of this screen", entries, enter="does it"))
 
 
 def open_palette(screen: Frame, *, jump: bool = False) -> None:
@@ -124,7 +124,12 @@ def open_palette(screen: Frame, *, jump: bool = False) -> None:
     entries = [*places, *actions] if jump else [*actions, *places]
     _open(
         screen,
-        Chooser("go to" if jump else "palette", [*entries, *names, *themes], more=lambda text: _runs(screen, text)),
+        Chooser(
+            "go to" if jump else "palette",
+            [*entries, *names, *themes],
+            more=lambda text: _runs(screen, text),
+            enter="goes there, or does it",
+        ),
     )
 
 
@@ -177,4 +182,4 @@ def open_commands(screen: Frame) -> None:
             screen.app.copy_to_clipboard(text)
             screen.say(f"copied {text}", "good")
 
-    screen.app.push_screen(Chooser("the same on the command line: enter copies", entries), copy)
+    screen.app.push_screen(Chooser("the same on the command line", entries, enter="copies it"), copy)

@@ -99,7 +99,7 @@ class LogTab:
                 self.node = None if path == "\0" else path
                 self.show(keep=False)
 
-        screen.app.push_screen(Chooser("the log of", entries), choose)
+        screen.app.push_screen(Chooser("the log of", entries, enter="shows it"), choose)
 
     def choose_level(self) -> None:
         """Ask from which level on lines are shown."""

@@ -360,7 +360,7 @@ class RunsScreen(RunOrder):
             self.status.update()
 
         if entries:
-            self.app.push_screen(Chooser("views", entries), use)
+            self.app.push_screen(Chooser("views", entries, enter="shows it"), use)
         else:
             self.say("no view has a name yet: ,s keeps this one", "warning")
 

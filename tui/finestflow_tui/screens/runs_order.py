@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.widgets import Input
 
 from finestflow.model import RunSummary
+from finestflow_tui.keys import named_key
 from finestflow_tui.screens.choose import Chooser, Entry
 from finestflow_tui.screens.runs_list import RunList
-from finestflow_tui.text import one_line, value_text
+from finestflow_tui.text import Row, one_line, row, value_text
 from finestflow_tui.views.runs import (
     Column,
 )
+from finestflow_tui.widgets.line import fitted
 
 __all__ = ["RunOrder"]
 
 _SINGULAR = frozenset({"id", "name", "when", "took", "commit"})
 """What each run has of its own: groups of it would be of one run each."""
+_TYPING = (
+    ("enter", "keeps the filter"),
+    ("escape", "as it was"),
+    ("tab", "completes"),
+    ("up", "earlier ones"),
+)
+"""Keys of the line for a query."""
 _ROLES = {"m.": "metric", "c.": "metric", "p.": "param"}
 
 
 class RunOrder(RunList):
     """The keys that change what is listed."""
+
+    def _foot_rows(self, columns: int) -> Sequence[Row]:
+        """Name the keys of the line that is typed in, while one is."""
+        if not self.has_class("-filtering"):
+            return super()._foot_rows(columns)
+        return [row(" ", *fitted([named_key(*key, is_ascii=self.ff.is_ascii) for key in _TYPING], columns - 1, gap=""))]
 
     # -- filter ----------------------------------------------------------------------------------------------------------------------------
 
@@ -36,6 +51,7 @@ class RunOrder(RunList):
         self.input.value = self.ff.state.query
         self.input.cursor_position = len(self.input.value)
         self.input.focus()
+        self.foot.update()
         self.ff.hold_keys(lambda: self.input.has_focus or not self.has_class("-filtering"))
         self.hint()
 
@@ -64,6 +80,7 @@ class RunOrder(RunList):
         self.remove_class("-filtering")
         self.table.focus()
         self.status.update()
+        self.foot.update()
 
     def set_query(self, text: str, *, keeps_columns: bool = False) -> None:
         """Filter by another query."""
@@ -198,7 +215,7 @@ class RunOrder(RunList):
                 self.table.action_aside(shown.index(name) - self.table.column)
             self.load_all(self.current_id())
 
-        self.app.push_screen(Chooser("columns: enter shows or hides one", entries), toggle)
+        self.app.push_screen(Chooser("columns", entries, enter="shows or hides it"), toggle)
 
 
 def _with_column(keys: list[str], name: str) -> list[str]:
