@@ -283,6 +283,8 @@ The **mouse** chooses, opens (twice), sorts (a heading), marks (the gutter), dra
 
 ![Two runs side by side](../images/tui-diff.svg)
 
+Items of a fan-out of more than five are one row of a difference or a comparison: the mean of a metric, how many outputs differ; `,i` shows each.
+
 `'` puts a letter on every row, node and pane that is seen: the next key goes there.
 
 Marks (`space`) are letters that stay with runs on every screen. With two marks `d` compares them; with one, it and the run under the cursor;

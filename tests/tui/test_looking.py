@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from finestflow.model import Metric, RunId
 from finestflow.workspace import Workspace
 from finestflow_tui.plain import iter_lines
 from finestflow_tui.screens import run_outputs
@@ -333,6 +335,7 @@ def test_a_place_is_opened_at_the_start(lab, environ):
     run(body)
 
 
+@pytest.mark.slow
 def test_labels_stand_on_rows_nodes_and_panes(lab):
     """A letter goes to the node of a graph that it stands on, or gives its pane the keys; any other key leaves."""
 
@@ -351,5 +354,40 @@ def test_labels_stand_on_rows_nodes_and_panes(lab):
             await ui.press("'", "escape")
             assert ui.app.screen is screen
             assert "goes there" not in ui.foot
+
+    run(body)
+
+
+@pytest.mark.slow
+def test_items_of_a_large_fan_out_are_one_row(own_lab):
+    """A difference and a comparison show the mean of their metrics and how many outputs differ; ,i shows each, and folds them again."""
+    workspace = Workspace.find(own_lab, {})
+    last = workspace.load_run("dusty-fox-6")
+    node = last.nodes["fit"]
+    for at, run_id in enumerate(("kkkkkkkkkkkk", "llllllllllll")):
+        paths = [f"sq/{item}" for item in range(8)]
+        nodes = {path: node._replace(path=path, output=node.output._replace(digest=f"{path}{at}")) for path in paths}
+        metrics = {f"{path}/v": Metric(name=f"{path}/v", last=float(at + item)) for item, path in enumerate(paths)}
+        summary = replace(last.summary, id=RunId(run_id), name=f"wide-{at}", started=NOW - 9.0 + at)
+        workspace.journal.append(
+            replace(last, summary=summary, nodes=nodes, metrics=metrics, ended=float(NOW)), {}
+        )
+    workspace.close()
+
+    async def body():
+        async with drive(own_lab, (150, 40)) as ui:
+            await ui.press("home", "d", "3")
+            assert "sq/*/v" in ui.text
+            assert "sq/3/v" not in ui.text
+            await ui.press("5")
+            assert "8 outputs, 8 differ" in ui.text
+            await ui.press("comma", "i")
+            assert "8 outputs" not in ui.text
+            await ui.press("3")
+            assert "sq/3/v" in ui.text
+            await ui.press("escape", "home", "space", "space", "c")
+            assert "sq/*/v" in ui.text
+            await ui.press("comma", "i")
+            assert "sq/3/v" in ui.text
 
     run(body)

@@ -126,6 +126,7 @@ def _drawn(drawing: Drawing) -> Iterator[Row]:
 
 def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Iterator[Row]:
     found, workspace = history.diff(before, after), history.workspace
+    told = found.folded()
     yield Row(tuple(diff.head_spans(before, after, {}, workspace.goals)))
     parts: list[tuple[str, Iterable[Row]]] = [("code", diff.file_rows(found.files))]
     for change in found.files:
@@ -134,9 +135,9 @@ def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Itera
     parts += [
         ("", diff.why_rows(found)),
         ("params", diff_values.value_rows([("params", found.params), ("inputs", found.inputs)])),
-        ("metrics", diff_values.metric_rows(found.metrics, workspace.goals)),
+        ("metrics", diff_values.metric_rows(told.metrics, workspace.goals)),
         ("environment", diff_values.value_rows([("environment", found.environment)])),
-        ("outputs", diff.output_rows(found)),
+        ("outputs", diff.output_rows(found, told=told)),
         ("graph", _drawn(diff.graph_of(found, turned=False).drawing)),
         ("logs", diff.log_rows(workspace.read_log(before), workspace.read_log(after), _COLUMNS)),
     ]
@@ -152,7 +153,7 @@ def _compare_rows(history: History, runs: Sequence[RunSummary]) -> Iterator[Row]
 
     loaded = [history.load(run) for run in runs]
     table = compare_runs(loaded, is_whole=True, goals=history.workspace.goals)
-    yield from compare.compare_rows(table, {}, max(_COLUMNS, 26 * len(runs) + 30), everything=False)
+    yield from compare.compare_rows(table.folded(), {}, max(_COLUMNS, 26 * len(runs) + 30), everything=False)
     lines: list[tuple[str, Series]] = []
     means: list[tuple[str, Series]] = []
     for name in smallest_multiples({run.summary.id: run.metrics for run in loaded}):

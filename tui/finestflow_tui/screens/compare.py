@@ -52,6 +52,8 @@ class CompareScreen(RunScreenActions):
         self.list = RowsView(id="list", classes="main")
         self.plot: Plot | None = None
         self._table: SideBySide | None = None
+        self._has_items = False
+        """Whether items of large families are shown one by one."""
         self._everything = False
         self._view = _VIEWS[0]
         self._over = PLACES[0]
@@ -76,14 +78,19 @@ class CompareScreen(RunScreenActions):
         )
 
     def _loaded(self, runs: list[Run]) -> None:
-        self.runs = runs
-        self._table = compare_runs(runs, is_whole=True, goals=self.ff.workspace.goals)
-        if smallest_multiples(self._metrics()) or axes_of(self._table):
+        table = self._take(runs)
+        if smallest_multiples(self._metrics()) or axes_of(table):
             from finestflow_tui.widgets.plot import Plot
 
             self.plot = Plot(id="plot", classes="aside")
             self.query_one(".body").mount(self.plot)
         self.call_after_refresh(self._show)
+
+    def _take(self, runs: list[Run]) -> SideBySide:
+        self.runs, self.summaries = runs, [run.summary for run in runs]
+        whole = compare_runs(runs, is_whole=True, goals=self.ff.workspace.goals)
+        self._table = whole if self._has_items else whole.folded()
+        return self._table
 
     def _metrics(self) -> dict[str, Mapping[str, Metric]]:
         return {run.summary.id: run.metrics for run in self.runs}
@@ -171,10 +178,14 @@ class CompareScreen(RunScreenActions):
         self._show(keep=True)
 
     def _put(self, runs: list[Run]) -> None:
-        self.runs = runs
-        self.summaries = [run.summary for run in runs]
-        self._table = compare_runs(runs, is_whole=True, goals=self.ff.workspace.goals)
+        self._take(runs)
         self._show(keep=True)
+
+    def action_items(self) -> None:
+        """Show the items of large families one by one, or each family as one row: their mean."""
+        self._has_items = not self._has_items
+        self.say("all items" if self._has_items else "a row for each large family of items: their mean")
+        self._put(self.runs)
 
     def action_sort(self) -> None:
         """Sort the runs by the row under the cursor, the best or greatest first."""
@@ -221,6 +232,7 @@ class CompareScreen(RunScreenActions):
         return [
             *PLOT,
             Choice("b", "mean ± deviation of equal params", "average"),
+            Choice("i", "items of large families one by one, or as one row", "items"),
             *super().options(),
         ]
 

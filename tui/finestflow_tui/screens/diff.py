@@ -52,6 +52,8 @@ class DiffScreen(RunScreenActions):
         self.after = before if after is None else after
         self.is_with_files = after is None
         self.diff: RunDiff | None = None
+        self.told: RunDiff | None = None
+        """What is shown of it: large families of items are one row each, unless all are asked for."""
         self.tab = "code"
         self._shown = ""
         """The tab that was shown last: on the same one the cursor stays."""
@@ -94,7 +96,7 @@ class DiffScreen(RunScreenActions):
         )
 
     def _loaded(self, diff: RunDiff) -> None:
-        self.diff = diff
+        self.diff, self.told = diff, diff.folded()
         self.after = diff.after.summary if self.is_with_files else self.after
         self.head.update()
         if not diff.files and not self.is_with_files:
@@ -139,7 +141,7 @@ class DiffScreen(RunScreenActions):
         )
 
     def _counts(self) -> dict[str, int]:
-        diff = self.diff
+        diff = self.told
         if diff is None:
             return {}
         return {
@@ -170,8 +172,8 @@ class DiffScreen(RunScreenActions):
 
     def show_tab(self) -> None:
         """Show the tab that is open."""
-        diff = self.diff
-        if diff is None:
+        diff, shown = self.diff, self.told
+        if diff is None or shown is None:
             return
         self.tabs.update()
         self.head.update()
@@ -200,7 +202,7 @@ class DiffScreen(RunScreenActions):
         else:
             rows: dict[str, Callable[[], list[Row]]] = {
                 "params": lambda: value_rows([("params", diff.params), ("inputs", diff.inputs)]),
-                "metrics": lambda: metric_rows(diff.metrics, self.ff.workspace.goals),
+                "metrics": lambda: metric_rows(shown.metrics, self.ff.workspace.goals),
                 "env": lambda: value_rows([("environment", diff.environment)]),
                 "outputs": lambda: self._output_rows(diff),
             }
@@ -308,6 +310,8 @@ class DiffScreen(RunScreenActions):
     def _look_closer(self) -> None:
         """Say of the output under the cursor what differs inside, after a moment without keys: a process of its own loads both values."""
         path, peeker = self.pane.key, self.ff.history.peeker
+        if self.diff is None or path not in {change.path for change in self.diff.outputs}:  # a family
+            return
         if self._soon is not None:
             self._soon.stop()
         if path is None or path in self._inside:
@@ -331,7 +335,7 @@ class DiffScreen(RunScreenActions):
 
     def _output_rows(self, diff: RunDiff) -> list[Row]:
         colored = not (self.ff.is_plain or self.ff.is_ascii)
-        return view.output_rows(diff, self._inside, columns=max(40, self.pane.room), colored=colored)
+        return view.output_rows(diff, self._inside, told=self.told, columns=max(40, self.pane.room), colored=colored)
 
     def on_resize(self) -> None:
         """Lay the sides out anew."""
@@ -434,6 +438,7 @@ class DiffScreen(RunScreenActions):
             Choice("v", "split or unified", "view"),
             Choice("w", "leave spaces out, or not", "spaces"),
             Choice("l", "mark words, or whole lines", "words"),
+            Choice("i", "items of large families one by one, or as one row", "items"),
             *super().options(),
         ]
 
@@ -442,6 +447,13 @@ class DiffScreen(RunScreenActions):
         self._around = max(0, self._around + 3 * step)
         self.say(f"{self._around} lines around each hunk")
         self._read_again()
+
+    def action_items(self) -> None:
+        """Show the items of large families one by one, or each family as one row."""
+        if self.diff is not None:
+            self.told = self.diff.folded() if self.told is self.diff else self.diff
+            self.say("all items" if self.told is self.diff else "a row for each large family of items")
+            self.show_tab()
 
     def action_spaces(self) -> None:
         """Take lines that differ in nothing but spaces for equal, or not."""

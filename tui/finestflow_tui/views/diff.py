@@ -288,18 +288,24 @@ class Inside(NamedTuple):
 
 
 def output_rows(
-    diff: RunDiff, inside: Mapping[str, Inside] | None = None, *, columns: int = 120, colored: bool = True
+    diff: RunDiff,
+    inside: Mapping[str, Inside] | None = None,
+    *,
+    told: RunDiff | None = None,
+    columns: int = 120,
+    colored: bool = True,
 ) -> list[Row]:
     """Return outputs that differ, what they were, and why; how many are equal.
 
     Args:
         diff: What differs.
         inside: What differs inside the values, by path, as far as that is known.
+        told: The same with large families as one change each, where these are to be shown so.
         columns: Room of a line.
         colored: Whether pictures may have colours.
     """
     rows: list[Row] = []
-    for change in diff.outputs:
+    for change in (told or diff).outputs:
         rows.append(row((one_line(change.path), "bold"), key=change.path))
         found = (inside or {}).get(change.path, Inside())
         if found.pictures is not None:
@@ -321,8 +327,8 @@ def output_rows(
         for path, node in diff.after.nodes.items()
         if path in diff.before.nodes and path not in different and node.kind != "pipeline"
     ]
-    told = f"{plural(len(same), 'output')} the same: {', '.join(map(one_line, same[:12]))}"
-    return [*rows, row((told if same else "no output is the same", "dim"))]
+    equal = f"{plural(len(same), 'output')} the same: {', '.join(map(one_line, same[:12]))}"
+    return [*rows, row((equal if same else "no output is the same", "dim"))]
 
 
 def _pictures_beside(before: Picture, after: Picture, columns: int, *, colored: bool) -> list[Row]:
