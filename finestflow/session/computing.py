@@ -30,7 +30,7 @@ _LONGEST_WAIT = 86_400.0
 _FIRST_LOOK, _LAST_LOOK = 0.01, 0.2
 """Seconds until a parallel run asks again whether another run has computed a key: at first, and at most."""
 _BRISK = 0.001
-"""Seconds: after a call that took less, the next one claims all keys with its own."""
+"""Seconds: after a call that took less, the next one claims all keys with its own, and tells its start together with others."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds before a failed call is tried again, on average: the first time, and at most."""
 
@@ -184,7 +184,7 @@ class Computing:
                 self._schedule.end_work()
                 return False
             node.status = NodeStatus.RUNNING
-            self._session.events.start(node)
+            self._session.events.start(node, lazy=self._is_brisk)
             return True
 
     def _finish(self, node: Node, context: Context, outcome: Outcome) -> None:
