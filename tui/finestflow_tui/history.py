@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIRST", "GROUPS", "History"]
 
-FIRST = 200
+FIRST = 100
 """Runs that are looked up before the first paint; the rest follows from a worker."""
 GROUPS = -1_000_000
 """Numbers below this one are headings of groups; those above, below zero, are live runs."""

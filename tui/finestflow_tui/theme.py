@@ -6,10 +6,10 @@ reverse are left. The app asks for a palette when its theme changes; widgets pai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.color import ColorParseError
 from rich.segment import Segment
@@ -17,6 +17,9 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
+
+if TYPE_CHECKING:
+    from textual.app import App
 
 __all__ = ["MARKS", "THEMES", "Palette", "PlainFilter", "choose_theme", "make_palette"]
 
@@ -140,16 +143,18 @@ class Palette(dict[str, Style]):
         super().__init__(styles)
         self._upon: dict[tuple[Style, str], Upon] = {}
 
-    def upon(self, base: Style, over: str = "") -> Upon:
-        """Return the styles of roles as they are upon a background.
+    def upon(self, app: App[Any], base: Style, over: str = "") -> Upon:
+        """Return the styles of roles as the app shows them upon a background.
 
         Args:
+            app: Whose filters they go through.
             base: The style of the background.
             over: A role that lies over the background.
         """
         found = self._upon.get((base, over))
         if found is None:
-            found = self._upon[base, over] = Upon(self, base + self[over] if over else base)
+            below = base + self[over] if over else base
+            found = self._upon[base, over] = Upon(self, below, app.get_line_filters())
         return found
 
     def __missing__(self, role: str) -> Style:
@@ -166,14 +171,18 @@ class Palette(dict[str, Style]):
 
 
 class Upon(dict[str, Style]):
-    """The style of each role upon a background: to add two styles takes longer than to paint what has them."""
+    """The style of each role upon a background, filtered: to make one takes longer than to paint what has it."""
 
-    def __init__(self, palette: Palette, below: Style) -> None:
+    def __init__(self, palette: Palette, below: Style, filters: Sequence[LineFilter]) -> None:
         super().__init__()
-        self._palette, self._below = palette, below
+        self._palette, self._below, self._filters = palette, below, filters
 
     def __missing__(self, role: str) -> Style:
-        style = self._below + self._palette[role]
+        below = self._below
+        segments = [Segment("", below + self._palette[role])]
+        for each in self._filters:
+            segments = each.apply(segments, Color.from_rich_color(below.bgcolor) if below.bgcolor else Color(0, 0, 0))
+        style = segments[0].style or Style()
         if not role.startswith("#"):  # too many to be kept
             self[role] = style
         return style

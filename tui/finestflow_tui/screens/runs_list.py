@@ -20,7 +20,7 @@ from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.history import GROUPS
 from finestflow_tui.screens.welcome import no_runs_rows
 from finestflow_tui.standing import Standing, head_spans
-from finestflow_tui.text import Row, Span, one_line, row
+from finestflow_tui.text import Row, Span, one_line, row, width
 from finestflow_tui.views.query import Hint, complete
 from finestflow_tui.views.runs import (
     Column,
@@ -387,12 +387,13 @@ class RunList(RunScreenActions):
         if not self.has_class("-filtering"):
             return [row("")]
         problems = self.ff.history.parse(self.input.value).problems[:1]
-        rows = [row(" ", (one_line(each.text), "error"), (f"  {each.hint}", "warning")) for each in problems]
+        said = [span for each in problems for span in ((one_line(each.text), "error"), (f"  {each.hint}  ", "warning"))]
         parts: list[list[Span]] = []
         for hint in self._hinted[1][:24]:
             count = "" if hint.runs is None else f" {hint.runs}"
             parts.append([(one_line(hint.text)[:40], "param"), (count, "dim")])
-        return [*rows, row((" tab ", "key"), *fitted(parts, columns - 6))]
+        room = columns - sum(width(text) for text, _ in said) - 6
+        return [row(" ", *said, ("tab ", "key"), *fitted(parts, room))] if room > 0 or not said else [row(" ", *said)]
 
     def hint(self) -> None:
         """Say what is wrong with the query, and, from a worker, what can stand for the word before the cursor."""
@@ -403,9 +404,12 @@ class RunList(RunScreenActions):
             self._hinted = word, hints
             self.hints.update()
 
+        def look() -> None:
+            self.slow(lambda: complete(word, history.values_of, known), show, group="hints")
+
         self.hints.update()
         if word != self._hinted[0] or not self._hinted[1]:
-            self.slow(lambda: complete(word, history.values_of, known), show, group="hints")
+            self.call_after_refresh(look)
 
     def _completions(self, word: str) -> list[str]:
         history, (hinted, hints) = self.ff.history, self._hinted

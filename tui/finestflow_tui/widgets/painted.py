@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from rich.color import Color
 from rich.segment import Segment
@@ -34,10 +34,17 @@ _role_of = itemgetter(1)
 
 
 class Still(Widget):
-    """A widget that does not have the screen laid out a second time because the first time gave it another size."""
+    """A widget that does not have the screen laid out a second time because the first time gave it another size, nor painted a second time."""
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         return super()._size_updated(size, virtual_size, container_size, layout=False)
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Tell the screen at once, where Textual waits until the widget has nothing else to do: so what one key changes is painted together."""
+        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        if self._is_mounted and self._repaint_required:
+            self._check_refresh()
+        return self
 
 
 class Bar(ScrollBar, Still):
@@ -45,9 +52,21 @@ class Bar(ScrollBar, Still):
 
     def __init__(self, thickness: int) -> None:
         super().__init__(vertical=True, name="vertical", thickness=thickness)
+        self._drawn: tuple[tuple[object, ...], list[Strip]] = (), []
+
+    def notify_style_update(self) -> None:
+        """Forget what was painted in other colours."""
+        self._drawn = (), []
+        super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Return the lines."""
+        """Return the lines; where nothing has moved, those of the time before."""
+        key = crop, self.window_virtual_size, self.window_size, self.position, self.mouse_over, self.grabbed
+        if self._drawn[0] != key:
+            self._drawn = key, self._draw(crop)
+        return self._drawn[1]
+
+    def _draw(self, crop: Region) -> list[Strip]:
         drawn = cast("ScrollBarRender", self.render())
         style = cast("Style", drawn.style)
         segments = drawn.render_bar(
@@ -132,6 +151,8 @@ class Painted(Still):
 
     def _filtered(self, strip: Strip) -> Line:
         """Return a line in the styles that the terminal shows: each style is filtered once, where Textual would filter each line."""
+        if isinstance(strip, Line) and strip.is_shown:
+            return strip
         shown, segments = self._shown, list[Segment]()
         for text, style, _ in strip:
             if style not in shown:
@@ -169,11 +190,11 @@ def make_strip(
         over: A role whose style lies over the whole, such as ``cursor``.
         length: How many columns the text takes, where that is known.
     """
-    styles = app.palette.upon(base, over)
+    styles = app.palette.upon(app, base, over)
     pieces = [("".join([text for text, _ in group]), role) for role, group in groupby(spans, key=_role_of)]
     if app.is_ascii:
         pieces = [(asciify(text), role) for text, role in pieces]
-    return Line([Segment(text, styles[role]) for text, role in pieces if text], length)
+    return Line([Segment(text, styles[role]) for text, role in pieces if text], length, is_shown=True)
 
 
 def set_extent(view: ScrollView, columns: int, rows: int) -> None:

@@ -42,9 +42,11 @@ _NOTHING: Any = _Nothing()
 class Line(Strip):
     """A strip of segments."""
 
-    __slots__ = ()
+    __slots__ = ("is_shown",)
 
-    def __init__(self, segments: Iterable[Segment], cell_length: int | None = None) -> None:
+    def __init__(self, segments: Iterable[Segment], cell_length: int | None = None, *, is_shown: bool = False) -> None:
+        self.is_shown = is_shown
+        """Whether its styles have gone through the filters of the app."""
         self._segments = list(segments)
         self._cell_length = cell_length
         self._divide_cache: Any = ((), ())
