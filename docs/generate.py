@@ -275,7 +275,7 @@ row of a param, the groups are its values. Where a font has no dots of braille, 
 ![Runs as lines over the params and metrics in which they differ](../images/tui-compare.svg)
 
 **Graphs** light up what a node depends on and what depends on it; shift and the arrows, or dragging, move a large one. Items of a fan-out are one node until
-enter opens them. `,d` writes how long each took, `,f` follows the node that runs.
+enter opens them. `,d` writes how long each took, `,b` draws nodes in boxes, `,f` follows the node that runs.
 
 ![The graph of a run](../images/tui-graph.svg)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +57,15 @@ def test_branches_that_merge_are_drawn_as_people_draw_them():
     assert any("● load───● split───● scale" in line for line in turned)
 
 
+def test_nodes_are_drawn_in_boxes_that_lines_join():
+    nodes, edges = ["load", "make", "send"], [("load", "make"), ("make", "send")]
+    labels = {node: f"● {node}" for node in nodes}
+    upright = plain(draw_dag(nodes, edges, labels, boxed=True))
+    assert upright[:4] == ["╭────────╮", "│ ● load │", "╰────┬───╯", "     │"]
+    lying = plain(draw_dag(nodes, edges, labels, turned=True, boxed=True))
+    assert lying[1] == "│ ● load ├───┤ ● make ├───┤ ● send │"
+
+
 def test_rails_have_one_line_a_node():
     nodes, edges = DIGITS
     rails = draw_rails(nodes, edges, dict.fromkeys(nodes, "●"))
@@ -65,11 +76,17 @@ def test_rails_have_one_line_a_node():
 @given(graphs())
 def test_no_node_lies_over_another(graph):
     nodes, edges = graph
-    for turned in (False, True):
-        drawing = draw_dag(nodes, edges, {node: f"● {node}" for node in nodes}, turned=turned)
+    for turned, boxed in product((False, True), repeat=2):
+        drawing = draw_dag(nodes, edges, {node: f"● {node}" for node in nodes}, turned=turned, boxed=boxed)
         taken = set()
         for node, box in drawing.boxes.items():
-            cells = {(x, box.y) for x in range(box.x, box.x + box.width)}
+            wide, high = (2, 1) if boxed else (0, 0)
+            cells = set(
+                product(
+                    range(box.x - wide, box.x + box.width + wide),
+                    range(box.y - high, box.y + 1 + high),
+                )
+            )
             assert not cells & taken, node
             taken |= cells
         assert set(drawing.boxes) == set(nodes)

@@ -347,6 +347,10 @@ def test_labels_stand_on_rows_nodes_and_panes(lab):
             letter = ui.lines[screen.graph.region.y + box.y][box.x]
             await ui.press(letter)
             assert screen.graph.key == node
+            await ui.press("comma", "b")
+            assert f"│ ● {screen.graph.key.rpartition('/')[2]} │" in ui.text.replace("◌", "●")
+            await ui.press("comma", "b")
+            assert "╭────" not in ui.text
             await ui.press("'")
             letter = ui.lines[screen.detail.region.y][screen.detail.region.x]
             await ui.press(letter)
@@ -369,9 +373,7 @@ def test_items_of_a_large_fan_out_are_one_row(own_lab):
         nodes = {path: node._replace(path=path, output=node.output._replace(digest=f"{path}{at}")) for path in paths}
         metrics = {f"{path}/v": Metric(name=f"{path}/v", last=float(at + item)) for item, path in enumerate(paths)}
         summary = replace(last.summary, id=RunId(run_id), name=f"wide-{at}", started=NOW - 9.0 + at)
-        workspace.journal.append(
-            replace(last, summary=summary, nodes=nodes, metrics=metrics, ended=float(NOW)), {}
-        )
+        workspace.journal.append(replace(last, summary=summary, nodes=nodes, metrics=metrics, ended=float(NOW)), {})
     workspace.close()
 
     async def body():

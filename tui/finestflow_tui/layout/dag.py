@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from finestflow_tui.layout.canvas import Canvas
+from finestflow_tui.layout.canvas import NORTH, SOUTH, Canvas
 
 __all__ = ["Box", "Drawing", "draw_dag"]
 
 _SWEEPS = 12
 _GAP = 3
+_BORDER = 4
+"""Columns of a border on both sides of a text, half as many rows above and below it."""
 
 Layers = list[list[str]]
 
@@ -39,7 +41,12 @@ class Drawing(NamedTuple):
 
 
 def draw_dag(
-    nodes: Sequence[str], edges: Iterable[tuple[str, str]], labels: Mapping[str, str], *, turned: bool = False
+    nodes: Sequence[str],
+    edges: Iterable[tuple[str, str]],
+    labels: Mapping[str, str],
+    *,
+    turned: bool = False,
+    boxed: bool = False,
 ) -> Drawing:
     """Draw a graph.
 
@@ -48,6 +55,7 @@ def draw_dag(
         edges: (source, target); those that would close a cycle are left out.
         labels: What is written, by node.
         turned: From left to right instead of from the top down.
+        boxed: Each node within a border.
     """
     known = set(nodes)
     pairs = [edge for edge in dict.fromkeys(edges) if edge[0] in known and edge[1] in known and edge[0] != edge[1]]
@@ -55,9 +63,11 @@ def draw_dag(
     pairs = [(source, target) for source, target in pairs if ranks[source] < ranks[target]]
     layers, links = _split_long(nodes, pairs, ranks)
     layers, crossings = _order(layers, links)
-    across = {name: 1 if turned or name not in labels else len(labels[name]) for layer in layers for name in layer}
+    border = _BORDER if boxed else 0
+    wide = {name: (1 + border // 2 if turned else len(text) + border) for name, text in labels.items()}
+    across = {name: wide.get(name, 1) for layer in layers for name in layer}
     places = _place(layers, links, across, 1 if turned else _GAP)
-    return _draw(layers, links, places, labels, crossings, turned=turned)
+    return _draw(layers, links, places, labels, crossings, turned=turned, border=border)
 
 
 def _rank(nodes: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
@@ -287,28 +297,52 @@ def _draw(
     crossings: int,
     *,
     turned: bool,
+    border: int,
 ) -> Drawing:
     canvas = Canvas(turned=turned)
     boxes: dict[str, Box] = {}
+    leaving, arriving = ([{link[end] for link in between} for between in links] for end in (0, 1))
     along = 0
     for at, layer in enumerate(layers):
-        depth = max((len(labels[name]) + 1 for name in layer if name in labels), default=1) if turned else 1
+        longest = max((len(labels[name]) for name in layer if name in labels), default=0)
+        depth = longest + border + 1 if turned else 1 + border // 2
         for name in layer:
             if name not in labels:
                 for step in range(depth):
                     canvas.touch(places[name], along + step, 5, name.split("\0")[1])
                 continue
             text = labels[name]
-            x, y = (along, places[name]) if turned else (places[name] - len(text) // 2, along)
+            x, y = (
+                (along + border // 2, places[name]) if turned else (places[name] - len(text) // 2, along + border // 4)
+            )
             boxes[name] = Box(x, y, len(text))
             canvas.text(x, y, text, name)
+            if border:
+                joins = NORTH * (at > 0 and name in arriving[at - 1]) | SOUTH * (name in leaving[at])
+                _frame(canvas, boxes[name], name, joins, places[name], turned=turned)
         along += depth
         tracked = _tracks(_nets(links[at], places))
         high = max([track for _, track in tracked], default=-1) + 1
         height = high + turned
-        _channel(canvas, tracked, along, max(1, height), layer, labels, places, depth if turned else 0)
+        starts = {
+            places[name]: along - depth + len(labels[name]) + border for name in layer if turned and name in labels
+        }
+        _channel(canvas, tracked, along, max(1, height), starts)
         along += max(1, height) if at < len(layers) - 1 else 0
     return Drawing([list(pieces) for pieces in canvas.rows()], boxes, crossings)
+
+
+def _frame(canvas: Canvas, box: Box, name: str, joins: int, place: int, *, turned: bool) -> None:
+    """Draw the border of a node, joined to the lines that arrive and leave."""
+    sides, ends = (box.x - 2, box.x + box.width + 1), (box.y - 1, box.y + 1)
+    (low, high), (first, last) = (ends, sides) if turned else (sides, ends)
+    corners = ((low, first), (high, first), (high, last), (low, last))
+    for start, end in pairwise((*corners, corners[0])):
+        canvas.line(start, end, name)
+    if joins & NORTH:
+        canvas.touch(place, first, NORTH, name)
+    if joins & SOUTH:
+        canvas.touch(place, last, SOUTH, name)
 
 
 def _channel(
@@ -316,13 +350,9 @@ def _channel(
     tracked: Sequence[tuple[_Net, int]],
     top: int,
     height: int,
-    layer: Sequence[str],
-    labels: Mapping[str, str],
-    places: Mapping[str, int],
-    depth: int,
+    starts: Mapping[int, int],
 ) -> None:
-    """Draw the lines between a layer and the next one."""
-    starts = {places[name]: top - depth + len(labels[name]) if depth and name in labels else top for name in layer}
+    """Draw the lines between a layer and the next one; where nodes end before the layer does, ``starts`` says where."""
     for net, track in tracked:
         about = net.about.split("\0")[1] if net.about.startswith("\0") else net.about
         lying = top + track

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from finestflow.errors import FinestflowError
@@ -43,6 +44,7 @@ class TaskTab:
         """What all hits of a run saved, by run."""
         self._is_turned = False
         self._is_timed = False
+        self._is_boxed = False
         self._follows = False
 
     def load(self, run: Run) -> None:
@@ -64,7 +66,8 @@ class TaskTab:
     def show_graph(self) -> None:
         """Draw them; a large graph in a worker."""
         assert self._shape is not None
-        screen, shape, turned, timed = self._screen, self._shape, self._is_turned, self._is_timed
+        screen, shape = self._screen, self._shape
+        draw = partial(tasks.drawing_of, shape, turned=self._is_turned, timed=self._is_timed, boxed=self._is_boxed)
 
         def show(drawing: Drawing) -> None:
             if shape is self._shape:
@@ -76,9 +79,9 @@ class TaskTab:
 
         if len(shape.lines) <= _MOST_NODES:
             screen.place_panes()
-            show(tasks.drawing_of(shape, turned=turned, timed=timed))
+            show(draw())
         else:
-            screen.slow_for_tab(lambda: tasks.drawing_of(shape, turned=turned, timed=timed), show)
+            screen.slow_for_tab(draw, show)
 
     def turn(self) -> None:
         """Draw the graph from left to right, or top down."""
@@ -88,6 +91,11 @@ class TaskTab:
     def turn_times(self) -> None:
         """Say of each node how long it took, or not."""
         self._is_timed = not self._is_timed
+        self.show_graph()
+
+    def turn_boxes(self) -> None:
+        """Draw nodes in boxes, or not."""
+        self._is_boxed = not self._is_boxed
         self.show_graph()
 
     def turn_following(self) -> None:
@@ -101,6 +109,7 @@ class TaskTab:
         return [
             Choice("v", "top down or left to right", "view"),
             Choice("d", "how long each node took, or not", "task('turn_times')"),
+            Choice("b", "nodes in boxes, or not", "task('turn_boxes')"),
             Choice("f", "follow the node that runs, or not", "task('turn_following')"),
         ]
 

@@ -258,18 +258,19 @@ def _bar(line: Line, begun: float, ended: float, columns: int, now: float) -> li
     return [(" " * left, ""), ("━" * (right - left), line.status.value), (" " * (columns - right), "")]
 
 
-def drawing_of(shape: Shape, *, turned: bool, timed: bool = False) -> Drawing:
+def drawing_of(shape: Shape, *, turned: bool, timed: bool = False, boxed: bool = False) -> Drawing:
     """Draw the layers of a run.
 
     Args:
         shape: Its lines and edges.
         turned: From left to right, in place of top down.
         timed: Each node says how long it took.
+        boxed: Each node has a border.
     """
     labels = {
         line.path: f"{_glyph(line)} {cut(line.label, 24)}{_time_of(line) if timed else ''}" for line in shape.lines
     }
-    return draw_dag([line.path for line in shape.lines], shape.edges, labels, turned=turned)
+    return draw_dag([line.path for line in shape.lines], shape.edges, labels, turned=turned, boxed=boxed)
 
 
 def _time_of(line: Line) -> str:
