@@ -296,6 +296,12 @@ What is on the screen (query, order, columns, marks, widths of panes, the place 
 [settings](configuration.md): `[tui] theme`, `columns`, `keys`; views are `[views.NAME]`, and `gv` lists them. With `NO_COLOR` no colour is written, with `FINESTFLOW_ASCII=1` nothing
 but ASCII is drawn or printed. When it stops by a fault of its own, what happened is in `.git/finestflow/crash-tui.txt`.
 
+## What is not there
+
+Logs cannot be narrowed to standard output or error: both descriptors of a node go to one file, since the order in which lines were written is kept by that alone;
+two files would lose it, and C code and child processes mark nothing. What a GPU was used is known of a run (`system/gpu0` among its metrics), not of a task:
+the driver tells it of a card, and tasks that run at the same time share one.
+
 ## Keys
 
 `[tui.keys]` gives an action another key by its id: `keys = { "delete" = "D" }`. `?` lists the keys of a screen, and does what is chosen.
