@@ -6,8 +6,8 @@ reads the inputs of a call once all of them are known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from blake3 import blake3
 
@@ -17,44 +17,37 @@ from finestflow.pipeline.output import Output, handle_of, holds_output, part_of,
 from finestflow.session.lookup import Lookup
 from finestflow.session.node import BlockedError, Call, Node
 
-__all__ = ["Inputs", "read_inputs", "tokens_of"]
+__all__ = ["read_inputs", "tokens_of"]
 
 _SHOWN = frozenset({int, float, str, bool, type(None)})
 
 
-class Inputs(NamedTuple):
-    """The inputs of a call.
-
-    Attributes:
-        tokens: The token of each by name, for the key.
-        problem: Why they cannot be part of a key; empty when they can.
-        obstacle: A node that has no value, or the error of taking a part that is not there: the call cannot be made.
-    """
-
-    tokens: list[tuple[str, str]]
-    problem: str = ""
-    obstacle: Node | Exception | None = None
+Tokens = list[tuple[str, str]]
 
 
-def read_inputs(node: Node, call: Call, lookup: Lookup) -> Inputs:
-    """Return the inputs of a call whose origins have ended, and note on the node where each comes from.
+def read_inputs(node: Node, call: Call, lookup: Lookup) -> tuple[Tokens, str, Node | Exception | None]:
+    """Read the inputs of a call whose origins have ended, and note on the node where each comes from.
+
+    Returns:
+        The token of each input by name, for the key; why they cannot be part of one, empty when they can; a node that has no value, or the error of
+        taking a part that is not there: then the call cannot be made.
 
     Raises:
         LostError: The stored value of an origin is gone; it has to be computed again.
     """
-    tokens: list[tuple[str, str]] = []
+    tokens: Tokens = []
     problem = ""
     for name, value in _named(call):
         try:
             tokens.append((name, _token(node, name, value, lookup)))
         except BlockedError as error:
-            return Inputs(tokens, problem, error.node)
+            return tokens, problem, error.node
         except FinestflowError as error:
             problem = problem or f"input {name!r} cannot be digested: {error}"
             tokens.append((name, ""))
         except (LookupError, AttributeError, TypeError) as error:
-            return Inputs(tokens, problem, error)
-    return Inputs(tokens, problem)
+            return tokens, problem, error
+    return tokens, problem, None
 
 
 def tokens_of(node: Node) -> dict[str, str | None]:
@@ -63,12 +56,14 @@ def tokens_of(node: Node) -> dict[str, str | None]:
     return {**digests, **node.tokens} if node.tokens else digests
 
 
-def _named(call: Call) -> list[tuple[str, Any]]:
+def _named(call: Call) -> Iterable[tuple[str, Any]]:
     """Return the inputs by the names of the parameters that receive them."""
     static, args, kwargs = call.static, call.args, call.kwargs
     names = static.names
     size = len(names)
     if len(args) <= size and not static.is_open:
+        if not kwargs:
+            return zip(names, args, strict=False)
         given = list(zip(names, args, strict=False))
     else:
         fixed = size - 1 if static.is_open else size

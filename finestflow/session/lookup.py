@@ -345,9 +345,10 @@ def _folder_token(place: str) -> str:
 
 def compose_key(static: Static, tokens: Sequence[tuple[str, str]]) -> Fingerprint:
     """Return the key of a call from its static part and the tokens of its inputs, by name."""
-    text = static.hash + "".join(
-        [f"|{len(name)}:{name}={token}" for name, token in tokens if name not in static.ignore]
-    )
+    text, ignored = static.hash, static.ignore
+    for name, token in tokens:
+        if name not in ignored:
+            text += f"|{len(name)}:{name}={token}"
     return Fingerprint(blake3(text.encode()).hexdigest())
 
 
