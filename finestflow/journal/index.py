@@ -37,10 +37,11 @@ Result = TypeVar("Result")
 
 
 class ValueOrder(NamedTuple):
-    """The table of a metric or param, its key there, and what orders its rows, called ``sorted``, by value."""
+    """The table of a metric or param, its key there, the value of its rows, called ``sorted``, and what orders them by that."""
 
     table: str
     key: str
+    value: str
     terms: str
 
 
@@ -189,7 +190,7 @@ class Index:
             value = "sorted.num"
             if self.fetch("SELECT 1 FROM metrics WHERE key = ? AND num IS NULL LIMIT 1", [key]):
                 return None
-        return ValueOrder(table, key, f"{value} {direction}, sorted.seq {direction}")
+        return ValueOrder(table, key, value, f"{value} {direction}, sorted.seq {direction}")
 
     def where(self, query: Query | None) -> tuple[str, list[Any]]:
         """Return the condition under which a listing shows a run, and its parameters; what it needs of the records has been read then.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -19,13 +20,14 @@ from finestflow.journal.index import Index
 from finestflow.journal.query import Query
 from finestflow.model import RunSummary
 
-__all__ = ["Group", "Listing", "Range", "Stat", "gather"]
+__all__ = ["Group", "Listing", "Range", "Stat", "gather", "members_of"]
 
 _MOST = 900
 """Bound values of one statement."""
 _FEW_STEPS, _STEPS, _STEPS_ELSE = 6_000, 1_200_000, 300_000
 """Of the machine of SQLite for the first runs of a list: where many fulfil a query, each is looked up until there are enough, which takes 0.1 ms;
 where few do, all that do are found first, which takes 1 ms for 10,000 runs and 10 ms for 100,000; where they are to be sorted, one waits less for them."""
+_REMOVED = "SELECT seq FROM runs WHERE removed = 1"
 _LOST = 1e-8
 """Where the variance is so small a part of the mean square, that has fewer than eight digits of it left."""
 
@@ -182,9 +184,7 @@ class Listing:
             where: The query.
             metrics: What is to be told of them.
         """
-        (grouped, *columns), joins, joined = rows_of.join_columns([by, *metrics])
-        condition, bound = self.index.where(where)
-        chosen, value, values = f"FROM runs {joins} {condition}", grouped.value, [*joined, *bound]
+        columns, chosen, value, values = self._grouped(by, where, metrics)
         order = f"fold({value}), {value}" if by in rows_of.ORDERED_AS_TEXT else value
         sums = [f"count({it}), min({it}), max({it}), avg({it}), avg({it} * {it})" for _, it in columns]
         sql = f"SELECT {', '.join([value, 'count(*)', *sums])} {chosen} GROUP BY {value} ORDER BY {order} NULLS LAST"
@@ -200,12 +200,40 @@ class Listing:
             for label, runs, *found in self.index.fetch(sql, values)
         ]
 
+    def _grouped(
+        self, by: str, where: Query | None, metrics: Sequence[str]
+    ) -> tuple[list[rows_of.Joined], str, str, list[Any]]:
+        """Return the columns of metrics, where runs and these come from, what they are grouped by, and the parameters."""
+        order = None
+        if where is None and rows_of.FIELDS.isdisjoint(metrics):
+            order = self.index.value_order(by)
+        if order is not None:
+            has = f"SELECT count(*) FROM {order.table} WHERE key = ? AND seq NOT IN ({_REMOVED})"  # noqa: S608 - text is bound
+            if (
+                self.index.fetch(has, [order.key])[0][0] == self.index.count()
+            ):  # the index has the groups, and no run has to be looked at
+                columns, joins, joined = rows_of.join_columns(metrics)
+                joins = joins.replace("runs.seq", "sorted.seq")
+                condition = f"WHERE sorted.key = ? AND sorted.seq NOT IN ({_REMOVED})"
+                return columns, f"FROM {order.table} AS sorted {joins} {condition}", order.value, [*joined, order.key]
+        (grouped, *columns), joins, joined = rows_of.join_columns([by, *metrics])
+        condition, bound = self.index.where(where)
+        return columns, f"FROM runs {joins} {condition}", grouped.value, [*joined, *bound]
+
+    def values(self, by: str) -> dict[int, Any]:
+        """Return what runs have of a field, metric or param, by their number; those that have none may be left out."""
+        if (order := self.index.value_order(by)) is not None:
+            sql = f"SELECT seq, {order.value} FROM {order.table} AS sorted WHERE key = ?"  # noqa: S608 - text is bound
+            return dict(self.index.fetch(sql, [order.key]))
+        columns, values = rows_of.select_columns([by])
+        return dict(self.index.fetch(f"SELECT runs.seq, {columns} FROM runs WHERE runs.removed = 0", values))  # noqa: S608
+
     def values_of(self, key: str, limit: int = 50) -> list[tuple[str, int]]:
         """Return the values that a field, metric or param has, most frequent first, and how often."""
         if (order := self.index.value_order(key)) is not None:
             sql = (
                 f"SELECT coalesce(num, text) AS value, count(*) AS n FROM {order.table} "  # noqa: S608 - text is bound
-                "WHERE key = ? AND seq NOT IN (SELECT seq FROM runs WHERE removed = 1) "
+                f"WHERE key = ? AND seq NOT IN ({_REMOVED}) "
                 "GROUP BY value ORDER BY n DESC, value LIMIT ?"
             )
             return [(str(value), count) for value, count in self.index.fetch(sql, [order.key, limit])]
@@ -260,6 +288,28 @@ def gather(groups: Sequence[Group], count: int) -> list[Group]:
     ranges = iter([_gathered(part) for part in parts])
     rest = [group for group in groups if not isinstance(group.value, (int, float))]
     return [*ranges, *rest] if groups[0] is numeric[0] else [*rest, *ranges]
+
+
+def members_of(groups: Sequence[Group], numbers: Iterable[int], values: Mapping[int, Any]) -> list[array[int]]:
+    """Return the runs of each group, in their order.
+
+    Args:
+        groups: As ``gather`` returns them.
+        numbers: The runs.
+        values: What they have, by number.
+    """
+    found = [array("q") for _ in groups]
+    put = {group.value: own.append for group, own in zip(groups, found, strict=True)}
+    ranges = [(group.value, own) for group, own in zip(groups, found, strict=True) if isinstance(group.value, Range)]
+    highs = [value.high for value, _ in ranges]
+    for number in numbers:
+        value = values.get(number)
+        append = put.get(value)
+        if append is None and isinstance(value, (int, float)) and highs and value <= highs[-1]:
+            append = put[value] = ranges[bisect_left(highs, value)][1].append
+        if append is not None:  # else it came after the groups were counted
+            append(number)
+    return found
 
 
 def _gathered(part: Sequence[Group]) -> Group:

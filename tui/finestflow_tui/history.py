@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from finestflow.journal.conditions import find_value
 from finestflow.journal.index import Index
-from finestflow.journal.listing import Group, Listing, Range, gather
+from finestflow.journal.listing import Group, Listing, Range, gather, members_of
 from finestflow.journal.query import Query, parse
 from finestflow.model import Run, RunSummary
 from finestflow_tui.live import LiveRun, LiveRuns
@@ -202,20 +202,14 @@ class History:
         top = self.live_numbers(parsed)
         if not by:
             return top + self.searching.order(parsed, sorts=sorts)
-        numbers = self.searching.order(parsed, sorts=(by, *sorts))
         groups = gather(self.searching.groups(by, parsed, metrics=means), RANGES)
-        places: dict[int, int] = {}
-        if any(isinstance(group.value, Range) for group in groups):
-            places = {number: at for at, number in enumerate(self.searching.order(parsed, sorts=sorts))}
-        at = 0
-        for position, group in enumerate(groups):
+        members = members_of(groups, self.searching.order(parsed, sorts=sorts), self.searching.values(by))
+        for position, (group, own) in enumerate(zip(groups, members, strict=True)):
             heading = GROUPS - position
-            own = numbers[at : at + group.runs]
             self._groups[heading], self._members[heading] = group, own
             top.append(heading)
             if str(group.value) not in folded:
-                top.extend(sorted(own, key=places.__getitem__) if isinstance(group.value, Range) else own)
-            at += group.runs
+                top.extend(own)
         return top
 
     def values_of(self, key: str) -> list[tuple[str, int]]:

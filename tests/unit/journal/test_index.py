@@ -21,7 +21,7 @@ from finestflow.journal.annotations import Annotations, Change
 from finestflow.journal.index import Index
 from finestflow.journal.index_update import fields_of
 from finestflow.journal.journal import Journal
-from finestflow.journal.listing import Group, Listing, Range, Stat, gather
+from finestflow.journal.listing import Group, Listing, Range, Stat, gather, members_of
 from finestflow.journal.query import parse
 from finestflow.model import RunStatus
 
@@ -525,6 +525,35 @@ def test_groups_tell_mean_and_deviation_as_statistics_does(index, repo, journal)
         assert list(groups) == list(dict.fromkeys(order))
     assert groups[None].runs == 1
     assert groups[None].stats["seconds"].deviation == 0.0
+
+
+@pytest.mark.parametrize("by", ["kind", "p.kind", "m.f1", "status", "seconds"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_groups_have_the_runs_that_have_their_value(index, repo, journal, by, missing) -> None:
+    """Whether an index has the groups or not; each has its runs in the order of the list, and the figures of these."""
+    for at in range(40):
+        params = {} if missing and at % 9 == 0 else {"kind": ["rbf", 3, 2.5, "", 3][at % 5]}
+        append(
+            journal,
+            1,
+            params=params,
+            metrics={} if missing and at % 7 == 0 else {"f1": at % 6 / 4, "loss": at},
+            seconds=at % 3,
+        )
+    index.refresh(repo)
+    listing = Listing(index)
+    groups = listing.groups(by, metrics=["m.f1", "m.loss"])
+    order = listing.order(sorts=[by, "-m.loss"])
+    found = members_of(groups, listing.order(sorts=["-m.loss"]), listing.values(by))
+    assert [number for own in found for number in own] == list(order)
+    assert [len(own) for own in found] == [group.runs for group in groups]
+    for group, own in zip(groups, found, strict=True):
+        losses = [run.metrics["loss"] for run in listing.page(own).values() if "loss" in run.metrics]
+        assert [stat.mean for key, stat in group.stats.items() if key == "m.loss"] == (
+            [pytest.approx(statistics.mean(losses))] if losses else []
+        )
+    gathered = gather(groups, 2)
+    assert sorted(number for own in members_of(gathered, order, listing.values(by)) for number in own) == sorted(order)
 
 
 def test_many_values_are_gathered_into_ranges_of_as_many_runs() -> None:
