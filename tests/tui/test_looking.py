@@ -393,3 +393,22 @@ def test_items_of_a_large_fan_out_are_one_row(own_lab):
             assert "sq/3/v" in ui.text
 
     run(body)
+
+
+@pytest.mark.slow
+def test_hints_stand_where_they_are_missed(lab):
+    """A narrow list names the key of its preview; d behind a failed run says how to take another; what was said of a tab goes with it."""
+
+    async def body():
+        async with drive(lab, (80, 24)) as ui:
+            assert "0 preview" in ui.foot
+            await ui.press("0")
+            assert "0 preview" not in ui.foot
+            await ui.press("0", "j", "d")
+            assert "icy-owl-4 is failed: mark a run with space" in ui.foot
+            await ui.press("2")
+            assert "icy-owl-4" not in ui.foot
+            await ui.press("escape", "L", "9")
+            assert "the log of" not in ui.foot
+
+    run(body)

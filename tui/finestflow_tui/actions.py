@@ -133,6 +133,9 @@ class RunScreenActions(Frame):
                 self.say(f"d needs two different runs: {current.name!r} is the first of its pipeline", "warning")
             else:
                 self.ff.open_diff(before, current)
+                if before.status is not RunStatus.OK and current.status is RunStatus.OK:
+                    said = f"{before.name} is {before.status.value}: mark a run with space to compare with that one"
+                    self.ff.call_after_refresh(self.ff.say, said, "warning")
 
     def action_diff_files(self) -> None:
         """Show how the files as they are now differ from those of the run."""

@@ -167,6 +167,7 @@ class DiffScreen(RunScreenActions):
     def action_tab(self, at: int) -> None:
         """Open a tab by its number."""
         if at <= len(TABS):
+            self.hush()  # what was said is of the tab before
             self.tab = TABS[at - 1]
             self.show_tab()
 

@@ -211,6 +211,7 @@ class RunScreen(RunContent):
     def action_tab(self, at: int) -> None:
         """Open a tab by its number."""
         if at <= len(TABS):
+            self.hush()  # what was said is of the tab before
             self.tab = self.ff.state.tab = TABS[at - 1]
             self.show_tab()
 

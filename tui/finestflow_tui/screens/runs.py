@@ -113,6 +113,11 @@ class RunsScreen(RunOrder):
 
         self.slow(work, show, group="standing", failed=fail)
 
+    def foot_keys(self) -> Sequence[str]:
+        """Return what the last line names; where the preview is not seen, early how to see it."""
+        keys = super().foot_keys()
+        return keys if self.aside.display else [*keys[:5], "preview", *keys[5:]]
+
     # -- preview ---------------------------------------------------------------------------------------------------------------------------
 
     def on_run_table_moved(self) -> None:
@@ -300,10 +305,12 @@ class RunsScreen(RunOrder):
     def action_preview(self) -> None:
         """Show or hide the preview."""
         super().action_preview()
+        self.call_after_refresh(self.foot.update)
         self.call_after_refresh(self.show_preview)
 
     def on_resize(self, event: events.Resize) -> None:
         """Fill the preview when it appears."""
+        self.call_after_refresh(self.foot.update)
         self.call_after_refresh(self.show_preview)
 
     def on_screen_resume(self) -> None:
