@@ -301,6 +301,7 @@ class RunList(RunScreenActions):
         self.set_class(is_empty, "-empty")
         if is_empty:
             self.aside.show(no_runs_rows())
+            self.call_after_refresh(self.foot.update)
 
     def _tell_nothing(self) -> None:
         """Say in the place of the rows why there are none."""
