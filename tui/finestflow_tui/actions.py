@@ -141,14 +141,7 @@ class RunScreenActions(Frame):
         """Show how the files as they are now differ from those of the run."""
         current = self.current_run()
         if current is not None:
-            self.ff.log_command(f"finestflow diff {one_line(current.name)} .")
-            self.open_diff_files(current)
-
-    def open_diff_files(self, run: RunSummary) -> None:
-        """Open the difference between a run and the files as they are now."""
-        from finestflow_tui.screens.diff import DiffScreen
-
-        self.app.push_screen(DiffScreen(run, None))
+            self.ff.open_diff(current, None)
 
     def action_compare(self) -> None:
         """Put runs side by side."""

@@ -28,6 +28,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from finestflow.model import RunSummary
+from finestflow_tui.ahead import KeptScreens
 from finestflow_tui.bindings import keymap
 from finestflow_tui.history import History
 from finestflow_tui.keys import key_named
@@ -43,7 +44,6 @@ from finestflow_tui.undo import Steps
 
 if TYPE_CHECKING:
     from finestflow.workspace import Workspace
-    from finestflow_tui.screens.run import RunScreen
 
 __all__ = ["FinestflowApp", "run_app"]
 
@@ -98,8 +98,7 @@ class FinestflowApp(App[int]):
         self.keys, self._unknown_keys = keymap(workspace.config.tui.keys)
         self.processes: list[tuple[subprocess.Popen[bytes], str, Path]] = []
         self._open_first = place
-        self._run_screen: RunScreen | None = None
-        """The screen of a run that was open once; it is kept, since making one takes as long as all the rest of opening a run."""
+        self.kept = KeptScreens(self)
         self.keystrokes = Keystrokes(self)
         self.news = News(self)
         self._plain_filter = PlainFilter()
@@ -149,11 +148,15 @@ class FinestflowApp(App[int]):
     def push_screen(self, screen: Any, *args: Any, **options: Any) -> Any:
         """Open a screen; each knows whether it may draw with more than ASCII."""
         if isinstance(screen, Screen):
-            screen.set_class(self.is_ascii, "-ascii")
-            for _, width in self.HORIZONTAL_BREAKPOINTS or ():  # as wide as the one before, or it is laid out twice
-                screen.set_class(self.screen.has_class(width), width)
+            self.fit(screen)
             self.hold_keys(lambda: screen.is_mounted)
         return super().push_screen(screen, *args, **options)
+
+    def fit(self, screen: Screen[Any]) -> None:
+        """Give a screen the width of the one that is open."""
+        screen.set_class(self.is_ascii, "-ascii")
+        for _, width in self.HORIZONTAL_BREAKPOINTS or ():  # as wide as the one before, or it is laid out twice
+            screen.set_class(self.screen.has_class(width), width)
 
     def hold_keys(self, until: Callable[[], bool]) -> None:
         """Let what is typed wait for something that a key has begun."""
@@ -352,26 +355,22 @@ class FinestflowApp(App[int]):
         from finestflow_tui.screens.run import RunScreen
 
         self.log_command(f"finestflow show {one_line(run.name)}")
-        kept = self._run_screen
-        first = tab or (self.state.tab if self.state.tab in RUN_TABS else RUN_TABS[0])
         if isinstance(self.screen, RunScreen):
             self.screen.show_run(run, tab=tab, node=node)
-        elif kept is not None and kept not in self.screen_stack:
-            kept.reopen(run, tab=first, node=node)
-            self.push_screen(kept)
-        else:
-            screen = RunScreen(run, tab=first, node=node)
-            if kept is None:
-                self._run_screen = screen
-                self.install_screen(screen, "run")
-            self.push_screen(screen)
+            return
+        screen = self.kept.free(RunScreen)
+        screen.begin(run, tab or (self.state.tab if self.state.tab in RUN_TABS else RUN_TABS[0]), node)
+        self.push_screen(screen)
 
-    def open_diff(self, before: RunSummary, after: RunSummary) -> None:
-        """Open the difference of two runs."""
+    def open_diff(self, before: RunSummary, after: RunSummary | None) -> None:
+        """Open the difference of two runs; of a run and the files as they are now when no later one is given."""
         from finestflow_tui.screens.diff import DiffScreen
 
-        self.log_command(f"finestflow diff {one_line(before.name)} {one_line(after.name)}")
-        self.push_screen(DiffScreen(before, after))
+        later = "." if after is None else one_line(after.name)
+        self.log_command(f"finestflow diff {one_line(before.name)} {later}")
+        screen = self.kept.free(DiffScreen)
+        screen.begin(before, after)
+        self.push_screen(screen)
 
     def open_compare(self, runs: list[RunSummary]) -> None:
         """Open runs side by side."""

@@ -36,32 +36,33 @@ TABS = ("code", "params", "metrics", "env", "outputs", "graph", "logs")
 
 
 class DiffScreen(RunScreenActions):
-    """What differs.
-
-    Args:
-        before: The run to compare with.
-        after: The run that is asked about; None for the files as they are now.
-    """
+    """What differs between two runs, or a run and the files as they are now; ``begin`` says which. It may be made before any are asked for."""
 
     NAME = "diff"
     BINDINGS = bindings("diff")
+    before: RunSummary
+    after: RunSummary
+    is_with_files: bool
 
-    def __init__(self, before: RunSummary, after: RunSummary | None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.before = before
-        self.after = before if after is None else after
-        self.is_with_files = after is None
+        self.head = Lines(self._head_rows, over="bar", id="head")
+        self.tabs = TabBar(self._tab_texts, lambda: TABS.index(self.tab), id="tabs")
+        self.list = RowsView(id="list", classes="side")
+        self.pane = RowsView(id="pane", classes="main")
+        self.graph = DagView(id="graph", classes="main hidden")
+        self.plot: Plot | None = None
+        self._soon: Timer | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin with nothing known, and nothing chosen of how to look at it."""
         self.diff: RunDiff | None = None
         self.told: RunDiff | None = None
         """What is shown of it: large families of items are one row each, unless all are asked for."""
         self.tab = "code"
         self._shown = ""
         """The tab that was shown last: on the same one the cursor stays."""
-        self.head = Lines(self._head_rows, over="bar", id="head")
-        self.tabs = TabBar(self._tab_texts, lambda: TABS.index(self.tab), id="tabs")
-        self.list = RowsView(id="list", classes="side")
-        self.pane = RowsView(id="pane", classes="main")
-        self.graph = DagView(id="graph", classes="main hidden")
         self._split: bool | None = None
         self._turned = False
         self._hunks: dict[str, list[view.Hunk]] = {}
@@ -69,10 +70,20 @@ class DiffScreen(RunScreenActions):
         self._around = 3
         self._ignores_space = False
         self._has_words = True
-        self._soon: Timer | None = None
         self._printed: dict[str, str] | None = None
         self._inside: dict[str, view.Inside] = {}
-        self.plot: Plot | None = None
+
+    def begin(self, before: RunSummary, after: RunSummary | None) -> None:
+        """Compare runs as if the screen were new.
+
+        Args:
+            before: The run to compare with.
+            after: The run that is asked about; None for the files as they are now.
+        """
+        self.before, self.after, self.is_with_files = before, after or before, after is None
+        self._forget()
+        if self.is_mounted:
+            self._compare()
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -85,30 +96,43 @@ class DiffScreen(RunScreenActions):
         yield self.foot
 
     def on_mount(self) -> None:
-        """Compare."""
-        history = self.ff.history
+        """Compare, if runs were named."""
+        if self in self.app.screen_stack:
+            self._compare()
+        else:
+            self.lay_out()
+
+    def _compare(self) -> None:
+        """Read what differs."""
+        history, before, after = self.ff.history, self.before, self.after
+        self.graph.add_class("hidden")
+        if self.plot is not None:
+            self.plot.add_class("hidden")
+        self.list.remove_class("hidden")
+        self.pane.remove_class("hidden")
+        self.head.update()
+        self.tabs.update()
+        self.list.show([])
+        self.pane.pattern = ""
         self.pane.show([row(("comparing ...", "dim"))])
         self.slow(
-            lambda: history.diff_present(self.before) if self.is_with_files else history.diff(self.before, self.after),
+            lambda: history.diff_present(before) if self.is_with_files else history.diff(before, after),
             self._loaded,
             group="load",
             failed=self.pane.tell,
         )
 
     def _loaded(self, diff: RunDiff) -> None:
+        if diff.before.summary.id != self.before.id or (
+            not self.is_with_files and diff.after.summary.id != self.after.id
+        ):
+            return  # of what was compared before
         self.diff, self.told = diff, diff.folded()
         self.after = diff.after.summary if self.is_with_files else self.after
         self.head.update()
-        if not diff.files and not self.is_with_files:
-            self.tab = (
-                "params"
-                if diff.params or diff.inputs
-                else "metrics"
-                if diff.metrics
-                else "outputs"
-                if diff.outputs
-                else "code"
-            )
+        if not self.is_with_files:
+            counts = view.counts_of(diff)
+            self.tab = next((tab for tab in ("code", "params", "metrics", "outputs") if counts[tab]), "code")
         self.show_tab()
 
     def current_run(self) -> RunSummary | None:
@@ -140,21 +164,8 @@ class DiffScreen(RunScreenActions):
             else []
         )
 
-    def _counts(self) -> dict[str, int]:
-        diff = self.told
-        if diff is None:
-            return {}
-        return {
-            "code": len(diff.files),
-            "params": len(diff.params) + len(diff.inputs),
-            "metrics": len(diff.metrics),
-            "env": len(diff.environment),
-            "outputs": len(diff.outputs),
-            "graph": len(diff.nodes) + len(diff.edges),
-        }
-
     def _tab_texts(self, _columns: int) -> list[Span]:
-        counts = self._counts()
+        counts = {} if self.diff is None else view.counts_of(self.diff)
         texts = [(name.capitalize(), counts.get(name)) for name in TABS]
         return [(f"{text} {count}" if count else text, "dim" if count == 0 else "") for text, count in texts]
 
@@ -192,7 +203,10 @@ class DiffScreen(RunScreenActions):
         if is_code:
             whys = [] if self.is_with_files else view.why_rows(diff)
             self.list.show([*view.file_rows(diff.files), *whys], keep=True)
-            self._show_file()
+            if self._shown:
+                self._show_file()
+            else:  # the list first: the file comes when it has been seen
+                self.call_after_refresh(lambda: self._show_file() if diff is self.diff and self.tab == "code" else None)
         elif self.is_with_files and self.tab != "env":
             told = row(("nothing has run with these files: only their code and the environment are known", "dim"))
             self.pane.show([told, row(""), row(("R", "key"), " on the run makes a run with them")])
@@ -241,8 +255,9 @@ class DiffScreen(RunScreenActions):
         workspace = self.ff.history.workspace
 
         def show(patches: dict[str, str]) -> None:
-            self._printed = patches
-            if self.tab == "logs":
+            if diff is self.diff:
+                self._printed = patches
+            if diff is self.diff and self.tab == "logs":
                 self.list.show(view.printed_rows(patches, self.after.pipeline), keep=True)
                 self._show_printed()
 
@@ -287,14 +302,14 @@ class DiffScreen(RunScreenActions):
             return
         history, diff = self.ff.history, self.diff
         assert diff is not None
-        context, ignores = self._around, self._ignores_space
+        context, ignores, hunks_of = self._around, self._ignores_space, self._hunks
 
         def work() -> list[view.Hunk]:
             return view.parse_patch(history.patch_of(diff, path, context=context, ignores_space=ignores))
 
         def show(hunks: list[view.Hunk]) -> None:
-            self._hunks[path] = hunks
-            if self.list.key == path and self.tab == "code":
+            hunks_of[path] = hunks
+            if hunks_of is self._hunks and self.list.key == path and self.tab == "code":
                 self._show_file()
 
         self.slow(work, show, group="file")
@@ -318,9 +333,11 @@ class DiffScreen(RunScreenActions):
         if path is None or path in self._inside:
             return
 
+        inside = self._inside
+
         def show(found: view.Inside) -> None:
-            self._inside[path] = found
-            if self.tab == "outputs" and self.diff is not None:
+            inside[path] = found
+            if inside is self._inside and self.tab == "outputs" and self.diff is not None:
                 self.pane.show(self._output_rows(self.diff), keep=True)
 
         names = f"{self.before.id}:{path}", f"{self.after.id}:{path}"
@@ -338,10 +355,10 @@ class DiffScreen(RunScreenActions):
         colored = not (self.ff.is_plain or self.ff.is_ascii)
         return view.output_rows(diff, self._inside, told=self.told, columns=max(40, self.pane.room), colored=colored)
 
-    def on_resize(self) -> None:
+    def on_rows_view_widened(self, event: RowsView.Widened) -> None:
         """Lay the sides out anew."""
-        if self.diff is not None and self.tab in {"code", "logs"}:
-            self.call_after_refresh(self.show_tab)
+        if event.view is self.pane and self.diff is not None and self.tab in {"code", "logs"}:
+            (self._show_file if self.tab == "code" else self._show_printed)()
 
     # -- actions -----------------------------------------------------------------------------------------------------------------------
 
@@ -468,7 +485,7 @@ class DiffScreen(RunScreenActions):
         self.show_tab()
 
     def _read_again(self) -> None:
-        self._hunks.clear()
+        self._hunks = {}
         if self.tab == "code":
             self._show_file()
 

@@ -25,6 +25,8 @@ __all__ = ["Frame"]
 
 Value = TypeVar("Value")
 _SHOWN = 6.0
+_SETTLED = 0.05
+"""Seconds after which all widgets of a screen have dealt with its layout."""
 
 
 class Frame(Pointing):
@@ -34,6 +36,8 @@ class Frame(Pointing):
     BLANK = True
     is_busy = False
     """Whether a key has begun what the next one is to find done."""
+    has_loaded_ahead = False
+    """Whether what its keys need was loaded before they are pressed."""
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """Panes paint themselves when they get the keys; Textual's own would have the whole screen painted for it."""
 
@@ -47,6 +51,19 @@ class Frame(Pointing):
     def ff(self) -> FinestflowApp:
         """The app."""
         return cast("FinestflowApp", self.app)
+
+    def lay_out(self) -> None:
+        """Give the panes their styles and places before the screen is shown: then it is painted at once."""
+        self._lay_out()
+        self.update_node_styles(animate=False)  # of scroll bars too, which have just come
+        self.soon(_SETTLED, self._lay_out)
+
+    def _lay_out(self) -> None:
+        if not self.is_current:
+            size = self.app.size
+            self._size_updated(size, size, size, layout=False)
+            self._refresh_layout(size)
+            self._layout_required = False
 
     # -- telling -----------------------------------------------------------------------------------------------------------------------
 

@@ -46,22 +46,15 @@ Value = TypeVar("Value")
 
 
 class RunScreen(RunContent):
-    """A run.
-
-    Args:
-        run: The run.
-        tab: The tab to begin with.
-        node: The node to begin with.
-    """
+    """A run; ``begin`` says which. It may be made before one is asked for."""
 
     NAME = "run"
     BINDINGS = bindings("run")
 
-    def __init__(self, run: RunSummary, *, tab: str = "tasks", node: str = "") -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.summary = run
         self.whole: Run | None = None
-        self.tab = tab
+        self.tab = TABS[0]
         self.head = Lines(self._head_rows, over="bar", id="head")
         self.tabs = TabBar(self._tab_texts, lambda: TABS.index(self.tab), id="tabs")
         self.list = RowsView(id="list", classes="main")
@@ -70,7 +63,7 @@ class RunScreen(RunContent):
         self.logs = LogTab(self)
         self.metrics = MetricTab(self)
         self.outputs = OutputTab(self)
-        self.tasks = TaskTab(self, node)
+        self.tasks = TaskTab(self)
         self.files = FileTabs(self)
         self._place = ""
         self._room = 0
@@ -87,8 +80,14 @@ class RunScreen(RunContent):
         yield self.foot
 
     def on_mount(self) -> None:
-        """Load the record."""
-        self.show_run(self.summary)
+        """Load the record, if a run was asked for."""
+        if self in self.app.screen_stack:
+            self.show_run(self.summary)
+        else:
+            self.lay_out()
+
+    def on_screen_resume(self) -> None:
+        """Load what the tabs need."""
         load_ahead(self)
 
     # -- which run ---------------------------------------------------------------------------------------------------------------------
@@ -123,14 +122,23 @@ class RunScreen(RunContent):
         else:
             self.slow(lambda: history.load(run), self._loaded, group="load", failed=self._broken)
 
-    def reopen(self, run: RunSummary, *, tab: str, node: str = "") -> None:
-        """Show a run as a new screen would."""
+    def begin(self, run: RunSummary, tab: str, node: str = "") -> None:
+        """Show a run as if the screen were new.
+
+        Args:
+            run: The run.
+            tab: The tab to begin with.
+            node: The node to begin with.
+        """
+        self.summary, self.whole = run, None
+        self.tab, self.tasks.wanted = tab, node
         self._place = self.pattern = ""
         self.tasks.unfolded.clear()
         self.logs.reset()
-        self.list.show([])
-        self.detail.show([])
-        self.show_run(run, tab=tab, node=node)
+        if self.is_mounted:
+            self.list.show([])
+            self.detail.show([])
+            self.show_run(run)
 
     def _loaded(self, whole: Run) -> None:
         if whole.summary.id != self.summary.id:

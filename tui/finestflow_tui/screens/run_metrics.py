@@ -39,14 +39,19 @@ class MetricTab:
         """List them, and plot the one under the cursor."""
         screen = self._screen
         assert screen.whole is not None
-        if self.plot is None:
-            from finestflow_tui.widgets.plot import Plot
-
-            self.plot = Plot(id="plot", classes="aside")
-            screen.query_one(".body").mount(self.plot)
+        self.make_plot().remove_class("hidden")
         rows = record.metric_rows(screen.whole.metrics, screen.columns, screen.ff.workspace.goals)
         screen.list.show([*rows, *record.resource_rows(screen.whole, screen.columns)], keep=keep)
         self.show_metric()
+
+    def make_plot(self) -> Plot:
+        """Return the plot; it is made, unseen, unless it is there."""
+        if self.plot is None:
+            from finestflow_tui.widgets.plot import Plot
+
+            self.plot = Plot(id="plot", classes="aside hidden")
+            self._screen.query_one(".body").mount(self.plot)
+        return self.plot
 
     def show_metric(self) -> None:
         """Plot the metric under the cursor, or all that have a course."""

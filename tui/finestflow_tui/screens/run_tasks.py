@@ -28,12 +28,12 @@ class TaskTab:
 
     Args:
         screen: The screen that they are on.
-        node: The node to begin with.
     """
 
-    def __init__(self, screen: RunScreen, node: str = "") -> None:
+    def __init__(self, screen: RunScreen) -> None:
         self._screen = screen
-        self.wanted = node
+        self.wanted = ""
+        """The node to begin with."""
         self.unfolded: set[str] = set()
         self._whys: dict[str, list[str]] = {}
         """Why the nodes ran, of those that were looked at: to name the run that a value is from takes the index."""

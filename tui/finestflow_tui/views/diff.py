@@ -39,6 +39,7 @@ from finestflow_tui.views.runs import better
 __all__ = [
     "Hunk",
     "Inside",
+    "counts_of",
     "diff_rows",
     "file_rows",
     "graph_of",
@@ -70,6 +71,18 @@ class Hunk(NamedTuple):
     new: int
     heading: str
     lines: tuple[tuple[str, str], ...]
+
+
+def counts_of(diff: RunDiff) -> dict[str, int]:
+    """Return how many things differ, by the tab that shows them."""
+    return {
+        "code": len(diff.files),
+        "params": len(diff.params) + len(diff.inputs),
+        "metrics": len(diff.metrics),
+        "env": len(diff.environment),
+        "outputs": len(diff.outputs),
+        "graph": len(diff.nodes) + len(diff.edges),
+    }
 
 
 def parse_patch(text: str) -> list[Hunk]:

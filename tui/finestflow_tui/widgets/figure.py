@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from plotext._utility import colors_to_ansi
 from textual_plotext.plot import Plot as Figure
@@ -60,7 +60,7 @@ class Looks(NamedTuple):
         return f"  ({', '.join(signs)})" if signs else ""
 
 
-def lines_of(figure: Figure, columns: int, rows: int) -> list[list[Span]]:
+def lines_of(figure: Any, columns: int, rows: int) -> list[list[Span]]:
     """Return what was drawn, line by line.
 
     The cells are taken as they are: plotext would write them as one text with escape sequences, which takes longer to read again than to draw.

@@ -77,7 +77,7 @@ class Lines(Painted):
         self._ready(self.size.width)
         more = len(self._rows) - len(before)
         if self._rows != before:
-            self.refresh(layout=more != 0)
+            self.refresh(layout=more != 0 and self.styles.is_auto_height)
         return more
 
     def _ready(self, columns: int) -> None:
