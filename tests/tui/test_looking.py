@@ -397,7 +397,7 @@ def test_items_of_a_large_fan_out_are_one_row(own_lab):
 
 @pytest.mark.slow
 def test_hints_stand_where_they_are_missed(lab):
-    """A narrow list names the key of its preview; d behind a failed run says how to take another; what was said of a tab goes with it."""
+    """A narrow list names the key of its preview; d behind a failed run says how to take another; what was said of a tab goes with it; a plot names its keys."""
 
     async def body():
         async with drive(lab, (80, 24)) as ui:
@@ -410,5 +410,9 @@ def test_hints_stand_where_they_are_missed(lab):
             assert "icy-owl-4" not in ui.foot
             await ui.press("escape", "L", "9")
             assert "the log of" not in ui.foot
+            await ui.press("4", "tab")
+            assert ui.foot.startswith("l crosshair")
+            await ui.press("tab")
+            assert "crosshair" not in ui.foot
 
     run(body)

@@ -393,8 +393,9 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
     "cache": ("sort", "delete", "options", "open"),
     "trash": ("open", "undo", "delete"),
     "reproduce": ("open", "options"),
+    "plot": ("right", "more", "less", "pan-right", "view", "options", "next-pane"),
 }
-"""What the last line of a screen names, the most important first."""
+"""What the last line of a screen, or of a pane with the keys, names, the most important first."""
 
 TEXTS: Mapping[tuple[str, str], str] = {
     ("diff", "next-sibling"): "next file",
@@ -402,6 +403,7 @@ TEXTS: Mapping[tuple[str, str], str] = {
     ("trash", "open"): "bring back",
     ("cache", "open"): "its run",
     ("cache", "delete"): "evict",
+    ("plot", "right"): "crosshair",
 }
 """What the last line of a screen calls a key that has another name everywhere else."""
 

@@ -25,6 +25,8 @@ __all__ = ["Ask", "Chooser", "Entry", "Menu", "Question", "rank"]
 
 Answer = TypeVar("Answer")
 _MOST = 300
+_EDGES = 4
+"""Columns that the style sheet leaves free on both sides of a menu."""
 _LEAVES = ("escape", "leaves")
 _LEAST = 20
 """Columns from which it is worth to break a text."""
@@ -196,7 +198,9 @@ class Menu(Question[str]):
             row("  ", (pad(choice.key, room), "key"), f"  {choice.text}", key=choice.key)
             for choice in self._choices.values()
         ]
-        yield Lines(lambda _: [*rows, row(""), self.named(_LEAVES)], id="menu")
+        menu = Lines(lambda _: [*rows, row(""), self.named(_LEAVES)], id="menu")
+        menu.styles.min_width = max(width(plain_text(each)) for each in rows) + _EDGES
+        yield menu
 
     def on_key(self, event: events.Key) -> None:
         """Take the key; those that came after it are for the screen below."""

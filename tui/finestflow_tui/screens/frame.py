@@ -73,13 +73,23 @@ class Frame(Pointing):
         always = ["help"] if len(self.app.screen_stack) < 2 else ["back", "help"]
         last = [span for name in always for span in (*self._foot_part(name), ("  ", ""))]
         room = columns - sum(width(text) for text, _ in last) - 1
-        return [row(" ", *fitted([self._foot_part(name) for name in dict.fromkeys(self.foot_keys())], room), *last)]
+        names = dict.fromkeys((*FOOTERS.get(self._pane, ()), *self.foot_keys()))
+        return [row(" ", *fitted([self._foot_part(name) for name in names], room), *last)]
+
+    @property
+    def _pane(self) -> str:
+        """What the tables of keys call the pane that has the keys, if its keys come before those of the screen."""
+        return "plot" if self.focused is not None and self.focused.id == "plot" else ""
+
+    def on_descendant_focus(self) -> None:
+        """Name the keys of the pane."""
+        self.foot.update()
 
     def _foot_part(self, name: str) -> list[Span]:
         """Return a key and what it does."""
         key = key_named(name)
         shown = key_text(self.ff.keys.get(name, key.keys), is_ascii=self.ff.is_ascii).split(" ")[0]
-        return [(shown, "key"), (f" {TEXTS.get((self.NAME, name), key.text)}", "")]
+        return [(shown, "key"), (f" {TEXTS.get((self._pane or self.NAME, name), key.text)}", "")]
 
     def foot_keys(self) -> Sequence[str]:
         """Return the ids of the keys that the last line names, the most important first."""
