@@ -460,7 +460,13 @@ def _without_gc() -> Iterator[None]:
 
 
 def _look_at_code(pipeline: Pipeline, lookup: Lookup) -> None:
-    """Fingerprint all tasks as the run starts, so that files edited while it goes are told from those that run."""
+    """Fingerprint all tasks as the run starts, so that files edited while it goes are told from those that run.
+
+    Where the body changes what modules hold, they are fingerprinted anew with each call.
+    """
+    body = getattr(type(pipeline), "__finestflow_body__", None)
+    if body is not None and lookup.fingerprinter.changes_modules(type(pipeline), body):
+        lookup.looks_again = True
     for child in pipeline.children.values():
         if isinstance(child, Pipeline):
             _look_at_code(child, lookup)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import copyreg
 import enum
 import pathlib
+import pickle
 import threading
 import types
 import weakref
@@ -403,6 +404,12 @@ def _global(walk: Walk, value: Any, name: str) -> bytes:
     """Encode what pickles as a global by its name, with the code that it wraps (`lru_cache`) where that is the project's."""
     encoding = b"G" + walk.encode(f"{getattr(value, '__module__', None)}:{name}")
     wrapped = getattr(value, "__wrapped__", None)
+    if wrapped is None and find_named(f"{pickle.whichmodule(value, name)}:{name}") is not value:  # type: ignore[attr-defined]
+        raise Refusal(
+            value,
+            f"it says that its name is {name!r}, which names something else, or nothing",
+            "pass what it is made of",
+        )
     if wrapped is not None and walk.of_code is not None and (walk.is_project is None or walk.is_project(wrapped)):
         encoding += walk.encode(walk.of_code(wrapped))
     return stream.sealed(encoding)

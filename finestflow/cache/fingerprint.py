@@ -28,6 +28,7 @@ from finestflow.cache.code.origin import Origin, Origins, shown_module
 from finestflow.cache.code.reach import Walk
 from finestflow.cache.code.scopes import ESCAPES
 from finestflow.cache.code.values import Constants
+from finestflow.cache.code.writes import changes_modules
 from finestflow.cache.components import WIRING
 from finestflow.cache.names import qualified_name
 from finestflow.model import Fingerprint
@@ -132,6 +133,10 @@ class Fingerprinter:
         if isinstance(obj, FunctionType) or hasattr(obj, "__spec__") or hasattr(obj, "__qualname__"):
             return self._walk.origin(obj) is Origin.PROJECT
         return self._origins.of_class(type(obj)) is Origin.PROJECT
+
+    def changes_modules(self, cls: type, method: Callable[..., Any]) -> bool:
+        """Return whether a method of a class, or what it calls, changes what modules hold, which other code may read; see ``writes``."""
+        return changes_modules(method, cls, self.is_project)
 
     def edited_since(self, loaded: Iterable[str], started: float) -> list[str]:
         """Return the files of the project's modules, out of those that were loaded, that were changed after a time.

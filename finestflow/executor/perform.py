@@ -29,7 +29,7 @@ from finestflow.errors import (
 from finestflow.executor.descriptors import drain
 from finestflow.executor.protocol import Effects, Job, Outcome
 from finestflow.executor.randomness import SeededGenerators
-from finestflow.executor.watch import Watch, watching
+from finestflow.executor.watch import Watch
 from finestflow.pace import Paced
 from finestflow.pipeline.call import ACTIVE_SCOPES, FRAME, SCOPE
 from finestflow.pipeline.output import Output, holds_output, resolve
@@ -180,12 +180,12 @@ class Watched:
 
     def __enter__(self) -> Self:
         self._generators = SeededGenerators(self._seed)
-        self._token = watching.set(self._watch)
+        self._watch.open()
         self._streams = sys.stdout, sys.stderr
         return self
 
     def __exit__(self, *error: object) -> None:
-        watching.reset(self._token)
+        self._watch.close()
         self.drew_random = self._generators.finish()
         if sys.stdout is not self._streams[0] or sys.stderr is not self._streams[1]:
             sys.stdout, sys.stderr = self._streams  # or nothing more would be heard of the tasks that follow

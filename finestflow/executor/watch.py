@@ -22,6 +22,8 @@ _CODE = (".py", ".pyc", ".pyi", ".so", ".pyd")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 watching: ContextVar[Watch | None] = ContextVar("finestflow_watch", default=None)
+_open: list[Watch] = []
+"""The watches of the calls that go on: what a thread that a call started opens is in no context of ours, and is its when there is one alone."""
 _is_installed = False
 
 
@@ -32,7 +34,7 @@ class Watch:
         root: Top of the project, an absolute path.
     """
 
-    __slots__ = ("_home", "_prefix", "_written", "files", "folders")
+    __slots__ = ("_home", "_prefix", "_token", "_written", "files", "folders")
 
     def __init__(self, root: str) -> None:
         self._home: str | None = None
@@ -80,17 +82,27 @@ class Watch:
         return True
 
     def read(self) -> tuple[list[str], list[str]]:
-        """Return files and folders that were read and not written, by absolute path."""
+        """Return files and folders that were read and not written, by absolute path; also files that were looked for and are not there."""
         if not self.files and not self.folders:
             return [], []
-        files = [place for place in self.files if place not in self._written and os.path.isfile(place)]
+        files = [place for place in self.files if place not in self._written and not os.path.isdir(place)]
         changed = {os.path.dirname(place) for place in self._written}
         return files, [place for place in self.folders if place not in changed and os.path.isdir(place)]
+
+    def open(self) -> None:
+        """Begin to watch."""
+        self._token = watching.set(self)
+        _open.append(self)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        watching.reset(self._token)
+        _open.remove(self)
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
     if event == "open" or event in _LISTINGS or event == _MOVE:
-        watch = watching.get()
+        watch = watching.get() or (_open[0] if len(_open) == 1 else None)
         if watch is not None:
             try:
                 watch.see(event, args)

@@ -110,6 +110,8 @@ class Lookup:
     root: Path
     open_store: Callable[[str], Store]
     earlier: Mapping[str, str] = field(default_factory=dict)
+    looks_again: bool = False
+    """Whether the code of a task is looked at before each call: the body of the pipeline changes what tasks read."""
     _classes: dict[str, CodeFingerprint] = field(default_factory=dict)
     _changes: dict[tuple[str, str], Sequence[str] | None] = field(default_factory=dict)
 
@@ -118,9 +120,11 @@ class Lookup:
     def static_of(self, task: Task) -> Static:
         """Return what all calls of the task share; kept on the task for the length of the run."""
         kept = task.__dict__.get("_static")
-        if kept is not None and kept[0] is self and not kept[1].is_volatile:
+        if kept is not None and kept[0] is self and not (kept[1].is_volatile or self.looks_again):
             static: Static = kept[1]
             return static
+        if self.looks_again:
+            self.fingerprinter.refresh()
         static = self._make_static(task)
         task.__dict__["_static"] = (self, static)
         return static
@@ -277,7 +281,7 @@ class Lookup:
             for name, value in sorted(context.reads.items())
         ]
         for place in outcome.files:
-            if os.stat(place).st_mtime > outcome.started:
+            if os.path.exists(place) and os.stat(place).st_mtime > outcome.started:
                 raise FinestflowError(f"it reads {place!r}, which changed meanwhile")
         found += [(f"file:{self._relative(place)}", self._file_token(place)) for place in outcome.files]
         found += [(f"folder:{self._relative(place)}", _folder_token(place)) for place in outcome.folders]

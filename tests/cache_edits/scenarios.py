@@ -650,6 +650,51 @@ _edit(
     "[2, 2]",
     "changed `tasks.W`",
 )
+_edit(
+    "function of numpy",
+    {"tasks.py": _task("return int(U(x, 2))", above="import numpy\nU = numpy.add")},
+    "numpy.add",
+    "numpy.multiply",
+    "add -> multiply",
+)
+_edit(
+    "method of a function of numpy",
+    {"tasks.py": _task("return int(U([x, 2]))", above="import numpy\nU = numpy.add.reduce")},
+    "numpy.add",
+    "numpy.multiply",
+    "add -> multiply",
+)
+_edit(
+    "function made a function of numpy",
+    {
+        "tasks.py": _task(
+            "return int(U(x))", above="import numpy\ndef f(x):\n    return x + 1\nU = numpy.frompyfunc(f, 1, 1)"
+        )
+    },
+    "x + 1",
+    "x + 2",
+    "changed `tasks",
+    note="cannot be digested",
+)
+_edit(
+    "environment under another name",
+    {"tasks.py": _task("return len(E['PATH']) + x + 1", above="from os import environ as E")},
+    "+ 1",
+    "+ 2",
+    "changed `tasks",
+    note="environment variables do not count",
+)
+_edit(
+    "import_module under another name",
+    {
+        "tasks.py": _task("return load('ops').f(x) + 1", above="from importlib import import_module as load"),
+        "ops.py": "def f(x):\n    return x\n",
+    },
+    "+ 1",
+    "+ 2",
+    "changed `tasks",
+    note="cannot be seen",
+)
 
 # Decorators
 

@@ -30,7 +30,7 @@ from finestflow.given import is_secret
 
 __all__ = ["ClassSource", "Definition", "DefinitionCache", "Definitions", "FolderDefinitionCache", "Source"]
 
-_FORMAT = 1
+_FORMAT = 2
 _SHORT = 60
 _Item = TypeVar("_Item")
 

@@ -12,6 +12,7 @@ import builtins
 import functools
 import importlib
 import importlib.util
+import os
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -40,7 +41,15 @@ _UNSEEN = {
     "getsource": "comments and layout do not count",
     "environ": "environment variables do not count: pass what they hold as a param",
     "getenv": "environment variables do not count: pass what they hold as a param",
+    "expandvars": "environment variables do not count: pass what they hold as a param",
+    "resolve_name": "what it names cannot be seen",
+    "spec_from_file_location": "the code in that file cannot be seen",
 }
+_RENAMED = {
+    **{id(each): ("environ", _UNSEEN["environ"]) for each in (os.environ, os.getenv, os.path.expandvars)},
+    id(importlib.import_module): ("import_module", "what it imports under another name than its own cannot be seen"),
+}
+"""What is known by itself, where it was imported under another name."""
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
 _BUILTINS: Mapping[str, object] = vars(builtins)
 _Namespace = Mapping[str, Any]
@@ -251,6 +260,9 @@ class Walk:
         for part in chain:
             if part in _UNSEEN:
                 node.note(f"`{{name}}` reads {part}: {_UNSEEN[part]}")
+        if id(value) in _RENAMED and root not in {*_UNSEEN, "import_module"}:
+            what, why = _RENAMED[id(value)]
+            node.note(f"`{{name}}` reads {what}: {why}")
         if chain[:2] == ("sys", "modules"):
             node.note("`{name}` uses sys.modules: what it names that way cannot be seen")
         if value is not ABSENT:

@@ -184,9 +184,9 @@ class _Reader:
         names = self.scope.names
         if called[-1:] == ("import_module",) or called == ("__import__",):
             literal = _literal(node.args, 0)
-            if literal is None:
+            if literal is None or literal.startswith("."):
                 names.computed = True
-            elif not literal.startswith("."):
+            else:
                 names.imports.add((literal, 0, True, ()))
         elif called == ("getattr",) and (attribute := _literal(node.args, 1)) and (target := _dotted(node.args[0])):
             names.chains.update([("getattr",), (*target, attribute)])

@@ -209,8 +209,12 @@ def _expand_known(walk: Walk, node: Node, value: Any, home: _Namespace) -> bool:
         node.own = f"finestflow {cls.__qualname__}"
         return True
     owner = sys.modules.get(cls.__module__)
-    if owner is not None and any(bound is value for bound in list(vars(owner).values())):
-        walk.foreign(node, cls)  # such as `from os import environ`
+    name = next((name for name, bound in list(vars(owner).items()) if bound is value), "") if owner is not None else ""
+    if name:
+        walk.foreign(node, cls)  # such as `from os import environ`, or a ufunc of numpy
+        node.own += f" {name}"
+        node.is_shown = callable(value)
+        node.shown = name
         return True
     wrapped = static_attribute(value, "__wrapped__") if callable(value) else None
     if wrapped is None:

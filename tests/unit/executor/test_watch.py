@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ class Writer(Task):
     def run(self):
         Path("out.log").write_text("text", encoding="utf-8")
         return Path("out.log").read_text(encoding="utf-8") != ""
+
+
+class Threaded(Task):
+    def run(self):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(DATA.with_name("data.txt").read_text).result()
+
+
+class Optional(Task):
+    def run(self):
+        try:
+            return Path("optional.txt").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return "none"
 
 
 def _pipeline(task):
@@ -93,6 +108,25 @@ def test_a_file_that_is_gone_is_a_miss(project):
 
     with pytest.raises(FileNotFoundError):
         pipeline()
+
+
+def test_a_file_that_a_thread_of_the_task_opens_counts_too(project):
+    pipeline = _pipeline(Threaded())
+
+    assert [pipeline(), pipeline()] == ["old", "old"]
+    assert _status(pipeline) == "hit"
+    _write(project / "data.txt", "new")
+    assert pipeline() == "new"
+
+
+def test_a_file_that_was_not_there_is_a_miss_when_it_is(project):
+    pipeline = _pipeline(Optional())
+
+    assert [pipeline(), pipeline()] == ["none", "none"]
+    assert _status(pipeline) == "hit"
+    _write(project / "optional.txt", "new")
+    assert pipeline() == "new"
+    assert pipeline.last_run.why("only") == "file 'optional.txt', which it reads, changed"
 
 
 def test_a_constant_that_names_a_file_counts_with_its_content(project):
