@@ -42,6 +42,8 @@ class TaskTab:
         """What hits saved, by run and node, as far as it was looked up."""
         self._sums: dict[str, float] = {}
         """What all hits of a run saved, by run."""
+        self._drawn: tuple[tasks.Shape, bool, bool, Drawing] | None = None
+        """The last drawing, and of what."""
         self._is_turned = False
         self._is_timed = False
         self._is_boxed = False
@@ -70,6 +72,7 @@ class TaskTab:
         draw = partial(tasks.drawing_of, shape, turned=self._is_turned, timed=self._is_timed, boxed=self._is_boxed)
 
         def show(drawing: Drawing) -> None:
+            self._drawn = shape, turned, timed, drawing
             if shape is self._shape:
                 screen.graph.show(drawing, shape, {line.path: line.status.value for line in shape.lines})
                 running = next((line.path for line in shape.lines if line.status is NodeStatus.RUNNING), "")
@@ -77,7 +80,10 @@ class TaskTab:
                     screen.graph.choose(running)
                 screen.show_detail()
 
-        if len(shape.lines) <= _MOST_NODES:
+        if self._drawn is not None and self._drawn[0] is shape and self._drawn[1:3] == (turned, timed):
+            screen.place_panes()
+            show(self._drawn[3])
+        elif len(shape.lines) <= _MOST_NODES:
             screen.place_panes()
             show(draw())
         else:
