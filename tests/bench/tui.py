@@ -141,8 +141,15 @@ def bench_order(terminal: Terminal, *, large: bool) -> Iterator[Row]:
     terminal.press(b"l")
     yield "sort by a param: first screen, all", both(least(terminal, b"s", 4, quiet=0.15), *limits)
     yield "hide a column: first screen, all", both(least(terminal, b"-", 3, quiet=0.15), *limits)
-    yield "group: first screen, all", both(terminal.press(b"b"), *limits)
-    yield "groups no more: first screen, all", both(terminal.press(b"b"), *limits)
+    folded = [terminal.press(b"b", 1.0) for _ in range(6)]  # a worker is silent until it has counted all groups
+    for name, costs in (("group", folded[::2]), ("groups no more", folded[1::2])):
+        yield (
+            f"{name}: first screen, all",
+            [
+                Amount(min(cost.first for cost in costs), "ms", limits[0]),
+                Amount(min(cost.cpu for cost in costs), "ms", limits[1]),
+            ],
+        )
     terminal.press(b"\x1b[H")
 
 
@@ -319,6 +326,9 @@ def main(words: list[str]) -> None:
         place = Path(os.environ.get("FOLDER", scratch))
         for runs in map(int, words or ["10000", "100000"]):
             folder = build_list(place / f"list-{runs}", runs)
+            (folder / ".git" / "finestflow" / "tui.json").unlink(
+                missing_ok=True
+            )  # each time begins with the same columns
             show(f"{runs:,} runs, 150x48; budgets in brackets", bench_list(folder, runs))
             show("beside it", bench_beside(folder, runs))
         show("screens, 150x48", bench_pages(build_pages(place / "pages")))

@@ -96,7 +96,8 @@ class RunList(RunScreenActions):
         self._before_filter = ""
         self._hinted: tuple[str, list[Hint]] = "", []
         """The word that is completed, and how."""
-        self._previewed = ""
+        self._previewed, self._is_preview_old = "", True
+        """The run beside the list, and whether something else may be told of it now."""
         self._listed_live: array[int] = array("q")
         self._going = 0
         self._quiet: asyncio.TimerHandle | None = None
@@ -133,6 +134,7 @@ class RunList(RunScreenActions):
         self.show_gutters()
         if has_changed:
             self._ranges_of = None
+            self._is_preview_old = True
             self.table.forget()
         self._tell_nothing()
         if shows and first is not None:
@@ -184,7 +186,10 @@ class RunList(RunScreenActions):
             self._new = sum(number > self._seen for number in order) if self._newest > self._seen else 0
             self.status.update()
             self.head.update()
-            self.show_preview()
+            number = self.table.number
+            if self._is_preview_old or number is None or number < 0 or self.current_id() != self._previewed:
+                self._is_preview_old = False
+                self.show_preview()
 
         def fail(text: str) -> None:
             self.is_busy = False
