@@ -42,8 +42,8 @@ class TaskTab:
         """What hits saved, by run and node, as far as it was looked up."""
         self._sums: dict[str, float] = {}
         """What all hits of a run saved, by run."""
-        self._drawn: tuple[tasks.Shape, bool, bool, Drawing] | None = None
-        """The last drawing, and of what."""
+        self._drawn: tuple[tasks.Shape, tuple[bool, ...], Drawing] | None = None
+        """The last drawing, of what, and how: see ``drawing_of``."""
         self._is_turned = False
         self._is_timed = False
         self._is_boxed = False
@@ -69,10 +69,11 @@ class TaskTab:
         """Draw them; a large graph in a worker."""
         assert self._shape is not None
         screen, shape = self._screen, self._shape
-        draw = partial(tasks.drawing_of, shape, turned=self._is_turned, timed=self._is_timed, boxed=self._is_boxed)
+        turned, timed, boxed = how = self._is_turned, self._is_timed, self._is_boxed
+        draw = partial(tasks.drawing_of, shape, turned=turned, timed=timed, boxed=boxed)
 
         def show(drawing: Drawing) -> None:
-            self._drawn = shape, turned, timed, drawing
+            self._drawn = shape, how, drawing
             if shape is self._shape:
                 screen.graph.show(drawing, shape, {line.path: line.status.value for line in shape.lines})
                 running = next((line.path for line in shape.lines if line.status is NodeStatus.RUNNING), "")
@@ -80,9 +81,9 @@ class TaskTab:
                     screen.graph.choose(running)
                 screen.show_detail()
 
-        if self._drawn is not None and self._drawn[0] is shape and self._drawn[1:3] == (turned, timed):
+        if self._drawn is not None and self._drawn[0] is shape and self._drawn[1] == how:
             screen.place_panes()
-            show(self._drawn[3])
+            show(self._drawn[2])
         elif len(shape.lines) <= _MOST_NODES:
             screen.place_panes()
             show(draw())
