@@ -141,7 +141,7 @@ def bench_order(terminal: Terminal, *, large: bool) -> Iterator[Row]:
     terminal.press(b"l")
     yield "sort by a param: first screen, all", both(least(terminal, b"s", 4, quiet=0.15), *limits)
     yield "hide a column: first screen, all", both(least(terminal, b"-", 3, quiet=0.15), *limits)
-    folded = [terminal.press(b"b", 1.0) for _ in range(6)]  # a worker is silent until it has counted all groups
+    folded = [terminal.press(b"b", 0.6) for _ in range(6)]  # a worker is silent until it has counted all groups
     for name, costs in (("group", folded[::2]), ("groups no more", folded[1::2])):
         yield (
             f"{name}: first screen, all",
