@@ -262,6 +262,9 @@ def test_outputs_that_are_equal_to_another_than_the_base_say_to_which():
     rows = compare_rows(SideBySide(runs=tuple(runs), rows=tuple(lines)), {}, 120, everything=False)
     said = next(line for line in map(plain_text, rows) if line.startswith("  fit"))
     assert said.split() == ["fit", "aa11", "bb22", "bb22", "=B", "="]
+    assert "›" not in plain_text(rows[0])
+    narrow = compare_rows(SideBySide(runs=tuple(runs), rows=tuple(lines)), {}, 40, everything=False)
+    assert plain_text(narrow[0]).startswith("›2 (l)")
 
 
 def test_a_value_that_only_has_another_name_is_told_as_moved():

@@ -28,7 +28,8 @@ def compare_rows(table: SideBySide, letters: Mapping[str, str], columns: int, *,
     shown = [line for line in table.rows if everything or not line.is_uniform]
     names = min(_NAME, max((width(one_line(line.name)) for line in shown), default=0) + 2)
     room = max(12, min(22, (columns - names - 4) // max(1, len(table.runs)) - 2))
-    head: list[Span] = [(" " * (names + 4), "")]
+    beyond = len(table.runs) - max(1, (columns - names - 2) // (room + 2))
+    head: list[Span] = [(pad(cut(f"›{beyond} (l)" if beyond > 0 else "", names + 3), names + 4), "head")]
     for at, run in enumerate(table.runs):
         letter = letters.get(run.id, LETTERS[at % 26])
         head += [
