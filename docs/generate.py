@@ -250,7 +250,7 @@ going on are on top, with their progress; a new run never moves the line under t
 
 **The list** shows two metrics first, then the params that vary most, then the rest: `\u203a3` at the end of the headings says that three columns lie to the right.
 `+` shows and hides columns, among them how a
-metric went in each run (`c.NAME`, also in `[tui] columns`): blocks from its least to its greatest value, read for the rows that are seen. A second key (`S`) orders runs that are equal by the first. `b` groups by the values of a column, a metric or another number with many values by ranges of
+metric went in each run (`c.NAME`, or `courses.NAME` in `[tui] columns`): blocks from its least to its greatest value, read for the rows that are seen. A second key (`S`) orders runs that are equal by the first. `b` groups by the values of a column, a metric or another number with many values by ranges of
 about as many runs each; the heading says mean, deviation and best of each metric, with the letter of the run that has it where that is marked. `2 new ↑` counts the runs that came since the top of the list was seen. The head
 says a second later how the repository stands: `main ±3` is the branch with three changed files that git knows, `cache 1.2 GB` what the store holds,
 `trash 2` how many deleted runs can come back.

@@ -181,7 +181,7 @@ class TuiConfig(_Table):
     columns: tuple[str, ...] = _setting(
         STRINGS,
         [],
-        "Columns of the list of runs, such as `status`, `name`, `when`, `metrics.f1`, `params.lr`; empty lets the screen choose.",
+        "Columns of the list of runs, such as `status`, `name`, `when`, `metrics.f1`, `courses.f1` (how it went), `params.lr`; empty lets the screen choose.",
     )
     plot: str = _setting(
         one_of("braille", "blocks", "ascii"),

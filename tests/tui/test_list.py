@@ -13,7 +13,7 @@ from finestflow.model import RunId, RunStatus, RunSummary
 from finestflow.workspace import Workspace
 from finestflow_tui.history import GROUPS
 from finestflow_tui.standing import Standing, head_spans
-from finestflow_tui.views.runs import choose_columns
+from finestflow_tui.views.runs import choose_columns, column_named
 from finestflow_tui.views.save import dump_list
 from tests.bench.tui_lab import build_list
 from tests.tui.driving import drive, run
@@ -139,6 +139,7 @@ def test_a_column_shows_how_a_metric_went(study):
             assert ui.app.state.sorts == ["-m.fit/loss"]
             await ui.press("f")
             assert "no query can tell" in ui.foot
+            assert column_named("courses.fit/loss", [], 0.0) == table.current_column
             assert "c.fit" not in dump_list([ui.app.screen.current_run()], table.columns, ".csv")
 
     run(body)

@@ -158,11 +158,8 @@ class DiffScreen(RunScreenActions):
         return f"hunk {max(1, at)} of {len(heads)}" if heads else ""
 
     def _heads(self) -> list[int]:
-        return (
-            [at for at, line in enumerate(self.pane.rows) if line.key is not None]
-            if self.tab in {"code", "logs"}
-            else []
-        )
+        shown = self.pane.rows if self.tab in {"code", "logs"} else ()
+        return [at for at, line in enumerate(shown) if line.key is not None]
 
     def _tab_texts(self, _columns: int) -> list[Span]:
         counts = {} if self.diff is None else view.counts_of(self.diff)

@@ -99,13 +99,13 @@ def column_named(name: str, runs: Iterable[RunSummary], now: float) -> Column:
     """Make a column, as wide as what it shows of some runs.
 
     Args:
-        name: A field, ``m.NAME``, ``c.NAME`` or ``p.NAME``; ``metrics.NAME`` and ``params.NAME`` too.
+        name: A field, ``m.NAME``, ``c.NAME`` or ``p.NAME``; ``metrics.NAME``, ``courses.NAME`` and ``params.NAME`` too.
         runs: The runs to measure.
         now: The time.
     """
     prefix, _, rest = name.partition(".")
-    if prefix == "c" and rest:
-        return Column(name, f"~{one_line(rest.rpartition('/')[2])}", COURSE, False, "metric")
+    if prefix in {"c", "courses"} and rest:
+        return Column(f"c.{rest}", f"~{one_line(rest.rpartition('/')[2])}", COURSE, False, "metric")
     key = f"{prefix[0]}.{rest}" if rest and prefix in {"m", "p", "metrics", "params"} else name
     if key not in _PLAIN and key[:2] not in {"m.", "p."}:
         key = f"m.{key}"
