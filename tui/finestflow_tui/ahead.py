@@ -6,7 +6,7 @@ too; each screen loads what its own keys open, so that a list that is only looke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -68,17 +68,19 @@ class KeptScreens:
 
 
 def _load_run() -> None:
-    for name in _OPENED:
-        import_module(name)
+    _load(_OPENED, "a.py")
 
 
 def _load_tabs() -> None:
-    for name in _TABS:
+    _load(_TABS, "a.toml")
+
+
+def _load(modules: Iterable[str], file: str) -> None:
+    for name in modules:
         import_module(name)
     from finestflow_tui.views.code import highlight
 
-    for name in ("a.py", "a.toml"):  # the tables of a language are made when its first text is read
-        highlight(name, "")
+    highlight(file, "")  # the tables of a language are made when its first text is read
 
 
 def _make_screens(screen: Frame) -> None:
