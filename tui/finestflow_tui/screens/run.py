@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from textual.app import ComposeResult
 
-from finestflow.model import Run, RunSummary
+from finestflow.model import Run, RunStatus, RunSummary
 from finestflow_tui.ahead import load_ahead
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
@@ -58,7 +58,8 @@ class RunScreen(RunContent):
         self.head = Lines(self._head_rows, over="bar", id="head")
         self.tabs = TabBar(self._tab_texts, lambda: TABS.index(self.tab), id="tabs")
         self.list = RowsView(id="list", classes="main")
-        self.graph = DagView(id="graph", classes="main hidden")
+        self.graph = DagView(id="graph", classes="main")
+        self.graph.display = False
         self.detail = RowsView(id="detail", has_cursor=False, classes="aside")
         self.logs = LogTab(self)
         self.metrics = MetricTab(self)
@@ -147,10 +148,11 @@ class RunScreen(RunContent):
         self.tasks.load(whole)
         self.show_tab(keep=True)
         self.tasks.sum_saved(whole)
+        if whole.summary.status is not RunStatus.RUNNING:
+            self.tasks.draw_soon()
 
     def _broken(self, text: str) -> None:
-        self.list.remove_class("hidden")
-        self.graph.add_class("hidden")
+        self.list.display, self.graph.display = True, False
         rows = [
             row(("this record cannot be read", "error")),
             row(""),
@@ -251,8 +253,7 @@ class RunScreen(RunContent):
     def place_panes(self) -> None:
         """Give the panes the places that this tab wants."""
         is_graph = self.tab == "graph"
-        self.list.set_class(is_graph, "hidden")
-        self.graph.set_class(not is_graph, "hidden")
+        self.list.display, self.graph.display = not is_graph, is_graph  # a class would have their styles computed anew
         self.detail.set_class(self.tab not in _BESIDE or self.tab == "metrics", "hidden")
         if self.metrics.plot is not None:
             self.metrics.plot.set_class(self.tab != "metrics", "hidden")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskTab"]
 
+_LOOKED = 0.5
+"""Seconds after which a run is looked at, and not passed on the way to another."""
 _MOST_NODES = 60
 """Nodes of a drawing that is made at once, and of a run whose fan-outs may be open from the start."""
 
@@ -69,8 +72,7 @@ class TaskTab:
         """Draw them; a large graph in a worker."""
         assert self._shape is not None
         screen, shape = self._screen, self._shape
-        turned, timed, boxed = how = self._is_turned, self._is_timed, self._is_boxed
-        draw = partial(tasks.drawing_of, shape, turned=turned, timed=timed, boxed=boxed)
+        how, draw = self._pen(shape)
 
         def show(drawing: Drawing) -> None:
             self._drawn = shape, how, drawing
@@ -89,6 +91,27 @@ class TaskTab:
             show(draw())
         else:
             screen.slow_for_tab(draw, show)
+
+    def _pen(self, shape: tasks.Shape) -> tuple[tuple[bool, bool, bool], Callable[[], Drawing]]:
+        """Return how a graph is to be drawn, and what draws it."""
+        turned, timed, boxed = how = self._is_turned, self._is_timed, self._is_boxed
+        return how, partial(tasks.drawing_of, shape, turned=turned, timed=timed, boxed=boxed)
+
+    def draw_soon(self) -> None:
+        """Draw a small graph before it is asked for, when its run has been looked at for a moment; not where no terminal is, as in a test."""
+        screen, shape = self._screen, self._shape
+        if screen.app.is_headless or shape is None or len(shape.lines) > _MOST_NODES:
+            return
+        how, draw = self._pen(shape)
+
+        def keep(drawing: Drawing) -> None:
+            self._drawn = shape, how, drawing
+
+        def begin() -> None:
+            if shape is self._shape and (self._drawn is None or self._drawn[0] is not shape):
+                screen.slow(draw, keep, group="drawing")
+
+        screen.soon(_LOOKED, begin)
 
     def turn(self) -> None:
         """Draw the graph from left to right, or top down."""
