@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from textual.events import Paste
 
 from finestflow.model import RunId, RunStatus, RunSummary
 from finestflow.workspace import Workspace
@@ -205,6 +206,20 @@ def test_a_param_is_seen_at_80_columns_and_more_columns_are_told_of(lab):
             head = next(line for line in ui.lines if " name " in line)
             assert head.startswith("‹")
             assert "›" not in head
+
+    run(body)
+
+
+def test_a_text_too_long_for_a_query_is_not_pasted(lab):
+    """What would be parsed anew at each letter after it leaves the line as it was."""
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("/")
+            await ui.type("zz")
+            ui.app.focused.post_message(Paste("ab" * 100_000))
+            await ui.settle()
+            assert ui.app.focused.value == "zz"
 
     run(body)
 

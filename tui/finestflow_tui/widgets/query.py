@@ -11,6 +11,9 @@ from textual.widgets import Input
 
 __all__ = ["QueryInput"]
 
+_LONGEST = 2000
+"""Characters; a log that is pasted by mistake would be parsed anew at each letter after it."""
+
 
 class QueryInput(Input):
     """A query.
@@ -38,6 +41,7 @@ class QueryInput(Input):
             placeholder="words  #tag  status:failed  f1>0.9  p.lr=1e-3  since:2d  -not  or  ( )",
             compact=True,
             select_on_focus=False,
+            max_length=_LONGEST,
             id=id,
         )
         self.older: Sequence[str] = ()
