@@ -19,7 +19,7 @@ __all__ = ["Watch", "watching"]
 _LISTINGS = frozenset({"os.listdir", "os.scandir"})
 _MOVE = "os.chdir"
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pyd")
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_WRITES = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 watching: ContextVar[Watch | None] = ContextVar("finestflow_watch", default=None)
 _open: list[Watch] = []
@@ -34,12 +34,14 @@ class Watch:
         root: Top of the project, an absolute path.
     """
 
-    __slots__ = ("_home", "_prefix", "_token", "_written", "files", "folders")
+    __slots__ = ("_changing", "_home", "_prefix", "_token", "_written", "files", "folders")
 
     def __init__(self, root: str) -> None:
         self._home: str | None = None
         self._prefix = root.rstrip("/") + "/"
         self._written: set[str] = set()
+        self._changing: dict[str, int] = {}
+        """Files that were opened to be read and written, with the time of their last change before that."""
         self.files: dict[str, None] = {}
         self.folders: dict[str, None] = {}
         _install()
@@ -58,7 +60,9 @@ class Watch:
             return
         if event != "open":
             self.folders[place] = None
-        elif args[2] & _WRITES:
+        elif args[2] & (_WRITES | os.O_RDWR) == os.O_RDWR:  # `r+`, as `numpy.memmap` opens what it may only read
+            self._changing.setdefault(place, os.stat(place).st_mtime_ns)
+        elif args[2] & (_WRITES | os.O_RDWR):
             self._written.add(place)
         elif not place.endswith(_CODE):
             self.files[place] = None
@@ -83,8 +87,14 @@ class Watch:
 
     def read(self) -> tuple[list[str], list[str]]:
         """Return files and folders that were read and not written, by absolute path; also files that were looked for and are not there."""
-        if not self.files and not self.folders:
+        if not self.files and not self.folders and not self._changing:
             return [], []
+        for place, modified in self._changing.items():
+            with contextlib.suppress(OSError):
+                if os.stat(place).st_mtime_ns == modified:
+                    self.files[place] = None
+                else:
+                    self._written.add(place)
         files = [place for place in self.files if place not in self._written and not os.path.isdir(place)]
         changed = {os.path.dirname(place) for place in self._written}
         return files, [place for place in self.folders if place not in changed and os.path.isdir(place)]

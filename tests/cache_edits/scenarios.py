@@ -695,6 +695,18 @@ _edit(
     "changed `tasks",
     note="cannot be seen",
 )
+_edit(
+    "order of what a match takes apart",
+    {
+        "tasks.py": _task(
+            "match P():\n            case P(a, b):\n                return a - b + x",
+            above="class P:\n    __match_args__ = ('a', 'b')\n    a, b = 1, 2\n",
+        )
+    },
+    "('a', 'b')",
+    "('b', 'a')",
+    "`tasks.P.__match_args__`",
+)
 
 # Decorators
 

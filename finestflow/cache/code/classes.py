@@ -111,7 +111,7 @@ def _is_derived(cls: type, name: str, value: object) -> bool:
     if isinstance(value, classmethod | staticmethod | property):
         return False
     if name.startswith("__") and name.endswith("__"):
-        return True
+        return name != "__match_args__" or bool({"__dataclass_fields__", "_fields"} & entries.keys())
     if issubclass(cls, enum.Enum) and (name in _members(cls) or (name[:1] == "_" == name[-1:])):
         return True
     return name.startswith("_abc_") or name in params(cls) or (name == "Meta" and hasattr(cls, "__finestflow_params__"))

@@ -42,6 +42,17 @@ class Threaded(Task):
             return pool.submit(DATA.with_name("data.txt").read_text).result()
 
 
+class Mapped(Task):
+    adds: bool = False
+
+    def run(self):
+        with open("data.txt", "r+", encoding="utf-8") as file:
+            text = file.read()
+            if self.adds:
+                file.write(text)
+        return text
+
+
 class Optional(Task):
     def run(self):
         try:
@@ -117,6 +128,22 @@ def test_a_file_that_a_thread_of_the_task_opens_counts_too(project):
     assert _status(pipeline) == "hit"
     _write(project / "data.txt", "new")
     assert pipeline() == "new"
+
+
+def test_a_file_that_is_opened_to_be_changed_and_is_not_counts_too(project):
+    pipeline = _pipeline(Mapped())
+
+    assert [pipeline(), pipeline()] == ["old", "old"]
+    assert _status(pipeline) == "hit"
+    _write(project / "data.txt", "new")
+    assert pipeline() == "new"
+
+
+def test_a_file_that_the_task_changes_does_not_count(project):
+    pipeline = _pipeline(Mapped(adds=True))
+
+    assert [pipeline(), pipeline()] == ["old", "old"]
+    assert _status(pipeline) == "hit"
 
 
 def test_a_file_that_was_not_there_is_a_miss_when_it_is(project):
