@@ -19,6 +19,7 @@ __all__ = [
     "JOURNAL_REF",
     "LIVE_PREFIX",
     "REMOTES_PREFIX",
+    "adopt_journal",
     "author_identity",
     "branch_ref",
     "delete_ref",
@@ -36,6 +37,10 @@ JOURNAL_REF = "refs/refs/finestflow"
 ANNOTATIONS_REF = "refs/finestflow/annotations"
 LIVE_PREFIX = "refs/finestflow/live/"
 REMOTES_PREFIX = "refs/finestflow/remotes/"
+
+_SHORT_NAME = JOURNAL_REF.removeprefix("refs/")
+"""How git knows it; literally a ref of that name is what ``git fetch origin refs/finestflow:refs/finestflow`` makes."""
+_RECORD = ".finestflow/run.json"
 
 _FALLBACK_AUTHOR = ("finestflow", "finestflow@localhost")
 _RENAMED_PREFIX = "refs/finestflow-renamed/"
@@ -138,6 +143,26 @@ def author_identity(repo: Repository) -> tuple[str, str]:
     return (name, address) if done.code == 0 and opened and closed else _FALLBACK_AUTHOR
 
 
+def adopt_journal(repo: Repository) -> str:
+    """Give a journal that was fetched under its short name its full one, where there is no other.
+
+    Returns:
+        A note on that for people to read; empty where there is none.
+    """
+    fetched, own = read_refs(repo, _SHORT_NAME, JOURNAL_REF)
+    if fetched is None or own is not None or read_git(repo, "cat-file", "-e", f"{fetched}:{_RECORD}").code:
+        return ""
+    _rename(repo, _SHORT_NAME, fetched, JOURNAL_REF)
+    return (
+        f'the runs under the ref "{_SHORT_NAME}" are this repository\'s own now: in full it is called "{JOURNAL_REF}"'
+    )
+
+
+def _rename(repo: Repository, name: str, oid: str, other: str) -> None:
+    data = f"create {other} {oid}\ndelete {name} {oid}\n".encode()
+    run_git(repo, "update-ref", "--stdin", data=data).check(f"cannot rename the ref {name!r}")
+
+
 def repair_refs(repo: Repository) -> list[str]:
     """Rename refs whose names are in the way of ours, such as one that is literally ``refs/finestflow``.
 
@@ -148,13 +173,12 @@ def repair_refs(repo: Repository) -> list[str]:
         A note for each ref that was renamed, for people to read.
     """
     blockers = sorted({parent for name in (JOURNAL_REF, LIVE_PREFIX + "x") for parent in _folders_above(name)})
-    notes = []
+    notes = [note] if (note := adopt_journal(repo)) else []
     for name, oid in zip(blockers, read_refs(repo, *blockers), strict=True):
         if oid is None:
             continue
         renamed = f"{_RENAMED_PREFIX}{name.removeprefix('refs/').replace('/', '-')}-{oid[:12]}"
-        data = f"create {renamed} {oid}\ndelete {name} {oid}\n".encode()
-        run_git(repo, "update-ref", "--stdin", data=data).check(f"cannot rename the ref {name!r}")
+        _rename(repo, name, oid, renamed)
         notes.append(f'the ref "{name}" was in the way and is now "{renamed}"')
     return notes
 

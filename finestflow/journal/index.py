@@ -100,6 +100,11 @@ class Index:
         """Return a number that is another one after somebody else has changed the index; it costs a few microseconds."""
         return int(self._read(lambda database: database.execute("PRAGMA data_version").fetchone()[0]))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no run at all, removed ones included."""
+        return self._read(lambda database: database.execute("SELECT 1 FROM runs LIMIT 1").fetchone()) is None
+
     def count(self, where: Query | None = None) -> int:
         """Count the runs that a query chooses; all that are not removed without one."""
         condition, values = self.where(where)

@@ -17,6 +17,7 @@ from finestflow.workspace.places import Places
 
 if TYPE_CHECKING:
     from finestflow.compare import RunDiff
+    from finestflow.git.repository import Repository
     from finestflow.journal.following import LiveRun
     from finestflow.journal.query import Query
     from finestflow.model import Run, RunSummary
@@ -40,6 +41,18 @@ class Reading(Places):
             for problem in self.journal.problems:
                 self.warn(problem)
         self.index.refresh(repository)
+        if self.index.is_empty and (note := self._adopt_journal(repository)):
+            self.warn(note)
+            self.index.refresh(repository)
+
+    def _adopt_journal(self, repository: Repository) -> str:
+        """Take in the runs that were fetched under the short name of the journal; say so."""
+        from finestflow.git.refs import adopt_journal
+
+        try:
+            return adopt_journal(repository)
+        except FinestflowError:  # nobody may write here
+            return ""
 
     def parse_query(self, text: str) -> Query:
         """Parse a query; it never fails, ``problems`` says what it does not understand."""

@@ -12,6 +12,7 @@ from finestflow.git.refs import (
     ANNOTATIONS_REF,
     JOURNAL_REF,
     LIVE_PREFIX,
+    adopt_journal,
     author_identity,
     branch_ref,
     delete_ref,
@@ -168,6 +169,22 @@ def test_a_ref_in_the_way_is_renamed_and_keeps_its_commit(repo, blocker):
     for name in (JOURNAL_REF, ANNOTATIONS_REF, LIVE_PREFIX + "x"):
         update_ref(repo, name, head, None, message="x")
     assert repair_refs(repo) == []
+
+
+def test_a_journal_that_was_fetched_under_its_short_name_becomes_this_repositorys_own(repo):
+    write(repo.work_tree / ".finestflow" / "run.json", "{}")
+    git(repo.work_tree, "add", "--all", "--force")
+    git(repo.work_tree, "commit", "--quiet", "-m", "a run")
+    run = resolve_commit(repo, "HEAD")
+    git(repo.work_tree, "update-ref", "refs/finestflow", run)
+
+    assert "refs/refs/finestflow" in adopt_journal(repo)
+
+    assert read_ref(repo, JOURNAL_REF) == run
+    assert try_git(repo.work_tree, "show-ref", "--verify", "refs/finestflow").returncode != 0
+    git(repo.work_tree, "update-ref", "refs/finestflow", run)
+    assert adopt_journal(repo) == ""
+    assert "was in the way" in repair_refs(repo)[0]
 
 
 def test_ours_are_not_taken_for_blockers(repo):
