@@ -2,16 +2,19 @@
 
 An audit hook (PEP 578) of the process sees ``open`` and the listing of folders, from Python and from most libraries. What a call read becomes
 an observed dependency of its entry, verified at look-up, so that a file that a task opens by itself cannot make a hit stale. Invariant: the
-hook never raises and costs nothing but a comparison outside of calls. Not seen: readers that open files in C on their own (Arrow, HDF5,
+hook never raises and costs nothing but a comparison outside of calls. What a function with ``functools.cache`` read in an earlier call counts for
+each call that it serves from memory. Not seen: readers that open files in C on their own (Arrow, HDF5,
 SQLite), other processes, and files outside the project.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any
 
 __all__ = ["Watch", "watching"]
@@ -25,6 +28,9 @@ watching: ContextVar[Watch | None] = ContextVar("finestflow_watch", default=None
 _open: list[Watch] = []
 """The watches of the calls that go on: what a thread that a call started opens is in no context of ours, and is its when there is one alone."""
 _is_installed = False
+_Memo = functools._lru_cache_wrapper  # noqa: SLF001 - it has no public name
+_memos: dict[_Memo[Any], dict[str, None]] = {}
+"""The files that functions which remember their results have read in this process."""
 
 
 class Watch:
@@ -34,12 +40,14 @@ class Watch:
         root: Top of the project, an absolute path.
     """
 
-    __slots__ = ("_changing", "_home", "_prefix", "_token", "_written", "files", "folders")
+    __slots__ = ("_changing", "_hits", "_home", "_prefix", "_token", "_written", "files", "folders")
 
     def __init__(self, root: str) -> None:
         self._home: str | None = None
         self._prefix = root.rstrip("/") + "/"
         self._written: set[str] = set()
+        self._hits: dict[_Memo[Any], int] = {}
+        """How often each of them had served a result from memory when the call began."""
         self._changing: dict[str, int] = {}
         """Files that were opened to be read and written, with the time of their last change before that."""
         self.files: dict[str, None] = {}
@@ -66,6 +74,7 @@ class Watch:
             self._written.add(place)
         elif not place.endswith(_CODE):
             self.files[place] = None
+            _remember(place, sys._getframe(1))  # noqa: SLF001
 
     def _is_ours(self, place: str) -> bool:
         parts = place[len(self._prefix) :].split("/")
@@ -87,6 +96,9 @@ class Watch:
 
     def read(self) -> tuple[list[str], list[str]]:
         """Return files and folders that were read and not written, by absolute path; also files that were looked for and are not there."""
+        for memo, read in _memos.items():
+            if memo.cache_info().hits > self._hits.get(memo, memo.cache_info().hits):
+                self.files.update(read)
         if not self.files and not self.folders and not self._changing:
             return [], []
         for place, modified in self._changing.items():
@@ -102,12 +114,24 @@ class Watch:
     def open(self) -> None:
         """Begin to watch."""
         self._token = watching.set(self)
+        self._hits = {memo: memo.cache_info().hits for memo in _memos}
         _open.append(self)
 
     def close(self) -> None:
         """Watch no longer."""
         watching.reset(self._token)
         _open.remove(self)
+
+
+def _remember(place: str, frame: FrameType | None) -> None:
+    """Take note of the functions that are reading a file and remember what they return."""
+    while frame is not None:
+        found: Any = frame.f_globals
+        for name in frame.f_code.co_qualname.split("."):
+            found = found.get(name) if found is frame.f_globals else getattr(found, "__dict__", {}).get(name)
+        if isinstance(found, _Memo):
+            _memos.setdefault(found, {})[place] = None
+        frame = frame.f_back
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,24 @@ class Optional(Task):
             return Path("optional.txt").read_text(encoding="utf-8")
         except FileNotFoundError:
             return "none"
+
+
+@functools.cache
+def _remembered():
+    return Path("data.txt").read_text(encoding="utf-8")
+
+
+class Remembering(Task):
+    def run(self, number):
+        return f"{number} {_remembered()}"
+
+
+class Twice(Pipeline):
+    first: Remembering
+    second: Remembering
+
+    def __call__(self):
+        return [self.first(1), self.second(2)]
 
 
 def _pipeline(task):
@@ -128,6 +147,17 @@ def test_a_file_that_a_thread_of_the_task_opens_counts_too(project):
     assert _status(pipeline) == "hit"
     _write(project / "data.txt", "new")
     assert pipeline() == "new"
+
+
+def test_a_file_that_a_function_remembers_counts_for_each_call_that_it_serves(project):
+    pipeline = Twice()
+
+    assert pipeline() == ["1 old", "2 old"]
+    _remembered.cache_clear()  # another process
+    _write(project / "data.txt", "new")
+
+    assert pipeline() == ["1 new", "2 new"]
+    assert pipeline.last_run.why("second") == "file 'data.txt', which it reads, changed"
 
 
 def test_a_file_that_is_opened_to_be_changed_and_is_not_counts_too(project):
