@@ -141,8 +141,9 @@ def _guarded(load: Callable[[], Any], what: str, undo: Callable[[], Any]) -> Non
     except (Exception, SystemExit) as error:
         undo()
         where = _where(error, what)
+        said = error.msg if isinstance(error, SyntaxError) and error.lineno else error  # its text has the place too
         raise UsageError(
-            f"importing {what!r} raised {type(error).__name__}: {error}{where}", "python must be able to import it"
+            f"importing {what!r} raised {type(error).__name__}: {said}{where}", "python must be able to import it"
         ) from error
     finally:
         if launcher is not None:

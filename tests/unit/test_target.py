@@ -76,3 +76,12 @@ def test_the_top_of_a_work_tree_is_no_package(package: Path, tmp_path: Path) -> 
     (tmp_path / "at_the_top.py").touch()
 
     assert import_file(tmp_path / "at_the_top.py").__name__ == "at_the_top"
+
+
+def test_a_file_that_does_not_parse_is_named_with_its_line_once(tmp_path: Path) -> None:
+    (tmp_path / "half_done.py").write_text("x = 1\ny = (\n")
+
+    with pytest.raises(UsageError, match=r"raised SyntaxError: .* \(.*half_done.py, line 2\)") as caught:
+        load_pipeline("half_done.py", tmp_path)
+
+    assert str(caught.value).count("line 2") == 1
