@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
-from finestflow_tui.bindings import bindings
+from finestflow_tui.bindings import bindings, bindings_of_app
 from finestflow_tui.keys import FOOTERS, KEYS, LEADERS, iter_keys, key_text
 from finestflow_tui.text import plain_text, width
 from finestflow_tui.widgets.rows import RowsView
@@ -41,9 +41,11 @@ def test_every_key_is_described_and_pressed_in_some_test():
         assert any(f'"{name}"' in tests for name in names), key.id
         assert key_text(key.keys, is_ascii=True).isascii(), key.id
         for where in key.where:
-            made = {binding.id: binding for binding in bindings(where) if isinstance(binding, Binding)}
-            found = made.get(key.id if key.id != "tab" else "tab-1")
-            assert key.id == "quit" or (found is not None and found.tooltip == key.help and found.description), key.id
+            made = [*bindings(where), *bindings_of_app()]
+            by_id = {binding.id: binding for binding in made if isinstance(binding, Binding)}
+            found = by_id[key.id if key.id != "tab" else "tab-1"]
+            assert found.tooltip == key.help, key.id
+            assert found.description, key.id
 
 
 @pytest.mark.parametrize("environ", [{}, *slow([{"FINESTFLOW_ASCII": "1"}])])

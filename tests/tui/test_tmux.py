@@ -197,12 +197,16 @@ def test_a_crash_gives_the_terminal_back_and_says_where_it_is_told(terminal, tmp
     terminal.sees("what was here", "the terminal UI stopped: RuntimeError", "hint: this is a fault of finestflow")
 
 
-def test_it_is_put_aside_and_taken_up_again(terminal):
-    """The job control of the shell: stopped by a signal, the shell has its terminal; with fg, the app has it, in the size it then has."""
+@pytest.mark.parametrize("by", ["signal", "key"])
+def test_it_is_put_aside_and_taken_up_again(terminal, by):
+    """The job control of the shell: stopped by a signal or by ^Z, the shell has its terminal; with fg, the app has it, in the size it then has."""
     start(terminal)
     terminal.type("j")
     terminal.sees("▌   ●  calm-wren-5")
-    terminal.tmux("run-shell", "pkill -TSTP -t $(basename #{pane_tty} | sed s,^,pts/,) -f 'finestflow tui'")
+    if by == "key":
+        terminal.type("C-z")
+    else:
+        terminal.tmux("run-shell", "pkill -TSTP -t $(basename #{pane_tty} | sed s,^,pts/,) -f 'finestflow tui'")
     terminal.sees("what was here", "Stopped")
     terminal.tmux("resize-window", "-x", "120", "-y", "35")
     terminal.shell("fg")

@@ -20,6 +20,9 @@ __all__ = ["RunScreenActions"]
 class RunScreenActions(Frame):
     """A screen on which runs can be chosen."""
 
+    command = ""
+    """What shows the same on the command line, where it was known when the screen was opened."""
+
     def current_run(self) -> RunSummary | None:
         """Return the run under the cursor."""
         raise NotImplementedError
@@ -113,8 +116,11 @@ class RunScreenActions(Frame):
 
     def action_unmark(self) -> None:
         """Take all marks away."""
-        self.ff.set_marks({})
-        self.say("the marks are gone · u brings them back")
+        if self.ff.state.marks:
+            self.ff.set_marks({})
+            self.say("the marks are gone · u brings them back")
+        else:
+            self.say("no run is marked: space marks one in the list", "warning")
 
     # -- looking -----------------------------------------------------------------------------------------------------------------------
 
@@ -252,11 +258,17 @@ class RunScreenActions(Frame):
     def action_copy(self, what: str) -> None:
         """Put something of the run into the clipboard."""
         run = self.current_run()
-        if run is None:
+        text = self.twin() if what == "command" else self.text_of(run, what) if run is not None else ""
+        if not text:
+            self.say("there is nothing to copy", "warning")
             return
-        text = self.text_of(run, what)
         self.app.copy_to_clipboard(text)
-        self.say(f"copied {one_line(text.splitlines()[0] if text else '')[:60]}", "good")
+        self.say(f"copied {one_line(text.splitlines()[0])[:60]}", "good")
+
+    def twin(self) -> str:
+        """Return the command that shows the same as the screen."""
+        run = self.current_run()
+        return self.command or (f"finestflow show {one_line(run.name)}" if run is not None else "")
 
     def text_of(self, run: RunSummary, what: str) -> str:
         """Return something of a run as text to be pasted elsewhere."""
@@ -271,7 +283,6 @@ class RunScreenActions(Frame):
                 "| metric | value |\n|---|---|\n"
                 + "".join(f"| {name} | {number(value)} |\n" for name, value in run.metrics.items())
             ),
-            "command": lambda: self.ff.commands[-1] if self.ff.commands else f"finestflow show {run.id}",
             "diff": lambda: f"git diff {before.commit if before else run.base} {run.commit}",
         }
         return texts[what]()

@@ -22,16 +22,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual import events
 from textual.app import App, SuspendNotSupported
-from textual.binding import Binding
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
 from finestflow.model import RunSummary
 from finestflow_tui.ahead import KeptScreens
-from finestflow_tui.bindings import keymap
+from finestflow_tui.bindings import bindings_of_app, keymap
 from finestflow_tui.history import History
-from finestflow_tui.keys import key_named
 from finestflow_tui.keystrokes import Keystrokes, Passed
 from finestflow_tui.news import News
 from finestflow_tui.screens.frame import Frame
@@ -67,9 +65,7 @@ class FinestflowApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     TITLE = "finestflow"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
-    BINDINGS = [
-        Binding(key_named("quit").keys, "quit", priority=True, show=False, id="quit")
-    ]  # questions over a screen too are left by it
+    BINDINGS = bindings_of_app()
 
     def __init__(
         self,
@@ -367,8 +363,9 @@ class FinestflowApp(App[int]):
         from finestflow_tui.screens.diff import DiffScreen
 
         later = "." if after is None else one_line(after.name)
-        self.log_command(f"finestflow diff {one_line(before.name)} {later}")
         screen = self.kept.free(DiffScreen)
+        screen.command = f"finestflow diff {one_line(before.name)} {later}"
+        self.log_command(screen.command)
         screen.begin(before, after)
         self.push_screen(screen)
 
@@ -437,6 +434,11 @@ class FinestflowApp(App[int]):
         if raised is not None:
             raise raised
 
+    def action_suspend_process(self) -> None:
+        """Give the terminal back to the shell, until ``fg``."""
+        if self.terminal is None or not self.terminal.stop():
+            self.say("no shell has started this: there is nothing to go back to", "warning")
+
     def run_outside(self, words: list[str]) -> None:
         """Give the terminal to another program, and take it back; where that cannot be, the foot says why."""
         try:
@@ -454,12 +456,8 @@ class FinestflowApp(App[int]):
         with tempfile.TemporaryDirectory(prefix="finestflow-") as folder:
             path = Path(folder) / Path(name).name
             path.write_text(text, encoding="utf-8")
-            words = (
-                [*editor, f"+{line}"]
-                if Path(editor[0]).name in {"vi", "vim", "nvim", "nano", "emacs", "micro"}
-                else editor
-            )
-            self.run_outside([*words, str(path)])
+            knows_lines = Path(editor[0]).name in {"vi", "vim", "nvim", "nano", "emacs", "micro"}
+            self.run_outside([*editor, *([f"+{line}"] if knows_lines else []), str(path)])
 
     # -- crashes -----------------------------------------------------------------------------------------------------------------------
 

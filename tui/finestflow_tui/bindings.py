@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 from textual.binding import Binding, BindingType
 
-from finestflow_tui.keys import KEYS, Key, iter_keys
+from finestflow_tui.keys import KEYS, Key, iter_keys, key_named
 
-__all__ = ["bindings", "keymap"]
+__all__ = ["bindings", "bindings_of_app", "keymap"]
+
+_OF_APP = ("quit", "suspend")
+"""Keys that the app has, so that they work over questions too."""
 
 
 def bindings(where: str) -> list[BindingType]:
@@ -16,8 +19,16 @@ def bindings(where: str) -> list[BindingType]:
     return [each for key in iter_keys(where) for each in _bindings_of(key)]
 
 
+def bindings_of_app() -> list[BindingType]:
+    """Return the bindings of the app."""
+    return [
+        Binding(key.keys, key.action, key.text, show=False, priority=True, tooltip=key.help, id=key.id)
+        for key in map(key_named, _OF_APP)
+    ]
+
+
 def _bindings_of(key: Key) -> list[Binding]:
-    if key.id == "quit":  # the app has it, so that it works over questions too
+    if key.id in _OF_APP:
         return []
     if key.id != "tab":
         return [Binding(key.keys, key.action, key.text, show=False, tooltip=key.help, id=key.id)]
@@ -29,6 +40,6 @@ def _bindings_of(key: Key) -> list[Binding]:
 
 def keymap(changed: Mapping[str, object]) -> tuple[dict[str, str], list[str]]:
     """Return the changes that name a key that exists, and the names of the others."""
-    known = {each.id for key in KEYS for each in _bindings_of(key)} | {"quit"}
+    known = {each.id for key in KEYS for each in _bindings_of(key)} | set(_OF_APP)
     good = {name: keys for name, keys in changed.items() if name in known and isinstance(keys, str) and keys}
     return good, [name for name in changed if name not in good]

@@ -168,7 +168,7 @@ KEYS: tuple[Key, ...] = (
         "S",
         "sort_second",
         "2nd sort",
-        "Sort equals by the column under the cursor.",
+        "Sort equals by the column under the cursor; one that is sorted by turns round.",
         "List",
         _on("runs"),
     ),
@@ -336,6 +336,15 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("reload", "ctrl+l", "reload", "reload", "Read everything again.", "App", _EVERY),
     Key("go", "g", "leader('g')", "go", "Go to a screen; the next key says which. gg goes to the top.", "App", _EVERY),
+    Key(
+        "suspend",
+        "ctrl+z",
+        "suspend_process",
+        "suspend",
+        "Give the terminal back to the shell; fg there goes on.",
+        "App",
+        _EVERY,
+    ),
     Key("quit", "ctrl+q,ctrl+c", "quit", "quit", "Leave.", "App", _EVERY),
 )
 
@@ -354,7 +363,7 @@ LEADERS: Mapping[str, tuple[Choice, ...]] = {
         Choice("c", "commit", "copy('commit')"),
         Choice("p", "params as TOML", "copy('params')"),
         Choice("m", "metrics as Markdown", "copy('metrics')"),
-        Choice("k", "the command", "copy('command')"),
+        Choice("k", "the command of this screen", "copy('command')"),
         Choice("d", "git diff of two runs", "copy('diff')"),
     ),
 }

@@ -144,6 +144,13 @@ class Terminal:
         signal.signal(signal.SIGTSTP, self._stop)
         signal.signal(signal.SIGCONT, self._go_on)
 
+    def stop(self) -> bool:
+        """Stop as ^Z of a terminal does, with whatever the shell has started the app through; False where no shell could let it go on again."""
+        if os.getpgrp() == os.getsid(0):  # the terminal itself has started it
+            return False
+        os.kill(0, signal.SIGTSTP)
+        return True
+
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Let another program have the terminal, while the loop waits for it."""

@@ -157,6 +157,10 @@ class CompareScreen(RunScreenActions):
         """Return the base."""
         return self.summaries[0]
 
+    def twin(self) -> str:
+        """Return the command that puts the same runs side by side."""
+        return " ".join(("finestflow compare", *(one_line(run.name) for run in self.summaries)))
+
     def chosen_runs(self) -> list[RunSummary]:
         """Return the runs of the table."""
         return self.summaries

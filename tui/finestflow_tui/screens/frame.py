@@ -165,6 +165,10 @@ class Frame(Pointing):
         """Leave the app."""
         self.app.exit()
 
+    def action_suspend_process(self) -> None:
+        """Give the terminal back to the shell."""
+        self.ff.action_suspend_process()
+
     def panes(self) -> list[RowsView]:
         """Return the panes that the tab key visits."""
         return [view for view in self.query(RowsView) if view.display and view.can_focus]

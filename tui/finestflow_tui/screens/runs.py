@@ -171,8 +171,8 @@ class RunsScreen(RunOrder):
         self.measure_soon()
 
     def on_view_changed(self) -> None:
-        """Show the list as it was arranged before."""
-        self.choose_columns(self.table.order)
+        """Show the list as it was arranged before, with the columns of before: those of fewer runs would be fewer."""
+        self.choose_columns(self._chosen_from or self.table.order)
         self.list_runs(has_changed=True)
         self._marks_changed()
 

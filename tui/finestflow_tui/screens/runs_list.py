@@ -77,6 +77,8 @@ class RunList(RunScreenActions):
         self.folded: set[str] = set()
         self._has_chosen = False
         """Whether the columns were chosen from runs: an index that is made anew begins without any."""
+        self._chosen_from: array[int] = array("q")
+        """The runs of which they were chosen last."""
         self.standing = Standing()
         """What was last told of the repository; nothing before the first paint."""
         self._total = 0
@@ -229,6 +231,7 @@ class RunList(RunScreenActions):
                 names = ["status", *names]
             columns = distinct([column_named(name, runs, now) for name in names])
         else:
+            self._chosen_from = order[:200]
             columns = choose_columns(runs, now, everything=state.everything, room=self._list_room)
         self.table.set_columns([column for column in columns if column.key not in state.hidden])
         self._has_chosen = bool(runs)

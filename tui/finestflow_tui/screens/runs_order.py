@@ -109,10 +109,15 @@ class RunOrder(RunList):
             self._sort([self._direction(column)])
 
     def action_sort_second(self) -> None:
-        """Sort equals by the column under the cursor."""
-        column = self.table.current_column
+        """Sort equals by the column under the cursor; one that is sorted by turns round."""
+        column, sorts = self.table.current_column, self.ff.state.sorts
         if column is not None:
-            self._sort([*self.ff.state.sorts[:1], self._direction(column)])
+            known, direction = [sort.removeprefix("-") for sort in sorts], self._direction(column)
+            if column.sort in known:
+                at = known.index(column.sort)
+                self._sort([*sorts[:at], direction, *sorts[at + 1 :]])
+            else:
+                self._sort([*sorts[:1], direction])
 
     def _direction(self, column: Column) -> str:
         first = column.sort if column.key in {"name", "status", "pipeline", "tags", "note"} else f"-{column.sort}"
@@ -122,10 +127,17 @@ class RunOrder(RunList):
     def _sort(self, sorts: list[str]) -> None:
         self.ff.steps.keep("the order", "sorts")
         self.ff.state.sorts = sorts
-        query = [self.ff.state.query] if self.ff.state.query else []
-        self.ff.log_command(shlex.join(["finestflow", "log", *query, "--sort", ",".join(sorts)]))
+        self.ff.log_command(self._list_command())
         self.list_runs(reset=True, keeps_columns=True)
         self.status.update()
+
+    def _list_command(self) -> str:
+        query = [self.ff.state.query] if self.ff.state.query else []
+        return shlex.join(["finestflow", "log", *query, "--sort", ",".join(self._sorts)])
+
+    def twin(self) -> str:
+        """Return the command that lists the same runs; on an empty list, the one that it names."""
+        return "finestflow run tiny.py" if self.has_class("-empty") else self._list_command()
 
     def on_run_table_header_clicked(self) -> None:
         """Sort by the column that was clicked."""
@@ -158,7 +170,9 @@ class RunOrder(RunList):
     def action_hide_column(self) -> None:
         """Hide the column under the cursor."""
         column = self.table.current_column
-        if column is not None and column.key not in {"status", "name"}:
+        if column is not None and column.key in {"status", "name"}:
+            self.say(f"the {column.key} is never hidden", "warning")
+        elif column is not None:
             self._keep_columns()
             self.ff.state.hidden.append(column.key)
             self.table.set_columns([each for each in self.table.columns if each is not column])
@@ -173,6 +187,7 @@ class RunOrder(RunList):
         at = self.table.column
         to = at + step
         if not (2 <= at < len(keys) and 2 <= to < len(keys)):
+            self.say("status and name stay first" if min(at, to) < 2 else "this is the last column", "warning")
             return
         self._keep_columns()
         keys[at], keys[to] = keys[to], keys[at]
