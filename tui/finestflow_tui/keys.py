@@ -168,7 +168,7 @@ KEYS: tuple[Key, ...] = (
         "S",
         "sort_second",
         "2nd sort",
-        "Sort equals by the column under the cursor; one that is sorted by turns round.",
+        "Sort equals by the column under the cursor.",
         "List",
         _on("runs"),
     ),
