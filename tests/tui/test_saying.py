@@ -56,6 +56,7 @@ def test_u_behind_a_filter_brings_all_columns_back(lab):
     run(body)
 
 
+@pytest.mark.slow
 def test_yk_copies_the_command_of_the_screen(own_lab):
     """Of the list its query and order, of a run, a difference and a comparison the one that shows the same, whatever was done there before."""
 
