@@ -273,7 +273,14 @@ def _read_children(
             own[name] = ChildSpec(name, known[name].kind, value, is_optional=known[name].is_optional)
         elif isinstance(value, Task):
             own[name] = ChildSpec(name, type(value), value)
+        elif isinstance(value, type) and issubclass(value, Task) and not _is_defined_in(value, cls):
+            own[name] = ChildSpec(name, value, value)
     return own
+
+
+def _is_defined_in(value: type, cls: type) -> bool:
+    """Whether a class is written inside of another one."""
+    return value.__qualname__.startswith(f"{cls.__qualname__}.")
 
 
 def _child_kind(annotation: Any, default: Any) -> tuple[type[Task] | None, bool]:

@@ -411,3 +411,18 @@ class TestImportTarget:
 
     def test_a_function_is_wrapped(self):
         assert isinstance(Digits(svm=len).svm, FunctionTask)
+
+
+def test_a_class_without_an_annotation_is_a_child_too_but_one_that_is_written_inside():
+    class Bare(Pipeline):
+        tree = Tree
+
+        class Inner(Task):
+            def run(self, data):
+                return data
+
+        def __call__(self):
+            return self.tree(1)
+
+    assert set(Bare().children) == {"tree"}
+    assert Bare(tree={"depth": 5}).body() == 5
