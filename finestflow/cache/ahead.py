@@ -9,7 +9,7 @@ Called by :class:`finestflow.cache.store.Store` alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 __all__ = ["Ahead", "dump_ahead", "load_ahead"]
@@ -47,10 +47,12 @@ def dump_ahead(keys: Mapping[str, str], entries: Iterable[Plain], values: Iterab
     key, observed, value, run, seconds, effects = _columns(entries, 6)  # without what ``why`` compares with
     digest, classes, parts, data, name, size, kind, preview = _columns(values, 8)
     kept = [each if each is not None and len(each) <= LONGEST else None for each in data]
+    entry_columns = [key, [each or "" for each in observed], value, run, seconds, effects]
+    value_columns = [digest, [each or "" for each in classes], parts, _lengths(kept), name, size, kind, preview]
     told = {
         "keys": dict(keys),
-        "entries": [key, [each or "" for each in observed], value, run, seconds, effects],
-        "values": [digest, [each or "" for each in classes], parts, _lengths(kept), name, size, kind, preview],
+        "entries": [len(key), *_dump_columns(entry_columns, [*keys.values()])],
+        "values": [len(digest), *_dump_columns(value_columns, value)],
     }
     return json.dumps(told, separators=(",", ":")), b"".join([each for each in kept if each])
 
@@ -62,10 +64,10 @@ def load_ahead(text: str, data: bytes) -> Ahead:
         KeyError, TypeError, ValueError: It is damaged.
     """
     told = json.loads(text)
-    key, observed, value, run, seconds, effects = told["entries"]
+    key, observed, value, run, seconds, effects = _load_columns(told["entries"], told["keys"].values())
     pairs = [tuple(map(tuple, each)) if each else () for each in observed]
-    entries = zip(key, pairs, value, run, seconds, effects, [""] * len(key), strict=True)
-    digest, classes, parts, lengths, name, size, kind, preview = told["values"]
+    entries = zip(key, pairs, value, run, seconds, effects, [""] * len(pairs), strict=True)
+    digest, classes, parts, lengths, name, size, kind, preview = _load_columns(told["values"], value)
     pieces: list[bytes | None] = []
     at = 0
     for length in lengths:
@@ -73,6 +75,20 @@ def load_ahead(text: str, data: bytes) -> Ahead:
         at += length or 0
     values = zip(digest, map(tuple, classes), parts, pieces, name, size, kind, preview, strict=True)
     return Ahead(told["keys"], dict(zip(key, entries, strict=True)), dict(zip(digest, values, strict=True)))
+
+
+def _dump_columns(columns: list[list[Any]], known: list[Any]) -> Iterator[Any]:
+    """Yield columns for JSON: the first one as null where it is known already, others with the same in all rows as an object with that."""
+    first, *others = columns
+    yield None if first == known else first
+    for each in others:
+        yield {"same": each[0]} if each and each.count(each[0]) == len(each) else each
+
+
+def _load_columns(columns: list[Any], known: Iterable[Any]) -> list[list[Any]]:
+    count, first, *others = columns
+    loaded = [[each["same"]] * count if isinstance(each, dict) else each for each in others]
+    return [[*known] if first is None else first, *loaded]
 
 
 def _columns(rows: list[Plain], count: int) -> list[list[Any]]:
