@@ -106,18 +106,22 @@ class TestWorkers:
     @pytest.mark.slow
     def test_load_themselves_what_starts_a_thread_or_fails_or_brings_a_barred_library(self, place, capfd):
         place.library(
-            "threaded", "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n"
+            "threaded_of_lab",
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n",
         )
         place.library("torch")
-        place.library("trainer", "import torch\n")
+        place.library("trainer_of_lab", "import torch\n")
         place.library(
-            "failing", "import os\nif 'FORBIDDEN' not in os.environ:\n    raise SystemExit('it is not for you')\n"
+            "failing_of_lab",
+            "import os\nif 'FORBIDDEN' not in os.environ:\n    raise SystemExit('it is not for you')\n",
         )
-        place.library("salt", "print('salt is loaded')\n")
-        lab = place.prepared("import threaded, trainer, failing, salt\n")
+        place.library("salt_of_lab", "print('salt is loaded')\n")
+        lab = place.prepared("import threaded_of_lab, trainer_of_lab, failing_of_lab, salt_of_lab\n")
 
-        assert place.look(lab, "salt")["preloaded"]
-        assert [place.look(lab, name)["preloaded"] for name in ("threaded", "torch", "trainer")] == [False] * 3
+        assert place.look(lab, "salt_of_lab")["preloaded"]
+        assert [place.look(lab, name)["preloaded"] for name in ("threaded_of_lab", "torch", "trainer_of_lab")] == [
+            False
+        ] * 3
         assert capfd.readouterr().out == ""
 
     @pytest.mark.slow
