@@ -216,8 +216,7 @@ class Store:
         """
         found = self.info(digest)
         if found is None:
-            msg = f"the value '{digest[:12]}' is not in the store"
-            raise MissingValueError(msg)
+            raise MissingValueError(f"the value '{digest[:12]}' is not in the store")
         return self.open(found)
 
     def open(self, found: Encoded) -> Any:
@@ -250,8 +249,7 @@ class Store:
             msg = f"the value '{found.digest[:12]}' has lost its file '{found.object[:12]}': {error.strerror}"
             raise MissingValueError(msg, "run its task again") from error
         if self.verify_always and new_hasher(data, len(data)).hexdigest() != found.object:
-            msg = "its bytes are not those that were written"
-            raise CorruptionError(msg)
+            raise CorruptionError("its bytes are not those that were written")
         return data
 
     def _drop(self, found: Encoded) -> None:
@@ -262,8 +260,7 @@ class Store:
 
     def _scratch(self) -> Path:
         if self.scratch is None:
-            msg = "the store was given no scratch folder"
-            raise FileNotFoundError(msg)
+            raise FileNotFoundError("the store was given no scratch folder")
         return self.scratch
 
     # -- entries ----------------------------------------------------------------------------------------------------
