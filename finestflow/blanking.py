@@ -16,7 +16,8 @@ from finestflow.given import BLANK, is_secret
 
 __all__ = ["Blanking", "blank_addresses", "blank_source"]
 
-_ADDRESS = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'\\]*):(?P<password>[^\s/@\"'\\]+)@")
+# A scheme begins where its letters do: tried from each letter on, a line of megabytes would take hours.
+_ADDRESS = re.compile(r"(?P<before>(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://[^\s/:@\"'\\]*):(?P<password>[^\s/@\"'\\]+)@")
 _TOKEN = re.compile(r"(?P<before>https?://)(?P<token>[^\s/:@\"'\\]{20,})@")
 _WORD = re.compile(r"[A-Za-z]+|\d+")
 _ASSIGNED = re.compile(

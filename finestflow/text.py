@@ -15,7 +15,6 @@ _ESCAPES = re.compile(
 )
 # Other controls, and marks that turn the direction of what follows or are not seen at all.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -36,7 +35,7 @@ def many_lines(text: str) -> str:
     """
     plain = _ESCAPES.sub("", text).replace("\r\n", "\n")
     if "\r" in plain:
-        plain = "\n".join(_OVERWRITTEN.sub("", line.rstrip("\r")) for line in plain.split("\n"))
+        plain = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in plain.split("\n"))
     return _CONTROLS.sub("", plain)
 
 

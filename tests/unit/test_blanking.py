@@ -53,6 +53,12 @@ def test_passwords_of_addresses_are_blanked(text, blanked):
     assert Blanking().blank({"x": [text]}) == {"x": [blanked]}
 
 
+def test_a_line_of_megabytes_is_looked_through_once():
+    """From each of its letters on, it would take hours."""
+    line = "x" * 5_000_000
+    assert blank_addresses(f"{line} https://ada:hunter2@host") == f"{line} https://ada:***@host"
+
+
 @pytest.mark.parametrize(
     ("code", "blanked"),
     [

@@ -54,6 +54,10 @@ class TestSafety:
     def test_a_progress_bar_leaves_its_last_state(self):
         assert many_lines("10%\r50%\r100%\ndone\n") == "100%\ndone\n"
 
+    def test_a_line_of_megabytes_that_overwrites_another_is_looked_through_once(self):
+        line = "x" * 5_000_000
+        assert many_lines(f"10%\r{line}") == line
+
     @given(st.text())
     def test_nothing_that_a_terminal_would_obey_is_left(self, text):
         for safe in (one_line(text), many_lines(text)):
