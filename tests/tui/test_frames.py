@@ -71,7 +71,7 @@ def masked(driver: Driver, lab: Path) -> str:
     text = "\n".join(lines).replace(str(lab), "LAB".ljust(len(str(lab))))
     text = re.sub(r"(?m)^( finestflow  ).*$", r"\1LAB", text)
     text = re.sub(r'(?m)File ".*', "File ...", text)
-    text = re.sub(r"(?m)^ +/\w+/\S*$", "    FOLDER", text)
+    text = re.sub(r"(?m)^ +(?:/\w+/\S*|LAB *)$", "    FOLDER", text)  # where a short place fits
     text = re.sub(r"\d+ kB of 20|database \d+ kB", lambda found: re.sub(r"\d+ kB", "000 kB", found[0]), text)
     text = re.sub(r"(cpu +)\d[\d.]*s( \(\d+%)?", lambda found: f"{found[1]}0.00s{' (0%' * bool(found[2])}", text)
     text = re.sub(r"Python 3[.\d]+|python +3[.\d]+", "python 3", text)
