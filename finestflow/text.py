@@ -13,15 +13,20 @@ __all__ = ["duration", "many_lines", "one_line", "plural", "without_addresses"]
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x9b[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?"
 )
-# Other controls, and marks that turn the direction of what follows or are not seen at all.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# Other controls, marks that turn the direction of what follows or are not seen at all, and what joins or changes pictures: terminals differ in
+# how wide the whole then is. Of marks that stand over one letter, three are kept: a hundred would cover the lines above.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u180b-\u180e\u200b\u200d-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ud800-\udfff\ufe0e\ufe0f\ufeff\uffa0\U0001f3fb-\U0001f3ff\U000e0000-\U000e0fff]"
+    r"|(?<=[\u0300-\u036f\u20d0-\u20f0]{3})[\u0300-\u036f\u20d0-\u20f0]+"
+)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def one_line(text: object) -> str:
     """Return text that came from a run as one line without escape sequences and control characters."""
     line = text if isinstance(text, str) else str(text)
-    if line.isprintable():
+    if line.isascii() and line.isprintable():
         return line
     return _CONTROLS.sub(
         "", _ESCAPES.sub("", line).replace("\r\n", "\n").replace("\n", " ").replace("\t", " ").replace("\r", " ")

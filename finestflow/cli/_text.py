@@ -37,7 +37,8 @@ __all__ = [
 
 def one_lines(texts: Sequence[str]) -> Sequence[str]:
     """Return many texts as ``one_line`` does, at one look where there is nothing to be done."""
-    return texts if "".join(texts).isprintable() else [one_line(text) for text in texts]
+    joined = "".join(texts)
+    return texts if joined.isascii() and joined.isprintable() else [one_line(text) for text in texts]
 
 
 def width(text: str) -> int:
@@ -48,7 +49,9 @@ def width(text: str) -> int:
 
 
 def _column(character: str) -> int:
-    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+    if (
+        unicodedata.category(character) in {"Mn", "Me", "Cf"} or "\u1160" <= character <= "\u11ff"
+    ):  # vowels of Hangul join
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 

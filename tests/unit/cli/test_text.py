@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from finestflow.cli._text import (
     ago,
@@ -43,6 +44,9 @@ class TestSafety:
             ("\x1bcreset", "reset"),
             ("cut off \x1b[3", "cut off 3"),
             ("[bold]markup[/bold]", "[bold]markup[/bold]"),
+            ("👩\u200d👧 ❤\ufe0f 👍🏽 🏴\U000e0067\U000e007f", "👩👧 ❤ 👍 🏴"),
+            ("hidden\u3164\u00ad\u061cletters", "hiddenletters"),
+            ("e" + "\u0301" * 300, "e" + "\u0301" * 3),
         ],
     )
     def test_escape_sequences_and_controls_are_gone(self, given, expected):
@@ -63,6 +67,11 @@ class TestSafety:
         for safe in (one_line(text), many_lines(text)):
             assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", safe)
 
+    @given(st.text(st.sampled_from("a漢한각ก्ع👩👍🏽❤🏳🌈🇩\u0301\u200b\u200d\ufe0e\ufe0f\u1112\u1161\u11ab\u3164")))
+    def test_what_is_left_is_as_wide_for_the_terminal_ui(self, text):
+        """Rich measures what Textual paints; it takes joined pictures for one, which many terminals do not."""
+        assert width(one_line(text)) == cell_len(one_line(text))
+
     @given(st.text())
     def test_is_idempotent(self, text):
         assert one_line(one_line(text)) == one_line(text)
@@ -75,7 +84,17 @@ def test_many_texts_are_made_safe_as_one_is(texts):
 
 class TestWidth:
     @pytest.mark.parametrize(
-        ("text", "columns"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("größe", 5), ("🎉", 2), ("", 0), ("…", 1)]
+        ("text", "columns"),
+        [
+            ("abc", 3),
+            ("日本", 4),
+            ("e\u0301", 1),
+            ("größe", 5),
+            ("🎉", 2),
+            ("", 0),
+            ("…", 1),
+            ("\u1112\u1161\u11ab", 2),
+        ],
     )
     def test_counts_columns(self, text, columns):
         assert width(text) == columns
