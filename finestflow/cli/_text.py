@@ -49,9 +49,8 @@ def width(text: str) -> int:
 
 
 def _column(character: str) -> int:
-    if (
-        unicodedata.category(character) in {"Mn", "Me", "Cf"} or "\u1160" <= character <= "\u11ff"
-    ):  # vowels of Hangul join
+    is_joined = "\u1160" <= character <= "\u11ff"  # a vowel of Hangul that follows its consonant
+    if is_joined or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
