@@ -239,7 +239,7 @@ def test_on_a_full_disk_a_change_says_so_and_the_list_stays(own_lab):
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, before)
             assert "starred" not in ui.foot
-            assert (ui.foot != "" and "File too large" in ui.foot) or "full" in ui.foot or "I/O" in ui.foot, ui.foot
+            assert (ui.foot != "" and "file too large" in ui.foot) or "full" in ui.foot or "I/O" in ui.foot, ui.foot
             assert "calm-wren-5" in ui.text
             await ui.press(".")
             assert "starred dusty-fox-6" in ui.foot

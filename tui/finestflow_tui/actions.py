@@ -10,11 +10,14 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from finestflow.model import RunStatus, RunSummary
+from finestflow.model import Run, RunStatus, RunSummary
 from finestflow_tui.screens.frame import Frame
-from finestflow_tui.text import number, one_line, plural, value_text
+from finestflow_tui.text import file_stem, number, one_line, plural, value_text, word_for_shell
 
 __all__ = ["RunScreenActions"]
+
+_LONGEST_VALUE = 500
+"""Characters of a value that can be changed in a line."""
 
 
 class RunScreenActions(Frame):
@@ -54,7 +57,8 @@ class RunScreenActions(Frame):
     ) -> None:
         """Change what is said of runs, and tell how to take it back; ``command`` is its twin, with ``{}`` for the runs."""
         ids = [run.id for run in runs]
-        self.ff.log_command("finestflow " + command.format(" ".join(one_line(run.name) for run in runs)))
+        named = " ".join(word_for_shell(run.name, run.id) for run in runs)
+        self.ff.log_command(f"finestflow {command.replace('{}', named, 1)}")
         workspace = self.ff.history.workspace
 
         def done(_: object) -> None:
@@ -96,7 +100,7 @@ class RunScreenActions(Frame):
             add = tuple(word for word in words if not word.startswith("-"))
             remove = tuple(word[1:] for word in words if word.startswith("-"))
             if add or remove:
-                twin = f"tag {{}} {' '.join(add)}" if add else f"tag -d {{}} {' '.join(remove)}"
+                twin = f"tag {{}} {shlex.join(add)}" if add else f"tag -d {{}} {shlex.join(remove)}"
                 self.annotate(runs, f"tagged {' '.join(words)}:", twin, add_tags=add, remove_tags=remove)
 
         has = " ".join(f"#{tag}" for tag in runs[0].tags)
@@ -109,7 +113,7 @@ class RunScreenActions(Frame):
             return
 
         def apply(text: str | None) -> None:
-            if text is not None and text != runs[0].note:
+            if text is not None and text != one_line(runs[0].note):
                 self.annotate(runs, "noted", f"note {{}} {shlex.quote(text)}", note=text)
 
         self.ask(f"note on {_names(runs)}", "empty takes it away", runs[0].note, apply)
@@ -198,28 +202,40 @@ class RunScreenActions(Frame):
         run = self.current_run()
         if run is None or self._refuse("run"):
             return
-        had = {name: value_text(value) for name, value in run.params.items()}
+        if not run.commit:
+            self.say(f"{run.name!r} is still going on", "warning")
+            return
+        self.slow(lambda: self.ff.history.load(run), self._ask_anew, group="rerun")
+
+    def _ask_anew(self, run: Run) -> None:
+        """Ask for values of a pipeline, or for the command line of a program."""
+        name = one_line(run.summary.pipeline)
+        had = {key: value_text(value) for key, value in (*run.summary.params.items(), *run.inputs.items())}
 
         def start(text: str | None) -> None:
-            if text is None:
+            try:
+                words = shlex.split(text or "")
+            except ValueError as error:
+                self.say(f"nothing was started: {one_line(error).lower()}", "warning")
                 return
-            given = dict(word.partition("=")[::2] for word in shlex.split(text) if "=" in word)
-            changed = [f"{name}={value}" for name, value in given.items() if had.get(name) != value]
-            same = [f"{name}={value}" for name, value in given.items() if had.get(name) == value]
+            if text is None or not (words or run.description):
+                return
+            if not run.description:
+                self.ff.start_process(["run", "--", *words], f"run {name}")
+                return
+            given = dict(word.partition("=")[::2] for word in words if "=" in word)
+            changed = [f"{key}={value}" for key, value in given.items() if had.get(key) != value]
+            anew = ["run", "--config", run.summary.id, *(part for each in changed for part in ("-p", each))]
+            self.ff.start_process(anew, f"run {' '.join(changed) or 'again'}")
 
-            def begin(target: str) -> None:
-                words = ["run", target, *(part for each in [*same, *changed] for part in ("-p", each))]
-                self.ff.start_process(words, f"run {' '.join(changed) or 'again'}")
-
-            self.slow(lambda: self.ff.history.load(run).target or run.pipeline, begin, group="rerun")
-
-        text = " ".join(f"{name}={shlex.quote(value)}" for name, value in had.items())
-        self.ask(
-            f"run {one_line(run.pipeline)} anew, with the files as they are now",
-            "change values; enter starts it",
-            text,
-            start,
-        )
+        if run.description:
+            shown = " ".join(
+                f"{key}={shlex.quote(value)}" for key, value in had.items() if len(value) <= _LONGEST_VALUE
+            )
+            hint = "change values, what you leave out stays as it was; enter starts it"
+        else:
+            shown, hint = shlex.join(run.argv), "its command line; enter starts it"
+        self.ask(f"run {name} anew, with the files as they are now", hint, shown, start)
 
     def action_stop(self) -> None:
         """Stop a live run."""
@@ -244,7 +260,7 @@ class RunScreenActions(Frame):
         self.ask(
             f"work tree of {one_line(run.name)}",
             "a new folder; your own files stay as they are",
-            f"../{one_line(run.name)}",
+            f"../{file_stem(run.name)}",
             start,
         )
 
@@ -268,7 +284,7 @@ class RunScreenActions(Frame):
     def twin(self) -> str:
         """Return the command that shows the same as the screen."""
         run = self.current_run()
-        return self.command or (f"finestflow show {one_line(run.name)}" if run is not None else "")
+        return self.command or (f"finestflow show {word_for_shell(run.name, run.id)}" if run is not None else "")
 
     def text_of(self, run: RunSummary, what: str) -> str:
         """Return something of a run as text to be pasted elsewhere."""

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import os
 import shlex
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from finestflow.errors import FinestflowError
 from finestflow.model import RunSummary
 from finestflow_tui.ahead import KeptScreens
 from finestflow_tui.bindings import bindings_of_app, keymap
@@ -36,7 +38,7 @@ from finestflow_tui.screens.frame import Frame
 from finestflow_tui.start import RUN_TABS, Place
 from finestflow_tui.state import ViewState
 from finestflow_tui.terminal import Terminal
-from finestflow_tui.text import one_line, wants_ascii
+from finestflow_tui.text import one_line, trouble, wants_ascii, word_for_shell
 from finestflow_tui.theme import THEMES, Palette, PlainFilter, choose_theme, make_palette
 from finestflow_tui.undo import Steps
 
@@ -268,6 +270,29 @@ class FinestflowApp(App[int]):
                 screen.say(text, role)
                 return
 
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Say what goes wrong with a file, the journal or the index, and go on."""
+        try:
+            yield
+        except (FinestflowError, OSError, sqlite3.Error, UnicodeError) as error:
+            self.say(trouble(error), "error")
+
+    async def run_action(self, *args: Any, **options: Any) -> bool:
+        """Do what a key or a menu names."""
+        with self.telling():
+            return await super().run_action(*args, **options)
+        return True
+
+    def write_file(self, name: str, text: str) -> None:
+        """Write what is shown to a new file, and say so."""
+        path = self.workspace.folder / Path(name).expanduser()
+        if path.exists():
+            self.say(f"{name!r} is there already: E with another name, nothing was written", "warning")
+            return
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        self.say(f"wrote {name}", "good")
+
     def log_command(self, text: str) -> None:
         """Keep the command that would have done the same."""
         self.commands.append(text)
@@ -350,7 +375,7 @@ class FinestflowApp(App[int]):
         """Open a run, on the tab that was chosen last where none is told."""
         from finestflow_tui.screens.run import RunScreen
 
-        self.log_command(f"finestflow show {one_line(run.name)}")
+        self.log_command(f"finestflow show {word_for_shell(run.name, run.id)}")
         if isinstance(self.screen, RunScreen):
             self.screen.show_run(run, tab=tab, node=node)
             return
@@ -362,9 +387,9 @@ class FinestflowApp(App[int]):
         """Open the difference of two runs; of a run and the files as they are now when no later one is given."""
         from finestflow_tui.screens.diff import DiffScreen
 
-        later = "." if after is None else one_line(after.name)
+        later = "." if after is None else word_for_shell(after.name, after.id)
         screen = self.kept.free(DiffScreen)
-        screen.command = f"finestflow diff {one_line(before.name)} {later}"
+        screen.command = f"finestflow diff {word_for_shell(before.name, before.id)} {later}"
         self.log_command(screen.command)
         screen.begin(before, after)
         self.push_screen(screen)
@@ -452,10 +477,10 @@ class FinestflowApp(App[int]):
 
     def edit_text(self, name: str, text: str, line: int = 1) -> None:
         """Show a copy of a text in the person's editor."""
-        editor = (self.environ.get("VISUAL") or self.environ.get("EDITOR") or "vi").split()
+        editor = (self.environ.get("VISUAL") or self.environ.get("EDITOR") or "").split() or ["vi"]
         with tempfile.TemporaryDirectory(prefix="finestflow-") as folder:
             path = Path(folder) / Path(name).name
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
             knows_lines = Path(editor[0]).name in {"vi", "vim", "nvim", "nano", "emacs", "micro"}
             self.run_outside([*editor, *([f"+{line}"] if knows_lines else []), str(path)])
 

@@ -6,6 +6,8 @@ becomes a span, so a row holds no control characters and no markup. Imports noth
 
 from __future__ import annotations
 
+import re
+import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -36,6 +38,7 @@ __all__ = [
     "delta",
     "duration",
     "fields",
+    "file_stem",
     "fit",
     "headline",
     "iso",
@@ -49,15 +52,19 @@ __all__ = [
     "size",
     "text_rows",
     "title",
+    "trouble",
     "value_text",
     "wants_ascii",
     "width",
+    "word_for_shell",
     "wrapped",
 ]
 
 Span = tuple[str, str]
 """Text and the role that it plays, such as ``metric`` or ``failed``; roles become colours in ``theme``."""
 
+_LONGEST_WORD = 80
+"""Characters of a name that people type, and that may be part of the name of a file."""
 LONGEST = 4000
 """Characters of one line that a view keeps: a log may hold lines of megabytes."""
 
@@ -93,6 +100,25 @@ def text_rows(text: str, role: str = "") -> Iterator[Row]:
 def wrapped(text: str, columns: int, role: str = "") -> list[Row]:
     """Return a sentence as rows of so many columns at most: one that is cut may say nothing."""
     return [row((line, role)) for line in textwrap.wrap(one_line(text), max(columns, 20)) or [""]]
+
+
+def word_for_shell(name: str, run_id: str) -> str:
+    """Return what names a run in a command that a person pastes: its name, or its id where the name is not what one would type."""
+    plain = name == one_line(name) and not name.startswith("-") and len(name) <= _LONGEST_WORD
+    return shlex.quote(name) if plain else run_id
+
+
+def file_stem(name: str) -> str:
+    """Return what a file may be called that is about a run of this name."""
+    return re.sub(r"[^\w.+-]+", "-", one_line(name)).strip("-.")[:_LONGEST_WORD] or "run"
+
+
+def trouble(error: Exception) -> str:
+    """Return what went wrong in words; Python's own of a file begin with a number."""
+    if isinstance(error, OSError) and error.strerror:
+        named = f" {one_line(error.filename)!r}" if error.filename else ""
+        return f"{error.strerror.lower()}:{named}" if named else error.strerror.lower()
+    return one_line(error)
 
 
 def fields(pairs: Iterable[tuple[str, str]], role: str = "", *, keyed: bool = False) -> list[Row]:

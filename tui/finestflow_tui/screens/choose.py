@@ -17,7 +17,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from finestflow_tui.keys import Choice, named_key
-from finestflow_tui.text import Row, Span, pad, plain_text, row, width
+from finestflow_tui.text import Row, Span, one_line, pad, plain_text, row, width
 from finestflow_tui.widgets.line import Lines
 from finestflow_tui.widgets.rows import RowsView
 
@@ -99,7 +99,7 @@ class Chooser(Question[Any]):
         enter: str = "takes it",
     ) -> None:
         super().__init__()
-        self._heading, self._enter = heading, enter
+        self._heading, self._enter = one_line(heading), enter
         self._entries = list(entries)
         self._more = more
         self._typed = typed
@@ -229,7 +229,7 @@ class Ask(Question[str | None]):
 
     def __init__(self, heading: str, hint: str = "", text: str = "") -> None:
         super().__init__()
-        self._heading, self._hint, self._text = heading, hint, text
+        self._heading, self._hint, self._text = one_line(heading), one_line(hint), one_line(text)
 
     def compose(self) -> ComposeResult:
         """Lay out the question."""

@@ -14,7 +14,7 @@ from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.keys import PLOT, Choice
-from finestflow_tui.text import Row, one_line, plural, row
+from finestflow_tui.text import Row, cut, one_line, plural, row, word_for_shell
 from finestflow_tui.views.compare import compare_rows, group_of
 from finestflow_tui.views.plot import PLACES, Series, axes_of, bands, series_of, smallest_multiples
 from finestflow_tui.widgets.line import Lines, spread
@@ -142,7 +142,7 @@ class CompareScreen(RunScreenActions):
         return bands(zip(groups, [line.points for line in found], strict=True), max(20, self.size.width))
 
     def _head_rows(self, columns: int) -> Sequence[Row]:
-        names = " · ".join(one_line(run.name) for run in self.summaries)
+        names = " · ".join(cut(one_line(run.name), 32) for run in self.summaries)
         return [
             row(
                 *spread(
@@ -159,7 +159,7 @@ class CompareScreen(RunScreenActions):
 
     def twin(self) -> str:
         """Return the command that puts the same runs side by side."""
-        return " ".join(("finestflow compare", *(one_line(run.name) for run in self.summaries)))
+        return " ".join(("finestflow compare", *(word_for_shell(run.name, run.id) for run in self.summaries)))
 
     def chosen_runs(self) -> list[RunSummary]:
         """Return the runs of the table."""
@@ -271,7 +271,6 @@ class CompareScreen(RunScreenActions):
         def write(name: str | None) -> None:
             if name:
                 text = "\n".join("".join(part for part, _ in line.spans).rstrip() for line in self.list.rows)
-                (self.ff.workspace.folder / name).write_text(text + "\n", encoding="utf-8")
-                self.say(f"wrote {name}", "good")
+                self.ff.write_file(name, text + "\n")
 
         self.ask("save this table as text", "a file", "compare.txt", write)

@@ -14,7 +14,7 @@ from finestflow.model import RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
-from finestflow_tui.text import Row, Span, row
+from finestflow_tui.text import Row, Span, file_stem, row
 from finestflow_tui.views import diff as view
 from finestflow_tui.views.diff_values import metric_rows, value_rows
 from finestflow_tui.views.excerpt import picture_of
@@ -423,7 +423,7 @@ class DiffScreen(RunScreenActions):
             if path is not None and line is not None:
                 self._edit_file(path, self._hunks[path][self.pane.rows[line].key].new)
             else:
-                self.ff.edit_text(f"{self.before.name}-{self.after.name}.patch", self._patch())
+                self.ff.edit_text(self._file, self._patch())
 
     def _edit_file(self, path: str, line: int) -> None:
         """Show the later file in the editor, at the hunk."""
@@ -436,11 +436,15 @@ class DiffScreen(RunScreenActions):
 
         def write(name: str | None) -> None:
             if name:
-                (self.ff.workspace.folder / name).write_text(self._patch(), encoding="utf-8")
-                self.say(f"wrote {name}", "good")
+                self.ff.write_file(name, self._patch())
 
         if self.diff is not None:
-            self.ask("save the patch", "a file", f"{self.before.name}-{self.after.name}.patch", write)
+            self.ask("save the patch", "a file", self._file, write)
+
+    @property
+    def _file(self) -> str:
+        """What a file of the patch may be called."""
+        return f"{file_stem(self.before.name)}-{file_stem(self.after.name)}.patch"
 
     def text_of(self, run: RunSummary, what: str) -> str:
         """Return the difference of these two runs as a git command."""

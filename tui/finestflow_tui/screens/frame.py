@@ -14,7 +14,7 @@ from textual.worker import get_current_worker
 from finestflow.errors import FinestflowError
 from finestflow_tui.keys import FOOTERS, LEADERS, TEXTS, Choice, key_named, key_text
 from finestflow_tui.screens.pointing import Pointing
-from finestflow_tui.text import Row, Span, one_line, row, width
+from finestflow_tui.text import Row, Span, one_line, row, trouble, width
 from finestflow_tui.widgets.line import Lines, fitted
 from finestflow_tui.widgets.rows import RowsView
 
@@ -140,7 +140,7 @@ class Frame(Pointing):
             try:
                 value = work()
             except (FinestflowError, OSError, sqlite3.Error, ValueError) as error:
-                text = str(error)
+                text = trouble(error)
                 if not worker.is_cancelled:
                     self.app.call_from_thread(failed or self._complain, text)
                 return
@@ -216,7 +216,11 @@ class Frame(Pointing):
         """Ask for a line."""
         from finestflow_tui.screens.choose import Ask
 
-        self.app.push_screen(Ask(heading, hint, text), then)
+        def answer(given: str | None) -> None:
+            with self.ff.telling():
+                then(given)
+
+        self.app.push_screen(Ask(heading, hint, text), answer)
 
     async def run_chosen(self, action: str) -> None:
         """Do an action by its name, on the focused pane where that has it."""

@@ -22,7 +22,7 @@ from finestflow_tui.screens.run_metrics import MetricTab
 from finestflow_tui.screens.run_outputs import OutputTab
 from finestflow_tui.screens.run_tasks import TaskTab
 from finestflow_tui.start import RUN_TABS
-from finestflow_tui.text import Row, Span, one_line, row, wrapped
+from finestflow_tui.text import Row, Span, one_line, row, word_for_shell, wrapped
 from finestflow_tui.views import record
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.line import Lines, spread
@@ -417,7 +417,7 @@ class RunScreen(RunContent):
             self.tab = "tasks"
             self.show_tab()
             return
-        self.ff.log_command(f"finestflow why {one_line(self.summary.name)}:{key}")
+        self.ff.log_command(f"finestflow why {word_for_shell(self.summary.name, self.summary.id)}:{one_line(key)}")
         whys = self.tasks.whys(self._run, key)
         self.say(f"{key}: {whys[0] if whys else 'nothing is recorded'}")
 

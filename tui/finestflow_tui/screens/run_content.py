@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from finestflow.model import Run, RunSummary
 from finestflow_tui.actions import RunScreenActions
+from finestflow_tui.text import file_stem
 from finestflow_tui.widgets.dagview import DagView
 from finestflow_tui.widgets.rows import RowsView
 
@@ -115,7 +116,6 @@ class RunContent(RunScreenActions):
 
         def write(name: str | None) -> None:
             if name:
-                (self.ff.workspace.folder / name).write_text(self._text(), encoding="utf-8")
-                self.say(f"wrote {name}", "good")
+                self.ff.write_file(name, self._text())
 
-        self.ask(f"save this {self.tab} tab as text", "a file", f"{self.summary.name}-{self.tab}.txt", write)
+        self.ask(f"save this {self.tab} tab as text", "a file", f"{file_stem(self.summary.name)}-{self.tab}.txt", write)

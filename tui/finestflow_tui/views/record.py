@@ -26,6 +26,7 @@ from finestflow_tui.text import (
     size,
     title,
     value_text,
+    word_for_shell,
 )
 
 __all__ = [
@@ -206,10 +207,10 @@ def output_text(run: Run, path: str) -> list[Row]:
             title("parts", str(len(output.parts))),
             *fields((one_line(name), digest[:16]) for name, digest in shown_parts(output).items()),
         ]
-    name = f"{run.summary.name}:{path}"
+    named = f"{word_for_shell(run.summary.name, run.summary.id)}:{one_line(path)}"
     rows += [
         row(""),
-        row(("E", "key"), " save it: ", (f"finestflow get {one_line(name)} -o FILE", "dim")),
+        row(("E", "key"), " save it: ", (f"finestflow get {named} -o FILE", "dim")),
         row(("o", "key"), " open it with the system's program"),
     ]
     return rows
