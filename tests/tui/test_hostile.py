@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 
 import pytest
 
+from finestflow.goals import GUESSED
 from finestflow.model import Run
+from finestflow_tui.screens.choose import rank
 from finestflow_tui.text import file_stem, trouble, word_for_shell
+from finestflow_tui.views.reproduce import ending_text
+from finestflow_tui.views.runs import better, moved
 from tests.tui.driving import drive, run
 from tests.tui.test_states import begin
 
@@ -60,6 +65,25 @@ def test_notes_and_tags_hold_braces_and_quotes(own_lab):
     run(body)
 
 
+def test_a_metric_that_is_no_number_has_not_moved():
+    assert not moved(math.nan, math.nan)
+    assert moved(math.nan, 0.5)
+    assert moved(0.5, 0.25)
+    assert better("loss", math.nan, 0.5, GUESSED) == ("", "")
+
+
+def test_a_wrong_word_chooses_nothing():
+    """Letters that stand anywhere in a sentence are chance: `:bogus` is not undo."""
+    assert rank("bogus", "undo  u  Take the last change back: star, tag, note, delete, restore, groups") is None
+    assert rank("rpr", "reproduce") is not None
+
+
+def test_a_command_that_failed_ends_with_its_reason():
+    """Not with the hint below it."""
+    told = "finestflow: error: '/x' is not empty\nhint: name another folder\n"
+    assert ending_text(told, 2) == "'/x' is not empty"
+
+
 def test_values_with_an_open_quote_start_nothing(lab):
     async def body():
         async with drive(lab) as ui:
@@ -100,7 +124,7 @@ def test_a_file_that_cannot_be_written_ends_nothing(own_lab):
     async def body():
         async with drive(own_lab) as ui:
             await ui.press("enter", "5")
-            for name, told in (("no/folder/x.txt", "no such file or directory"), ("mine.txt", "is there already")):
+            for name, told in (("no/folder/x.txt", "no such file or directory"), ("mine.txt", "file exists")):
                 await ui.press("E")
                 ui.app.screen.query_one("Input").value = name
                 await ui.press("enter")

@@ -286,12 +286,14 @@ class FinestflowApp(App[int]):
 
     def write_file(self, name: str, text: str) -> None:
         """Write what is shown to a new file, and say so."""
-        path = self.workspace.folder / Path(name).expanduser()
-        if path.exists():
-            self.say(f"{name!r} is there already: E with another name, nothing was written", "warning")
-            return
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        self.write_new(name, text)
         self.say(f"wrote {name}", "good")
+
+    def write_new(self, name: str, text: str) -> None:
+        """Write a file that is not there yet: what a person has is never written over."""
+        path = self.workspace.folder / Path(name).expanduser()
+        with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
 
     def log_command(self, text: str) -> None:
         """Keep the command that would have done the same."""

@@ -28,6 +28,8 @@ _MOST = 300
 _EDGES = 4
 """Columns that the style sheet leaves free on both sides of a menu."""
 _LEAVES = ("escape", "leaves")
+_STRETCH = 3
+"""Letters between two typed ones, on average, that are more chance than meaning: a wrong word would choose whatever has its letters somewhere."""
 _LEAST = 20
 """Columns from which it is worth to break a text."""
 
@@ -53,7 +55,7 @@ def rank(pattern: str, text: str) -> int | None:
             return None
         gaps += found - position - 1
         position = found
-    return 1000 + gaps
+    return 1000 + gaps if gaps <= _STRETCH * len(wanted) else None
 
 
 class Question(ModalScreen[Answer]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from textual import events
@@ -389,14 +390,11 @@ class RunsScreen(RunOrder):
             self.table.columns,
             [number for number in self.table.order if number > 0],
         )
-        path = self.ff.workspace.folder / name
 
         def work() -> str:
             page = history.searching.page(numbers)
-            path.write_text(
-                dump_list([page[number] for number in numbers if number in page], columns, path.suffix),
-                encoding="utf-8",
-            )
+            runs = [page[number] for number in numbers if number in page]
+            self.ff.write_new(name, dump_list(runs, columns, Path(name).suffix))
             return name
 
         self.slow(work, lambda done: self.say(f"wrote {done}", "good"), group="save")

@@ -34,7 +34,7 @@ from finestflow_tui.text import (
 )
 from finestflow_tui.views.code import highlight
 from finestflow_tui.views.picture import picture_rows
-from finestflow_tui.views.runs import better
+from finestflow_tui.views.runs import better, moved
 
 __all__ = [
     "Hunk",
@@ -433,7 +433,7 @@ def head_spans(before: RunSummary, after: RunSummary, letters: Mapping[str, str]
     shared = [
         name
         for name in reversed(list(after.metrics))
-        if name in before.metrics and before.metrics[name] != after.metrics[name]
+        if name in before.metrics and moved(before.metrics[name], after.metrics[name])
     ]
     for name in shared[:2]:
         spans += [

@@ -136,7 +136,8 @@ def ending_text(text: str, code: int) -> str:
     document = find_document(text, "reproduction")
     if document is not None:
         return one_line(_verdict_of(document).summary())
-    last = next((line for line in reversed(text.strip().splitlines()) if line and not line.startswith(("{", "}"))), "")
+    lines = [line for line in text.strip().splitlines() if line and not line.startswith(("{", "}", "hint: "))]
+    last = lines[-1].removeprefix("finestflow: error: ") if lines else ""
     return last or ("done" if code == 0 else f"exit code {code}")
 
 

@@ -5,6 +5,7 @@ Invariant: everything follows from summaries, which one page of the index gives;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -340,7 +341,7 @@ def _values(name: str, values: Mapping[str, str], role: str) -> list[Row]:
     if not values:
         return []
     room = min(20, max(width(one_line(key)) for key in values))
-    shown = [row((f"  {cut(one_line(key), room):<{room}}  ", "dim"), (value, role)) for key, value in values.items()]
+    shown = [row((f"  {pad(cut(one_line(key), room), room)}  ", "dim"), (value, role)) for key, value in values.items()]
     return [row(""), title(name), *shown]
 
 
@@ -354,7 +355,7 @@ def _versus(run: RunSummary, before: RunSummary | None, goals: Goals) -> list[Ro
             rows.append(row((f"  {one_line(name)}  ", "dim"), (f"{old} → {value_text(value)}", "param")))
     for name, metric in run.metrics.items():
         old_metric = before.metrics.get(name)
-        if old_metric is not None and old_metric != metric:
+        if old_metric is not None and moved(old_metric, metric):
             rows.append(
                 row(
                     (f"  {one_line(name)}  ", "dim"),
@@ -367,8 +368,15 @@ def _versus(run: RunSummary, before: RunSummary | None, goals: Goals) -> list[Ro
     return rows if len(rows) > 2 else [*rows, row(("  nothing differs", "dim"))]
 
 
+def moved(before: float, after: float) -> bool:
+    """Return whether a metric is another than before; what was no number and is none has not moved."""
+    return before != after and not (math.isnan(before) and math.isnan(after))
+
+
 def better(name: str, before: float, after: float, goals: Goals) -> Span:
     """Return the difference of a metric with an arrow, and whether it is for the better."""
+    if math.isnan(before) or math.isnan(after):
+        return "", ""
     goal = goals.of(name)
     arrow = "▲" if after > before else "▼"
     role = "" if goal is None else "good" if (after > before) == (goal == "max") else "bad"
