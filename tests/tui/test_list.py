@@ -186,7 +186,7 @@ def test_the_heading_of_a_group_names_the_letter_of_its_best_run(lab):
             head = next(line for line in ui.lines if "▾ fit.epochs=20" in line)
             assert "best 0.958 A   loss" in head
             await ui.press("home", "enter")
-            assert "▸ fit.epochs=20.0   5 runs   acc 0.95176 ±0.0051 best 0.958 A" in ui.text
+            assert "▸ fit.epochs=20   5 runs   acc 0.95176 ±0.0051 best 0.958 A" in ui.text
             await ui.press("M")
             assert "best 0.958   loss" in ui.text
 

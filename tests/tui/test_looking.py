@@ -204,6 +204,23 @@ def test_the_mouse_does_what_keys_do(lab):
     run(body)
 
 
+def test_what_does_not_fit_says_so(lab):
+    """At 80 columns all tabs are whole and can be clicked, the head says where the run stands, and a line that goes on ends in dots."""
+
+    async def body():
+        async with drive(lab, (80, 24)) as ui:
+            await ui.press("j", "enter")
+            assert "run 2 of 6" in ui.lines[0]
+            assert ui.lines[1] == " 1 Tasks 2 Graph 3 Logs 4 Metrics 5 Params 6 Config 7 Code 8 Env 9 Outputs"
+            await ui.pilot.click("#tabs", offset=(ui.lines[1].index("7 Code") + 1, 0))
+            await ui.settle()
+            assert ui.app.screen.tab == "code"
+            await ui.press("9")
+            assert any(line.endswith("score[2], s…") for line in ui.lines)
+
+    run(body)
+
+
 def test_a_graph_is_panned(lab):
     """Shift and arrows, or dragging, move a drawing that is larger than its pane."""
 

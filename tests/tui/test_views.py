@@ -204,6 +204,36 @@ def test_a_terminal_that_can_gets_the_whole_picture():
     assert codes == '\x1bPq"1;1;5;7#5;2;0;0;100#180;2;100;0;0#180!5~-#5!5@-\x1b\\'
 
 
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        ("same code, params and inputs", "same code + inputs"),
+        ("param 'lr' 0.1 -> 0.3; param 'epochs' 20 -> 30", "lr 0.1 → 0.3; epochs 20 → 30"),
+        ("changed `train.Fit.run`; input 'numbers' changed", "code train.Fit.run; input numbers"),
+        ("input 'scores[0]' changed; input 'scores[1]' changed; input 'w' changed", "input scores; input w"),
+        ("no earlier call", "no earlier call"),
+    ],
+)
+def test_a_table_says_in_few_words_why_a_task_ran(why, told):
+    """The kind of change and what changed, without the sentence around it."""
+    assert tasks.terse(why) == told
+
+
+def test_why_a_task_ran_has_room_before_its_time_line(lab):
+    """The time line gives way to why tasks ran, takes what is left, and gives its place to what hits saved."""
+    workspace = Workspace.find(lab, {})
+    run = workspace.load_run("dusty-fox-6")
+    workspace.close()
+    shape = tasks.shape_of(run)
+    narrow, wide = (
+        [plain_text(line) for line in tasks.task_rows(run, shape, columns, 0.0, {"load": 2.0})] for columns in (79, 140)
+    )
+    assert "epochs 20 → 30; lr 0.3 → 0.05 ▕" in narrow[2]
+    assert narrow[0].endswith("saved 2.0s")
+    assert wide[2].index("▏") - wide[2].index("▕") > narrow[2].index("▏") - narrow[2].index("▕")
+    assert max(map(width, narrow)) <= 79
+
+
 def test_items_of_a_map_are_one_line():
     """A thousand items of a fan-out are one line and one box, whether they are called embed[3] or embed/3."""
     nodes = {"embed": NodeRecord(path="embed", task="m:Embed", kind="map", status=NodeStatus.OK)}

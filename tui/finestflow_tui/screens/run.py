@@ -133,7 +133,7 @@ class RunScreen(RunContent):
         """
         self.summary, self.whole = run, None
         self.tab, self.tasks.wanted = tab, node
-        self._place = self.pattern = ""
+        self._place, self.pattern = self._find_place(), ""
         self.tasks.unfolded.clear()
         self.logs.reset()
         if self.is_mounted:
@@ -141,13 +141,22 @@ class RunScreen(RunContent):
             self.detail.show([])
             self.show_run(run)
 
+    def _find_place(self) -> str:
+        """Return where the run stands in the list."""
+        from finestflow_tui.screens.runs import RunsScreen
+
+        runs, number = self.ff.screen_stack[0], self.ff.history.number_of(self.summary.id)
+        if number is None or not isinstance(runs, RunsScreen) or number not in runs.table.order:
+            return ""
+        return f"run {runs.table.order.index(number) + 1:,} of {len(runs.table.order):,}"
+
     def _loaded(self, whole: Run) -> None:
         if whole.summary.id != self.summary.id:
             return
         self.whole = whole
         self.tasks.load(whole)
         self.show_tab(keep=True)
-        self.tasks.sum_saved(whole)
+        self.tasks.find_all_saved(whole)
         if whole.summary.status is not RunStatus.RUNNING:
             self.tasks.draw_soon()
 
@@ -202,7 +211,7 @@ class RunScreen(RunContent):
         return [row(*spread(left, [*saved, *right, (f"{self._place} ", "dim")], columns))]
 
     def _tab_texts(self, columns: int) -> list[Span]:
-        return [(name.capitalize()[: None if columns >= 84 or name == self.tab else 4], "dim") for name in TABS]
+        return [(name.capitalize()[: None if columns >= 76 or name == self.tab else 4], "dim") for name in TABS]
 
     def foot_keys(self) -> Sequence[str]:
         """Return what the last line names: first what this tab can do."""

@@ -41,10 +41,8 @@ class TaskTab:
         self._whys: dict[str, list[str]] = {}
         """Why the nodes ran, of those that were looked at: to name the run that a value is from takes the index."""
         self._shape: tasks.Shape | None = None
-        self._saved: dict[tuple[str, str], float] = {}
+        self._saved: dict[str, dict[str, float]] = {}
         """What hits saved, by run and node, as far as it was looked up."""
-        self._sums: dict[str, float] = {}
-        """What all hits of a run saved, by run."""
         self._drawn: tuple[tasks.Shape, tuple[bool, ...], Drawing] | None = None
         """The last drawing, of what, and how: see ``drawing_of``."""
         self._is_turned = False
@@ -61,7 +59,8 @@ class TaskTab:
         """List the tasks."""
         assert self._shape is not None
         screen = self._screen
-        rows = tasks.task_rows(run, self._shape, screen.columns, screen.ff.workspace.clock.time())
+        now, saved = screen.ff.workspace.clock.time(), self._saved.get(run.summary.id, {})
+        rows = tasks.task_rows(run, self._shape, screen.columns, now, saved)
         empty = "no task has begun yet" if run.summary.status is RunStatus.RUNNING else "no tasks are recorded"
         screen.list.show(rows or [row((empty, "dim"))], keep=keep)
         if self.wanted and screen.list.choose(self.wanted):
@@ -147,17 +146,9 @@ class TaskTab:
         """Show a node in full."""
         now = self._screen.ff.workspace.clock.time()
         whys, is_folded = self.whys(run, path), path not in self.unfolded
-
-        def show(saved: float) -> None:
-            self._saved[run.summary.id, path] = saved
-            if path == self._screen.key:
-                rows = tasks.node_rows(run, path, whys, now, is_folded=is_folded, saved=saved)
-                self._screen.detail.show(rows, keep=bool(saved))
-
-        known = self._saved.get((run.summary.id, path))
-        show(known or 0.0)
-        if known is None and path in run.nodes and run.nodes[path].status is NodeStatus.HIT:
-            self._screen.slow_for_tab(lambda: self._find_saved(run.nodes[path]), show, group="saved")
+        saved = self._saved.get(run.summary.id, {}).get(path, 0.0)
+        rows = tasks.node_rows(run, path, whys, now, is_folded=is_folded, saved=saved)
+        self._screen.detail.show(rows)
 
     def _find_saved(self, node: NodeRecord) -> float:
         """Return how long a hit took when it was computed; 0 where that is not known any more."""
@@ -169,21 +160,28 @@ class TaskTab:
             return max((entry.seconds for entry in entries if entry.value == digest), default=0.0)
         return 0.0
 
-    def sum_saved(self, run: Run) -> None:
-        """Look up what all hits of a run have saved, for its heading."""
+    def find_all_saved(self, run: Run) -> None:
+        """Look up what the hits of a run have saved, for its heading, its table and each node."""
         hits = [node for node in run.nodes.values() if node.status is NodeStatus.HIT]
-        if run.summary.status is RunStatus.RUNNING or run.summary.id in self._sums or not hits:
+        if run.summary.status is RunStatus.RUNNING or run.summary.id in self._saved or not hits:
             return
 
-        def show(seconds: float) -> None:
-            self._sums[run.summary.id] = seconds
-            self._screen.head.update()
+        def show(found: dict[str, float]) -> None:
+            self._saved[run.summary.id] = found
+            screen = self._screen
+            if screen.whole is not run:
+                return
+            screen.head.update()
+            if screen.tab == "tasks":
+                self.show(run, keep=True)
+            elif screen.tab == "graph":
+                screen.show_detail()
 
-        self._screen.slow(lambda: sum(map(self._find_saved, hits)), show, group="sum")
+        self._screen.slow(lambda: {node.path: self._find_saved(node) for node in hits}, show, group="saved")
 
     def saved_spans(self, run_id: str) -> list[Span]:
         """Return what the heading says of that."""
-        seconds = self._sums.get(run_id, 0.0)
+        seconds = sum(self._saved.get(run_id, {}).values())
         return [(f"  saved {duration(seconds)}  ", "hit")] if seconds else []
 
     def whys(self, run: Run, node: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from finestflow.goals import GUESSED, Goals
 from finestflow.journal.conditions import find_value
 from finestflow.journal.listing import Group, Range
-from finestflow.model import Run, RunStatus, RunSummary
+from finestflow.model import NodeStatus, Run, RunStatus, RunSummary
 from finestflow_tui.glyphs import LETTERS, node_glyph, run_glyph, sparkline
 from finestflow_tui.text import (
     Row,
@@ -30,7 +30,7 @@ from finestflow_tui.text import (
     value_text,
     width,
 )
-from finestflow_tui.views.tasks import shape_of
+from finestflow_tui.views.tasks import shape_of, terse
 
 __all__ = [
     "COURSE",
@@ -278,9 +278,10 @@ def group_spans(
     spans: list[Span] = [("▸ " if is_folded else "▾ ", "title"), (f"{one_line(name)}=", "dim")]
     spans += [(_group_text(group.value), "param"), (f"   {plural(group.runs, 'run')}", "")]
     for key, stat in group.stats.items():
+        spread = f" ±{stat.deviation:.2g}" if stat.numbers > 1 else ""
         spans += [
             (f"   {one_line(key[2:].rpartition('/')[2])} ", "dim"),
-            (f"{number(stat.mean)} ±{stat.deviation:.2g}", "metric"),
+            (f"{number(stat.mean)}{spread}", "metric"),
         ]
         goal = goals.of(key[2:])
         if goal is not None and stat.numbers > 1:
@@ -295,6 +296,8 @@ def _group_text(value: object) -> str:
         return "(none)"
     if isinstance(value, Range):
         return f"{number(value.low)} … {number(value.high)}"
+    if isinstance(value, float) and value.is_integer():
+        return number(value)  # the index knows numbers, not whether they were written with a point
     return cut(value_text(value), 40)
 
 
@@ -348,24 +351,31 @@ def _values(name: str, values: Mapping[str, str], role: str) -> list[Row]:
 def _versus(run: RunSummary, before: RunSummary | None, goals: Goals) -> list[Row]:
     if before is None:
         return []
-    rows = [row(""), title("since the run before", one_line(before.name))]
+    params: list[tuple[str, list[Span]]] = []
     for name, value in run.params.items():
         if repr(before.params.get(name)) != repr(value):
             old = value_text(before.params[name]) if name in before.params else "·"
-            rows.append(row((f"  {one_line(name)}  ", "dim"), (f"{old} → {value_text(value)}", "param")))
+            params.append((name, [(f"{old} → {value_text(value)}", "param")]))
+    metrics: list[tuple[str, list[Span]]] = []
+    labels = _short_names(run.metrics)
     for name, metric in run.metrics.items():
-        old_metric = before.metrics.get(name)
-        if old_metric is not None and moved(old_metric, metric):
-            rows.append(
-                row(
-                    (f"  {one_line(name)}  ", "dim"),
-                    (f"{number(old_metric)} → {number(metric)}  ", "metric"),
-                    better(name, old_metric, metric, goals),
-                )
-            )
+        past = before.metrics.get(name)
+        if past is not None and moved(past, metric):
+            change = [(f"{number(past)} → {number(metric)}  ", "metric"), better(name, past, metric, goals)]
+            metrics.append((labels[name], change))
+    rows = [row(""), title("since the run before", one_line(before.name))]
+    for found in (params, metrics):
+        room = min(20, max((width(one_line(name)) for name, _ in found), default=0))
+        rows += [row((f"  {pad(cut(one_line(name), room), room)}  ", "dim"), *spans) for name, spans in found]
     if run.code != before.code:
         rows.append(row(("  the code differs (d)", "dim")))
     return rows if len(rows) > 2 else [*rows, row(("  nothing differs", "dim"))]
+
+
+def _short_names(names: Iterable[str]) -> dict[str, str]:
+    """Return metrics without the nodes that logged them, where that still tells them apart."""
+    lasts = [name.rpartition("/")[2] for name in names]
+    return {name: last if lasts.count(last) == 1 else name for name, last in zip(names, lasts, strict=True)}
 
 
 def moved(before: float, after: float) -> bool:
@@ -389,26 +399,28 @@ def preview_more(run: Run) -> list[Row]:
     lines = [line for line in shape_of(run).lines if line.nodes[0].kind != "pipeline"]
     if lines:
         rows = [row(""), title("tasks")]
+        room = min(18, max(width(line.label) for line in lines[:12]))
         for line in lines[:12]:
             node = next((each for each in line.nodes if each.error), line.nodes[0])
-            name = pad(cut(line.label, 18), 18)
-            why = one_line(node.error or node.why)
+            error = "" if node.status is NodeStatus.SKIPPED else one_line(node.error)
+            name = pad(cut(line.label, room), room)
             rows.append(
                 row(
                     " ",
                     (node_glyph(line.status), line.status.value),
-                    f" {name} ",
-                    (why, "error" if node.error else "dim"),
+                    f" {name}  ",
+                    (error or terse(node.why), "error" if error else "dim"),
                 )
             )
         if len(lines) > 12:
             rows.append(row((f"   and {len(lines) - 12} more", "dim")))
     series = [metric for metric in run.metrics.values() if len(metric.values) > 1]
     if series:
+        room = min(16, max(width(one_line(metric.name)) for metric in series[:4]))
         rows += [row(""), title("over time")]
         rows += [
             row(
-                (f"  {cut(one_line(metric.name), 16):<16}  ", "dim"),
+                (f"  {pad(cut(one_line(metric.name), room), room)}  ", "dim"),
                 (sparkline([value for _, value, _ in metric.values], 14), "metric"),
                 f"  {number(metric.last)}",
             )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from finestflow.address import shown_parts
 from finestflow.cache.components import WIRING
 from finestflow.graph import graph_of_nodes
-from finestflow.model import NodeRecord, NodeStatus, Run
+from finestflow.model import WHY_HIT, NodeRecord, NodeStatus, Run
 from finestflow_tui.glyphs import node_glyph
 from finestflow_tui.layout.dag import Drawing, draw_dag
 from finestflow_tui.layout.rails import draw_rails
@@ -34,7 +34,7 @@ from finestflow_tui.text import (
     width,
 )
 
-__all__ = ["Shape", "base_of", "drawing_of", "node_rows", "shape_of", "summary_line", "task_rows"]
+__all__ = ["Shape", "base_of", "drawing_of", "node_rows", "shape_of", "summary_line", "task_rows", "terse"]
 
 _ITEM = re.compile(r"\[\d+\](?=/|$)")
 _FEW = 4
@@ -44,6 +44,16 @@ _USED = 24
 _MEASURABLE = 0.1
 """Seconds from which a call lasts long enough for its share of a core to mean something."""
 _OPEN = frozenset({NodeStatus.RUNNING, NodeStatus.PENDING})
+_STATUS, _TIMES = 10, 8
+_LEAST_BAR, _WIDEST_BAR = 10, 40
+"""Columns of the time line: it gives way to why tasks ran, and takes what is left."""
+_TERSE = (
+    (re.compile(rf"^{re.escape(WHY_HIT)}$"), "same code + inputs"),
+    (re.compile(r"\bparam '([^']+)' (.*?) -> "), r"\1 \2 → "),
+    (re.compile(r"\binput (['\"])(.+?)\1 changed"), r"input \2"),
+    (re.compile(r"\binput ([^;\[]+)\[\d+\](?:; input \1\[\d+\])+"), r"input \1"),
+    (re.compile(r"\bchanged `([^`]+)`"), r"code \1"),
+)
 _ORDER = (
     NodeStatus.FAILED,
     NodeStatus.KILLED,
@@ -155,7 +165,7 @@ def _sorted(paths: list[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
     return done + [path for path in paths if path not in set(done)]
 
 
-def task_rows(run: Run, shape: Shape, columns: int, now: float) -> list[Row]:
+def task_rows(run: Run, shape: Shape, columns: int, now: float, saved: Mapping[str, float] = {}) -> list[Row]:
     """Return a line a node: lanes, name, status, why, when.
 
     Args:
@@ -163,51 +173,52 @@ def task_rows(run: Run, shape: Shape, columns: int, now: float) -> list[Row]:
         shape: Its lines and edges.
         columns: Room.
         now: The time, for nodes that run.
+        saved: Seconds that hits took when they were computed, by path.
     """
     rails = draw_rails(
         [line.path for line in shape.lines], shape.edges, {line.path: _glyph(line) for line in shape.lines}
     )
     lane_room = min(max((width(drawn) for drawn, _ in rails), default=1), max(8, columns // 3))
     name_room = min(28, max((width(line.label) for line in shape.lines), default=4))
-    times = 8
     is_measured = columns >= _WIDE and any(node.cpu is not None for line in shape.lines for node in line.nodes)
-    used = _USED if is_measured else 0
-    gantt = max(0, min(24, columns - lane_room - name_room - times - used - 40))
-    why_room = columns - lane_room - name_room - times - used - gantt - 16
+    whys = [_why(line) for line in shape.lines]
+    free = columns - lane_room - name_room - _STATUS - _TIMES - (_USED if is_measured else 0) - 5
+    longest = max((width(why) for why, _ in whys), default=0)
+    gantt = max(0, min(_WIDEST_BAR, max(_LEAST_BAR, free - longest), free - 2 * _LEAST_BAR))
+    why_room = min(longest, free - gantt)
     begun, ended = _span(run, now)
     rows = []
-    for line, (drawn, column) in zip(shape.lines, rails, strict=True):
+    for line, (drawn, column), (why, role) in zip(shape.lines, rails, whys, strict=True):
         status = line.status
         spans: list[Span] = [
             (drawn[:column], "dim"),
             (drawn[column : column + 1], status.value),
             (drawn[column + 1 : lane_room], "dim"),
-        ]
-        spans += [
             (" " * (lane_room - width(drawn[:lane_room]) + 1), ""),
             (pad(cut(line.label, name_room), name_room), "bold"),
             (" ", ""),
+            (pad(status.value, _STATUS), status.value),
         ]
-        spans += [(pad(status.value, 10), status.value)]
         if why_room > 6:
-            error = next((node.error for node in line.nodes if node.error), "")
-            text = one_line(error.strip().rpartition("\n")[2]) if error else _why(line)
-            spans += [(pad(cut(text, why_room), why_room), "error" if error else "dim"), (" ", "")]
-        if gantt:
-            spans += [("▕", "dim"), *_bar(line, begun, ended, gantt, now), ("▏", "dim")]
-        seconds = sum(node.seconds for node in line.nodes if node.status is not NodeStatus.HIT)
-        if status is NodeStatus.RUNNING and line.nodes[0].started:
-            seconds = now - line.nodes[0].started
-        spans.append(
-            (
-                pad(duration(seconds) if seconds else "", times, right=True),
-                "" if status is not NodeStatus.HIT else "dim",
-            )
-        )
+            spans += [(pad(cut(why, why_room), why_room), role), (" ", "")]
+        spans += _times(line, begun, ended, gantt, now, sum(saved.get(node.path, 0.0) for node in line.nodes))
         if is_measured:
             spans.append((_used_columns(line), "dim"))
         rows.append(Row(tuple(spans), line.path))
     return rows
+
+
+def _times(line: Line, begun: float, ended: float, gantt: int, now: float, saved: float) -> list[Span]:
+    """Return when a line ran and how long it took; of hits, how long they took when they were computed."""
+    seconds = sum(node.seconds for node in line.nodes if node.status is not NodeStatus.HIT)
+    if line.status is NodeStatus.RUNNING and line.nodes[0].started:
+        seconds = now - line.nodes[0].started
+    frame = 2 if gantt else 0
+    if line.status is NodeStatus.HIT and not seconds:
+        text = f"saved {duration(saved)}" if saved else ""
+        return [(pad(text, gantt + frame + _TIMES, right=True), "hit")]
+    bar = [("▕", "dim"), *_bar(line, begun, ended, gantt, now), ("▏", "dim")] if gantt else []
+    return [*bar, (pad(duration(seconds) if seconds else "", _TIMES, right=True), "")]
 
 
 def _used_columns(line: Line) -> str:
@@ -225,16 +236,26 @@ def _glyph(line: Line) -> str:
     )
 
 
-def _why(line: Line) -> str:
+def terse(why: str) -> str:
+    """Return why a node ran in as few words as a table has room for."""
+    text = one_line(why)
+    for pattern, words in _TERSE:
+        text = pattern.sub(words, text)
+    return text
+
+
+def _why(line: Line) -> Span:
+    error = next((node.error for node in line.nodes if node.error and node.status is not NodeStatus.SKIPPED), "")
+    if error:
+        return one_line(error.strip().rpartition("\n")[2]), "error"
     if len(line.nodes) == 1:
-        return one_line(line.nodes[0].why)
+        return terse(line.nodes[0].why), "dim"
     counts: dict[str, int] = {}
     for node in line.nodes:
         counts[node.status.value] = counts.get(node.status.value, 0) + 1
     first = next((node.why for node in line.nodes if node.status is not NodeStatus.HIT and node.why), "")
-    return ", ".join(f"{count} {status}" for status, count in counts.items()) + (
-        f": {one_line(first)}" if first else ""
-    )
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return told + (f": {terse(first)}" if first else ""), "dim"
 
 
 def _span(run: Run, now: float) -> tuple[float, float]:
@@ -302,7 +323,7 @@ def node_rows(
                 (node_glyph(each.status), each.status.value),
                 f" {one_line(each.path)}  ",
                 (duration(each.seconds), "dim"),
-                (f"  {one_line(each.why)}", "dim"),
+                (f"  {terse(each.why)}", "dim"),
             )
             for each in items[:500]
         ]

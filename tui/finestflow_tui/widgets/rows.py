@@ -151,7 +151,8 @@ class RowsView(Painted, ScrollView, inherit_bindings=False):
         )
         strip = make_strip(app, self._marked(line), base, over=over)
         left = self.scroll_offset.x
-        return strip.crop_extend(left, left + room, base + app.palette["cursor"] if over == "cursor" else base)
+        below = base + app.palette["cursor"] if over == "cursor" else base
+        return strip.seen(left, left + room, below, "~" if app.is_ascii else "…")
 
     def _marked(self, line: Row) -> Iterable[Span]:
         """Give the matches of the search their role."""

@@ -68,6 +68,13 @@ class Line(Strip):
             return self if length == end else Line([*self._segments, Segment(" " * (end - length), style)], end)
         return Line.of(super().crop_extend(start, end, style))
 
+    def seen(self, left: int, right: int, style: Style | None, more: str) -> Line:
+        """Return what is seen of it between two columns; where text goes on to the right, the last cell says so: half a number is another number."""
+        if self.cell_length <= right or not self.crop(right - 1).text.strip():
+            return self.crop_extend(left, right, style)
+        shown = list(self.crop(left, right - 1))
+        return Line([*shown, Segment(more, shown[-1].style if shown else style)], right - left, is_shown=self.is_shown)
+
     def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
         """Return it in pieces; the screen is divided in the same way at each paint."""
         length = self.cell_length

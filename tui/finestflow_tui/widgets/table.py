@@ -239,7 +239,8 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
             spans.append((" " * room, ""))
             length = width
         strip = make_strip(app, spans, base, over=over, length=length)
-        return strip.crop_extend(0, width, base + app.palette["cursor"] if over else base)
+        below = base + app.palette["cursor"] if over else base
+        return strip.seen(0, width, below, "~" if app.is_ascii else "…")
 
     def _header(self, width: int) -> Strip:
         app, base = cast("FinestflowApp", self.app), self.base

@@ -36,22 +36,30 @@ class TabBar(Lines):
         self._current = current
 
     def _tab_rows(self, columns: int) -> Sequence[Row]:
-        spans: list[Span] = [(" ", "")]
-        for at, (text, role) in enumerate(self._texts(columns)):
-            is_open = at == self._current()
+        texts, opened = self._texts(columns), self._current()
+        pad = self._pad(texts, columns)
+        spans: list[Span] = [("" if pad else " ", "")]
+        for at, (text, role) in enumerate(texts):
+            is_open = at == opened
             spans += [
-                (f" {at + 1} ", "match" if is_open else "key"),
-                (f"{text} ", "match" if is_open else role),
-                (" ", ""),
+                (" " * len(pad), ""),
+                (f"{pad}{at + 1} ", "match" if is_open else "key"),
+                (f"{text}{pad}", "match" if is_open else role),
+                ("" if pad else " ", ""),
             ]
         return [row(*spans), row("")]
 
+    def _pad(self, texts: Sequence[Span], columns: int) -> str:
+        """Return what stands at both sides of a tab; nothing where all of them would not be seen whole."""
+        return " " if sum(width(f"   {at} {text}") for at, (text, _) in enumerate(texts, 1)) <= columns else ""
+
     def on_click(self, event: events.Click) -> None:
         """Tell which tab was clicked."""
-        x = 1
-        for at, (text, _) in enumerate(self._texts(self.size.width), 1):
-            wide = width(f" {at} {text} ") + 1
+        texts = self._texts(self.size.width)
+        x, sides = 1, 2 * len(self._pad(texts, self.size.width))
+        for at, (text, _) in enumerate(texts, 1):
+            wide = width(f"{at} {text}") + sides
             if x <= event.x < x + wide:
                 self.post_message(self.Chosen(at))
                 return
-            x += wide
+            x += wide + 1
