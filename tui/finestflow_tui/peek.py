@@ -1,6 +1,6 @@
 """Values of outputs, looked at by a process of their own: what a class of the project does when it is loaded cannot harm the screen.
 
-Invariant: at most one such process at a time; a newer wish ends it. Called from workers.
+Invariant: at most one such process at a time looks; a newer look ends it, but no copy. Called from workers.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Peeker:
         Raises:
             FinestflowError: It cannot be had, and why.
         """
-        self._ask(["get", address, "-o", str(target)], "")
+        self._ask(["get", address, "-o", str(target)], "", is_look=False)
 
     def _keep(self, address: str, value: dict[str, Any]) -> dict[str, Any]:
         self._kept[address] = value
@@ -86,8 +86,9 @@ class Peeker:
             self._kept.popitem(last=False)
         return value
 
-    def _ask(self, words: list[str], kind: str) -> dict[str, Any]:
-        self.stop()
+    def _ask(self, words: list[str], kind: str, *, is_look: bool = True) -> dict[str, Any]:
+        if is_look:
+            self.stop()
         with self._lock:
             process = subprocess.Popen(
                 [sys.executable, "-m", "finestflow", *words],
@@ -100,7 +101,8 @@ class Peeker:
                 errors="replace",
                 start_new_session=True,
             )
-            self._process = process
+            if is_look:
+                self._process = process
         try:
             out, err = process.communicate(timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -118,7 +120,7 @@ class Peeker:
         return document
 
     def stop(self) -> None:
-        """End the process that is asked now."""
+        """End the process that looks now."""
         with self._lock:
             if self._process is not None and self._process.poll() is None:
                 self._process.kill()

@@ -174,10 +174,12 @@ class DiffScreen(RunScreenActions):
 
     def action_tab(self, at: int) -> None:
         """Open a tab by its number."""
+        self.hush()  # what was said is of the tab before
         if at <= len(TABS):
-            self.hush()  # what was said is of the tab before
             self.tab = TABS[at - 1]
             self.show_tab()
+        else:
+            self.say(f"there are {len(TABS)} tabs", "warning")
 
     def show_tab(self) -> None:
         """Show the tab that is open."""

@@ -176,6 +176,8 @@ class Frame(Pointing):
     def action_pane(self, step: int) -> None:
         """Go to another pane."""
         focusable = [each for each in self.focus_chain if each.display]
+        if len(focusable) < 2:
+            self.say("there is one pane here", "warning")
         if not focusable:
             return
         at = focusable.index(self.focused) if self.focused in focusable else -step
@@ -190,13 +192,18 @@ class Frame(Pointing):
 
     def action_preview(self) -> None:
         """Show or hide the second pane."""
-        self.toggle_class("-aside")
+        if all(pane.has_class("hidden") for pane in self.query(".aside")):
+            self.say("nothing stands beside this", "warning")
+        else:
+            self.toggle_class("-aside")
 
     def action_resize(self, step: int) -> None:
         """Move the border between the panes."""
-        for pane in self.query(".aside, .side"):
-            if pane.display:
-                self.resize_pane(pane, pane.outer_size.width + (step if pane.has_class("side") else -step))
+        panes = [pane for pane in self.query(".aside, .side") if pane.display]
+        for pane in panes:
+            self.resize_pane(pane, pane.outer_size.width + (step if pane.has_class("side") else -step))
+        if not panes:
+            self.say("there is no border to move: one pane is seen", "warning")
 
     def action_leader(self, key: str) -> None:
         """Open the menu of a leader."""
