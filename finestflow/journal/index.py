@@ -9,6 +9,7 @@ Only the standard library is imported.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -61,6 +62,10 @@ class Index:
         self._lock = threading.RLock()
         self._database: sqlite3.Connection | None = None
         self._repo: Repository | None = None
+        self._opened = 0
+        """How often a file was opened."""
+        self._place: tuple[int, int] | None = None
+        """Device and number of the file that is open."""
         self.messages: list[str] = []
         """What was put right, or could not be read, for people."""
 
@@ -83,6 +88,7 @@ class Index:
         """
         self._repo = repo
         tips = _tips_of(repo)
+        self._leave_lost_file()
 
         def bring_forward(database: sqlite3.Connection) -> bool:
             is_behind = rows_of.read_tips(database) != tips
@@ -97,8 +103,10 @@ class Index:
         return self._read(bring_forward)
 
     def version(self) -> int:
-        """Return a number that is another one after somebody else has changed the index; it costs a few microseconds."""
-        return int(self._read(lambda database: database.execute("PRAGMA data_version").fetchone()[0]))
+        """Return a number that is another one after somebody else has changed the index, or made it anew; it costs a few microseconds."""
+        self._leave_lost_file()
+        found = int(self._read(lambda database: database.execute("PRAGMA data_version").fetchone()[0]))
+        return self._opened << 32 | found
 
     @property
     def is_empty(self) -> bool:
@@ -338,6 +346,7 @@ class Index:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._database = _connect(str(self._path))
+                self._place, self._opened = _place_of(self._path), self._opened + 1
             except OSError as error:
                 self._use_memory(str(error))
                 return self._open()
@@ -346,11 +355,18 @@ class Index:
                 return self._open()
         return self._database
 
+    def _leave_lost_file(self) -> None:
+        """Close a file that is not at its place any more: what is open says nothing of the one that others read."""
+        with self._lock:
+            if self._database is not None and self._place is not None and _place_of(self._path) != self._place:
+                self.close()
+
     def _use_memory(self, reason: str) -> None:
         """Go on in memory, with a copy of what the file holds where it can be read."""
         self.close()
         self.messages.append(f"the index cannot be written ({reason}): it is kept in memory")
         memory = _connect(":memory:")
+        self._place, self._opened = None, self._opened + 1
         with contextlib.suppress(sqlite3.Error):
             file = sqlite3.connect(f"{self._path.absolute().as_uri()}?immutable=1", uri=True)
             with contextlib.closing(file):
@@ -405,6 +421,15 @@ def _connect(path: str) -> sqlite3.Connection:
     database.execute("PRAGMA cache_size = -65536")  # kB: an index of 100,000 runs is made a fifth faster than with 2 MB
     add_functions(database)
     return database
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """Return device and number of a file; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare(database: sqlite3.Connection) -> bool:

@@ -360,3 +360,27 @@ def test_the_log_of_a_live_run_is_followed_from_the_start_until_somebody_scrolls
             live._close_files()
 
     run(body)
+
+
+@pytest.mark.parametrize("how", slow(["overwritten", "deleted"]))
+def test_an_index_that_is_lost_while_it_is_shown_is_made_again(own_lab, how):
+    """The list comes back as it was, without a key; `^l` finds nothing else."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.press("j", "j")
+            row, folder = ui.cursor[:40], own_lab / ".git" / "finestflow"
+            if how == "deleted":
+                shutil.rmtree(folder)
+            else:
+                (folder / "index.sqlite").write_bytes(b"not a database" * 10_000)
+                await ui.press("ctrl+l")
+            await ui.until(lambda: ui.cursor[:40] == row and "…" not in ui.lines[4])
+            await ui.settle()
+            await ui.press("ctrl+l")
+            assert "up to date" in ui.foot
+            assert ui.cursor[:40] == row
+            await ui.press("enter")
+            assert "icy-owl-4" in ui.lines[0]
+
+    run(body)

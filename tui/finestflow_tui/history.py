@@ -59,6 +59,8 @@ class History:
         self.peeker = Peeker(workspace.folder, workspace.environ)
         self.is_fresh = False
         """Whether the index was compared with the refs since the start."""
+        self.is_lost = False
+        """Whether the index has no run any more: its file was damaged or deleted, and it is to be made again."""
         self._numbers: dict[str, int] = {}
         self._groups: dict[int, Group] = {}
         self._members: dict[int, array[int]] = {}
@@ -78,6 +80,7 @@ class History:
         index, self._version = version != self._version, version
         if index:
             self._known = None
+            self.is_lost = self.is_fresh and self.reading.index.is_empty
         return index, self.live.poll(lambda run_id: bool(self.reading.numbers_of([run_id])))
 
     @property

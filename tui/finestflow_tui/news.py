@@ -73,6 +73,9 @@ class News:
         except Exception as error:  # noqa: BLE001 - whatever became of it: say so, and keep what is shown
             app.say(f"the index cannot be read: {error}", "error")
             return
+        if history.is_lost:
+            history.is_lost = False
+            self._work(history.refresh, self._recovered)
         if not app.read_only:
             self._follow_to_the_end()
         turns = bool(history.live.runs) and time.monotonic() - self._turned >= _BEAT

@@ -579,3 +579,16 @@ def test_many_values_are_gathered_into_ranges_of_as_many_runs() -> None:
     assert gather(groups[:16], 8) == groups[:16]
     assert gather([Group("adam", 2, {})] * 40, 8) == [Group("adam", 2, {})] * 40
     assert gather([], 8) == []
+
+
+def test_a_file_that_was_put_elsewhere_is_left_for_the_one_that_others_read(index, repo, journal) -> None:
+    """Such as one that another process has found damaged, or that somebody deleted: what is still open says nothing any more."""
+    append(journal)
+    index.refresh(repo)
+    with closing(Index(repo.state_dir / "index.sqlite")) as other:
+        before = other.version()
+        (repo.state_dir / "index.sqlite").rename(repo.state_dir / "index.damaged")
+        assert other.version() != before
+        assert other.is_empty
+        assert index.refresh(repo)
+        assert other.count() == index.count() == 3
