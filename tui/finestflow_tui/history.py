@@ -95,10 +95,10 @@ class History:
         """Parse a query; it never fails."""
         return parse(text, now=self.workspace.clock.time(), known=self.known, find=self.workspace.find_named)
 
-    def first(self, query: str, sorts: tuple[str, ...]) -> array[int] | None:
+    def first(self, query: str, sorts: tuple[str, ...], limit: int = FIRST) -> array[int] | None:
         """Return the numbers of the first runs of a list, live ones on top; None where that takes long."""
         parsed = self.parse(query) if query else None
-        found = None if parsed is not None and parsed.needs else self.reading.first(parsed, sorts=sorts, limit=FIRST)
+        found = None if parsed is not None and parsed.needs else self.reading.first(parsed, sorts=sorts, limit=limit)
         return None if found is None else self.live_numbers(parsed) + found
 
     def live_numbers(self, query: Query | None) -> array[int]:

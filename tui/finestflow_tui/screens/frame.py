@@ -15,6 +15,7 @@ from finestflow.errors import FinestflowError
 from finestflow_tui.keys import FOOTERS, LEADERS, TEXTS, Choice, key_named, key_text
 from finestflow_tui.screens.pointing import Pointing
 from finestflow_tui.text import Row, Span, one_line, row, trouble, width
+from finestflow_tui.widgets.compositor import PaneCompositor
 from finestflow_tui.widgets.line import Lines, fitted
 from finestflow_tui.widgets.rows import RowsView
 
@@ -43,6 +44,7 @@ class Frame(Pointing):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = PaneCompositor()
         self._message: Span | None = None
         self._silence: Any = None
         self.foot = Lines(self._foot_rows, over="bar", id="foot")

@@ -17,7 +17,7 @@ from finestflow.model import RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.courses import READ_FILES, Courses
 from finestflow_tui.glyphs import LETTERS
-from finestflow_tui.history import GROUPS
+from finestflow_tui.history import FIRST, GROUPS
 from finestflow_tui.screens.welcome import no_runs_rows
 from finestflow_tui.standing import Standing, head_spans
 from finestflow_tui.text import Row, Span, one_line, row, width
@@ -129,7 +129,8 @@ class RunList(RunScreenActions):
             not state.group and (reset or had_groups),
             (reset and not keeps_columns) or not self._has_chosen,
         )
-        first = self.ff.history.first(state.query, self._sorts) if shows or chooses else None
+        limit = max(1, self.table.size.height) if is_typing else FIRST  # another letter comes before more are seen
+        first = self.ff.history.first(state.query, self._sorts, limit) if shows or chooses else None
         if chooses:
             self.choose_columns(first if first is not None else self.table.order)
         self.table.sorted_by = self._sorts
@@ -140,7 +141,8 @@ class RunList(RunScreenActions):
             self.table.forget()
         self._tell_nothing()
         if shows and first is not None:
-            self.table.show(self._with_pins(first), cursor=0 if reset else self._position(first, kept) or 0)
+            at = 0 if reset else self._position(first, kept) or 0
+            self.table.show(self._with_pins(first), cursor=at, is_whole=not is_typing)
         if self._soon is not None:
             self._soon.cancel()
         if is_typing:
@@ -414,11 +416,11 @@ class RunList(RunScreenActions):
             self.hints.update()
 
         def look() -> None:
-            self.slow(lambda: complete(word, history.values_of, known), show, group="hints")
+            self.hints.update()
+            if word != self._hinted[0] or not self._hinted[1]:
+                self.slow(lambda: complete(word, history.values_of, known), show, group="hints")
 
-        self.hints.update()
-        if word != self._hinted[0] or not self._hinted[1]:
-            self.call_after_refresh(look)
+        self.call_after_refresh(look)  # the rows come first
 
     def _completions(self, word: str) -> list[str]:
         history, (hinted, hints) = self.ff.history, self._hinted

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -27,6 +28,8 @@ Color = str | int | tuple[int, int, int]
 MOST = 12
 """Lines of a plot: of more, nobody tells one from another."""
 _LABEL = 12
+_AXIS = 9
+"""Columns of an upright axis at least: its numbers stand above and below it."""
 _ROWS = 10
 """Lines that labels are kept apart by: fewer than most plots have."""
 LEFT = 8
@@ -175,6 +178,11 @@ def draw_axes(figure: Figure, axes: Sequence[Axis], labels: Sequence[str], colum
         columns: Room.
         looks: How.
     """
+    most = max(2, columns // _AXIS)
+    title = "parallel coordinates"
+    if len(axes) > most:
+        title += f", {most} of {len(axes)} axes"
+        axes = [*axes[: most // 2], *axes[most // 2 - most :]]
     for at, label in enumerate(labels[:MOST]):
         found = [(x, axis.places[at]) for x, axis in enumerate(axes)]
         line = [(float(x), y) for x, y in found if y is not None]
@@ -182,16 +190,24 @@ def draw_axes(figure: Figure, axes: Sequence[Axis], labels: Sequence[str], colum
         ends = _draw_line(figure, line, looks.marker, color)
         if ends is not None:
             figure.text(one_line(label), *ends, color=color, background="default", alignment="right")
-    room = max(6, (columns - 4) // max(1, len(axes)) - 1)
+    room = max(_AXIS - 1, (columns - 4) // max(1, len(axes)) - 1)
     short = [one_line(axis.name.rpartition("/")[2].rpartition(".")[2]) for axis in axes]
     for x, axis in enumerate(axes):
         name = short[x] if short.count(short[x]) == 1 else one_line(axis.name)
         figure.vline(x, "gray")
-        figure.text(cut(axis.high, room), x, 1.06, color="default", background="default", alignment="center")
-        figure.text(cut(axis.low, room), x, -0.06, color="default", background="default", alignment="center")
+        figure.text(_shortened(axis.high, room), x, 1.06, color="default", background="default", alignment="center")
+        figure.text(_shortened(axis.low, room), x, -0.06, color="default", background="default", alignment="center")
         figure.text(cut(name, room), x, -0.14, color="default", background="default", alignment="center")
     figure.ylim(-0.16, 1.1)
     figure.xlim(-0.4, len(axes) - 0.6)
     figure.yticks([], [])
     figure.xticks([], [])
-    figure.title("parallel coordinates")
+    figure.title(title)
+
+
+def _shortened(text: str, room: int) -> str:
+    """Return a value in so many columns: a number with fewer digits, a word cut."""
+    if width(text) > room:
+        with suppress(ValueError):
+            text = f"{float(text):.3g}"
+    return cut(text, room)

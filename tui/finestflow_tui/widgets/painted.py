@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from rich.color import Color
 from rich.segment import Segment
@@ -86,12 +86,12 @@ class Bar(ScrollBar, Still):
 class Painted(Still):
     """A widget of lines that are kept; ``render_line`` makes one."""
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, **rest: Any) -> None:
         self._lines: dict[int, Line] = {}
         self._base: Style | None = None
         self._shown: dict[Style | None, Style | None] = {}
         """Styles as the filters of the app leave them."""
-        super().__init__(id=id, classes=classes)
+        super().__init__(**rest)
 
     @property
     def base(self) -> Style:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rich.segment import Segment
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import Reactive
+from textual.strip import Strip
 from textual.widgets import Input
+
+from finestflow_tui.widgets.painted import Painted
+from finestflow_tui.widgets.strip import Line
 
 __all__ = ["QueryInput"]
 
@@ -15,7 +20,7 @@ _LONGEST = 2000
 """Characters; a log that is pasted by mistake would be parsed anew at each letter after it."""
 
 
-class QueryInput(Input):
+class QueryInput(Input, Painted):
     """A query.
 
     Args:
@@ -50,6 +55,16 @@ class QueryInput(Input):
         self._draft = ""
         self._choices: Sequence[str] = ()
         self._choice = 0
+
+    def render_line(self, y: int) -> Strip:
+        """Paint the line; what is typed most, plain letters, without rendering a text first."""
+        value, at, room = self.value, self.cursor_position, self.size.width
+        is_plain = value.isascii() and value.isprintable() and len(value) < room and self.selection.is_empty
+        if not value or not is_plain or not self.has_focus:
+            return super().render_line(y)
+        text, base = value.ljust(room), self.base
+        cursor = base + self.get_component_rich_style("input--cursor") if self._cursor_visible else base
+        return Line([Segment(text[:at], base), Segment(text[at], cursor), Segment(text[at + 1 :], base)], room)
 
     def action_leave(self) -> None:
         """Leave without applying."""

@@ -89,17 +89,21 @@ class RunTable(Painted, ScrollView, inherit_bindings=False):
 
     # -- content -----------------------------------------------------------------------------------------------------------------------
 
-    def show(self, order: array[int], *, cursor: int | None = None, line: int | None = None) -> None:
+    def show(
+        self, order: array[int], *, cursor: int | None = None, line: int | None = None, is_whole: bool = True
+    ) -> None:
         """Show other rows.
 
         Args:
             order: Numbers of runs.
             cursor: The position to go to; where the cursor is when not given.
             line: How many rows below the first one that is seen; where the cursor is on the screen when not given.
+            is_whole: Whether these are all; if not, the scroll bar waits for the rest.
         """
         line, before = self.line if line is None else line, self._seen
         self.order = order
-        set_extent(self, LONGEST, len(order) + 1)
+        if is_whole:
+            set_extent(self, LONGEST, len(order) + 1)
         if cursor is not None:
             self.cursor = cursor
             self.scroll_to(y=max(0, cursor - line), animate=False, immediate=True, force=True)
