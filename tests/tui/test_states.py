@@ -37,6 +37,19 @@ def begin(folder, run_id="zzzzzzzzzzzz"):
     return live
 
 
+def damage(folder):
+    """Add a run to the journal whose record cannot be read."""
+    tip = run_git(folder, "rev-parse", "refs/finestflow")
+    tree = run_git(folder, "mktree", stdin=b"")
+    message = (
+        run_git(folder, "log", "-1", "--format=%B", tip)
+        .replace("dusty-fox-6", "bad-record-7")
+        .replace("zypplswvyptm", "zzppzzvvyytt")
+    )
+    commit = run_git(folder, "commit-tree", tree, "-p", tip, stdin=message.encode())
+    run_git(folder, "update-ref", "refs/refs/finestflow", commit, tip)
+
+
 def test_an_empty_repository_says_how_to_make_a_run(tmp_path):
     run_git(tmp_path, "init", "-q")
 
@@ -130,15 +143,7 @@ def test_runs_that_are_made_elsewhere_appear(own_lab):
 @pytest.mark.slow
 def test_a_record_that_is_damaged_leaves_the_rest(own_lab):
     """The list shows the run; its screen says what is wrong; the others are fine."""
-    tip = run_git(own_lab, "rev-parse", "refs/finestflow")
-    tree = run_git(own_lab, "mktree", stdin=b"")
-    message = (
-        run_git(own_lab, "log", "-1", "--format=%B", tip)
-        .replace("dusty-fox-6", "bad-record-7")
-        .replace("zypplswvyptm", "zzppzzvvyytt")
-    )
-    commit = run_git(own_lab, "commit-tree", tree, "-p", tip, stdin=message.encode())
-    run_git(own_lab, "update-ref", "refs/refs/finestflow", commit, tip)
+    damage(own_lab)
 
     async def body():
         async with drive(own_lab) as ui:
@@ -151,6 +156,50 @@ def test_a_record_that_is_damaged_leaves_the_rest(own_lab):
             assert "cannot be read" in ui.text
             await ui.press("escape", "j", "enter")
             assert "1 Tasks" in ui.text
+
+    run(body)
+
+
+def spoil(folder, name, run_id, change):
+    """Append a copy of the newest record whose run.json is another one."""
+    tip = run_git(folder, "rev-parse", "refs/finestflow")
+    entries = run_git(folder, "ls-tree", f"{tip}:.finestflow").splitlines()
+    about = change(run_git(folder, "show", f"{tip}:.finestflow/run.json")).encode()
+    blob = run_git(folder, "hash-object", "-w", "--stdin", stdin=about)
+    listed = [f"100644 blob {blob}\trun.json" if each.endswith("\trun.json") else each for each in entries]
+    record = run_git(folder, "mktree", stdin="\n".join([*listed, ""]).encode())
+    tree = run_git(folder, "mktree", stdin=f"040000 tree {record}\t.finestflow\n".encode())
+    message = run_git(folder, "log", "-1", "--format=%B", tip)
+    for old, new in (("Name: ", name), ("Run: ", run_id)):
+        message = "\n".join(old + new if line.startswith(old) else line for line in message.split("\n"))
+    commit = run_git(folder, "commit-tree", tree, "-p", tip, stdin=message.encode())
+    run_git(folder, "update-ref", "refs/refs/finestflow", commit, tip)
+
+
+@pytest.mark.slow
+def test_records_that_cannot_be_read_are_marked_once_that_is_known(own_lab):
+    """One that is cut, and one of a later format; each screen says why, and a comparison leaves them out."""
+    spoil(own_lab, "cut-run-7", "zzppzzvvyytt", lambda text: text[: len(text) // 2])
+    spoil(own_lab, "newer-run-8", "zzppzzvvyyss", lambda _: '{"format": 99, "id": "zzppzzvvyyss"}')
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.until(lambda: "newer-run-8" in ui.text)
+            await ui.settle()
+            await ui.press("home")
+            await ui.until(lambda: "?  newer-run-8" in ui.text)
+            assert "upgrade finestflow" in ui.text
+            await ui.press("j")
+            await ui.until(lambda: "?  cut-run-7" in ui.text)
+            for key in ("enter", "d", "D", "r"):
+                await ui.press(key)
+                assert "damaged" in ui.text
+                await ui.press("escape")
+            await ui.press("R")
+            assert "damaged" in ui.foot
+            await ui.press("space", "space", "space", "c")
+            assert "1 record cannot be read" in ui.foot
+            assert "2 runs side by side" in ui.lines[0]
 
     run(body)
 

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from finestflow.errors import CorruptionError
 from finestflow.journal.conditions import find_value
 from finestflow.journal.index import Index
 from finestflow.journal.listing import Group, Listing, Range, gather, members_of
@@ -59,6 +60,8 @@ class History:
         self.peeker = Peeker(workspace.folder, workspace.environ)
         self.is_fresh = False
         """Whether the index was compared with the refs since the start."""
+        self.unreadable: set[str] = set()
+        """Ids of runs whose record turned out to be damaged, or of a later format; the index knows them from their commit message."""
         self.is_lost = False
         """Whether the index has no run any more: its file was damaged or deleted, and it is to be made again."""
         self._numbers: dict[str, int] = {}
@@ -237,7 +240,25 @@ class History:
         if live is not None:
             return live.run
         fresh = summary if summary.commit else self.workspace.resolve(summary.id)
-        return self._keep(_key_of(fresh), lambda: self.workspace.load_run(fresh))
+        try:
+            run = self._keep(_key_of(fresh), lambda: self.workspace.load_run(fresh))
+        except CorruptionError:
+            self.unreadable.add(fresh.id)
+            raise
+        self.unreadable.discard(fresh.id)
+        return run
+
+    def load_readable(self, summaries: Iterable[RunSummary]) -> list[Run]:
+        """Return runs, whole, without those whose record cannot be read; where fewer than two are left, why."""
+        found, problem = [], None
+        for summary in summaries:
+            try:
+                found.append(self.load(summary))
+            except CorruptionError as error:
+                problem = error
+        if problem is not None and len(found) < 2:
+            raise problem
+        return found
 
     def diff(self, before: RunSummary, after: RunSummary) -> RunDiff:
         """Return what differs between two runs."""

@@ -71,13 +71,15 @@ class CompareScreen(RunScreenActions):
         history, runs = self.ff.history, self.summaries
         self.list.show([row(("reading ...", "dim"))])
         self.slow(
-            lambda: [history.load(run) for run in runs],
+            lambda: history.load_readable(runs),
             self._loaded,
             group="load",
             failed=self.list.tell,
         )
 
     def _loaded(self, runs: list[Run]) -> None:
+        if missing := len(self.summaries) - len(runs):
+            self.say(f"{plural(missing, 'record')} cannot be read: left out here", "warning")
         table = self._take(runs)
         if smallest_multiples(self._metrics()) or axes_of(table):
             from finestflow_tui.widgets.plot import Plot

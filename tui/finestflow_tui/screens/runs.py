@@ -155,12 +155,17 @@ class RunsScreen(RunOrder):
             has_come = True
             show(more)
 
+        def show_broken(text: str) -> None:
+            show_whole([row(""), *wrapped(text, self.aside.room, "error")])
+            if run.id in history.unreadable:
+                self.table.restyle()
+
         self.soon(_LATE, lambda: None if has_come else show([]))
         self.slow(
             lambda: history.load(run),
             lambda whole: show_whole(preview_more(whole)),
             group="preview",
-            failed=lambda text: show_whole([row(""), *wrapped(text, self.aside.room, "error")]),
+            failed=show_broken,
         )
 
     # -- news ------------------------------------------------------------------------------------------------------------------------------

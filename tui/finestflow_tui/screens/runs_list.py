@@ -30,6 +30,7 @@ from finestflow_tui.views.runs import (
     column_named,
     distinct,
     group_spans,
+    unreadable,
 )
 from finestflow_tui.widgets.line import Lines, fitted, spread
 from finestflow_tui.widgets.livestrip import live_rows
@@ -262,8 +263,10 @@ class RunList(RunScreenActions):
 
     def _cells(self, run: RunSummary, columns: Sequence[Column]) -> Sequence[Span]:
         cells = cells_of(run, columns, self.ff.workspace.clock.time(), self._best)
+        is_broken = run.id in self.ff.history.unreadable
         return [
-            self._course(run, column) if column.is_course else cell for column, cell in zip(columns, cells, strict=True)
+            self._course(run, column) if column.is_course else cell
+            for column, cell in zip(columns, unreadable(cells, columns) if is_broken else cells, strict=True)
         ]
 
     def _course(self, run: RunSummary, column: Column) -> Span:

@@ -44,6 +44,7 @@ __all__ = [
     "preview",
     "preview_more",
     "status_text",
+    "unreadable",
 ]
 
 _PLAIN = (
@@ -299,6 +300,15 @@ def _group_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return number(value)  # the index knows numbers, not whether they were written with a point
     return cut(value_text(value), 40)
+
+
+def unreadable(cells: Sequence[Span], columns: Sequence[Column]) -> list[Span]:
+    """Return the cells of a run whose record cannot be read: the list knows it from its commit message alone."""
+    marked = {"status": "?"}
+    return [
+        (marked.get(column.key, cell[0]), "error" if column.key in {"status", "name"} else cell[1])
+        for column, cell in zip(columns, cells, strict=True)
+    ]
 
 
 def status_text(run: RunSummary) -> Span:
