@@ -11,9 +11,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from textual import constants
 
 from finestflow_tui.screens import run_outputs
 from tests.tui.driving import Driver, drive, run
+from tests.tui.test_states import STARTED, begin, damage
 
 FRAMES = Path(__file__).parent / "frames"
 TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -54,9 +56,34 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cache", ("c",)),
     ("evict", ("x",)),
     ("clean-up", ("comma", "g")),
+    ("verified", ("comma", "v")),
     ("trash", ("escape", "g", "t")),
     ("reproduce", ("escape", "r")),
 )
+STATES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("live", ()),
+    ("live-tasks", ("home", "enter")),
+    ("live-logs", ("3",)),
+    ("unreadable", ("escape", "j", "enter", "1")),
+    ("no-match", ("escape", "/", "q", "q", "q", "enter")),
+    ("deleted", ("escape", "end", "x", "g", "t")),
+    ("note", ("escape", "m")),
+    ("again", ("escape", "R")),
+    ("work-tree", ("escape", "W")),
+    ("copy", ("escape", "y")),
+    ("save", ("escape", "E")),
+    ("views", ("escape", "comma", "s", "m", "enter", "g", "v")),
+    ("themes", ("escape", "comma", "t")),
+    ("marked", ("escape", "end", "space", "k", "k", "space")),
+    ("maximised", ("z",)),
+    ("pane-beside", ("z", "0")),
+    ("graph-turned", ("0", "end", "enter", "2", "v")),
+    ("log-of", ("3", "f")),
+    ("search", ("escape", "/")),
+    ("diff-other-view", ("escape", "escape", "d", "1", "v")),
+    ("compare-all", ("escape", "c", "=")),
+)
+"""What comes up while a run is going on, another one cannot be read and a third one is deleted; and questions."""
 LOOKED_INTO = frozenset({"diff-outputs", "diff-inside", "diff-pictures"})
 _HASH = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b")
 
@@ -97,6 +124,22 @@ def test_each_screen_looks_as_it_is_stored(name, size, environ, lab, pytestconfi
     compare_frames(lab, TOUR, name, size, environ, writes=pytestconfig.getoption("--write-frames"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "size", "environ"), MODES)
+def test_states_and_questions_look_as_they_are_stored(name, size, environ, own_lab, pytestconfig, monkeypatch):
+    """What is seen while a run is going on and another one is damaged, letter by letter, at this size and in this mode."""
+    monkeypatch.setattr(constants, "TEXTUAL_ANIMATIONS", "none")  # what turns is another letter each time
+    damage(own_lab)
+    live = begin(own_lab)
+    live.emit({"e": "progress", "node": "fit", "done": 8, "total": 20, "t": STARTED})
+    live.emit({"e": "metric", "node": "fit", "name": "loss", "value": 0.5, "step": 1, "t": STARTED})
+    live.write_log("fit", "still fitting\n")
+    try:
+        compare_frames(own_lab, STATES, name, size, environ, writes=pytestconfig.getoption("--write-frames"))
+    finally:
+        live.close(remove=True)
+
+
 def compare_frames(lab, tour, name, size, environ, *, writes):
     """Press the keys of a tour, and compare the screen after each stop with what is stored."""
 
@@ -109,25 +152,21 @@ def compare_frames(lab, tour, name, size, environ, *, writes):
                     getattr(screen, "hush", lambda: None)()  # what was said goes by the clock
                 await ui.until_still()
                 if frame in LOOKED_INTO:  # a process of its own looks into both values
-                    await ui.until(lambda: ui.app.screen.pane.key in ui.app.screen._inside)
+                    await ui.until(lambda: ui.app.screen.pane.key in ui.app.screen.outputs.inside)
                     await ui.until_still()
                 found[frame] = masked(ui, lab)
                 _check(ui, size, environ)
-        for frame, text in found.items():
-            _compare(FRAMES / name / f"{frame}.txt", text, writes=writes)
+        differing = [frame for frame, text in found.items() if _differs(FRAMES / name / f"{frame}.txt", text, writes)]
+        assert not differing, f"{name}/{differing[0]}.txt is now\n{found[differing[0]]}"
 
     run(body)
 
 
 @pytest.mark.parametrize("has_repository", [False, True])
 @pytest.mark.parametrize(
-    ("name", "size"),
-    [
-        ("80x24", (80, 24)),
-        *(pytest.param(f"{w}x{h}", (w, h), marks=pytest.mark.slow) for w, h in ((120, 40), (200, 60))),
-    ],
+    ("name", "size", "environ"), [MODES[0], *(pytest.param(*mode, marks=pytest.mark.slow) for mode in MODES[1:])]
 )
-def test_a_place_without_runs_looks_as_it_is_stored(name, size, has_repository, tmp_path, pytestconfig):
+def test_a_place_without_runs_looks_as_it_is_stored(name, size, environ, has_repository, tmp_path, pytestconfig):
     """Where there is no repository, and where there is no run yet, the screen says what to do."""
     folder = tmp_path / "lab"
     folder.mkdir()
@@ -136,20 +175,20 @@ def test_a_place_without_runs_looks_as_it_is_stored(name, size, has_repository, 
     frame = "no-runs" if has_repository else "no-repository"
 
     async def body():
-        async with drive(folder, size, state_path_in=tmp_path) as ui:
+        async with drive(folder, size, environ=environ, state_path_in=tmp_path) as ui:
             await ui.until_still()
-            _check(ui, size, {})
+            _check(ui, size, environ)
             text = masked(ui, folder)
-        _compare(FRAMES / name / f"{frame}.txt", text, writes=pytestconfig.getoption("--write-frames"))
+        assert not _differs(FRAMES / name / f"{frame}.txt", text, pytestconfig.getoption("--write-frames")), text
 
     run(body)
 
 
-def _compare(path: Path, text: str, *, writes: bool) -> None:
+def _differs(path: Path, text: str, writes: bool) -> bool:
     if writes:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text, f"{path} differs"
+    return path.read_text(encoding="utf-8") != text
 
 
 def _check(ui: Driver, size: tuple[int, int], environ: dict[str, str]) -> None:
@@ -158,7 +197,8 @@ def _check(ui: Driver, size: tuple[int, int], environ: dict[str, str]) -> None:
         assert sum(segment.cell_length for segment in strip) == size[0]
     if "NO_COLOR" in environ:
         styles = [segment.style for strip in ui.strips for segment in strip if segment.style is not None]
-        assert not any(style.color or style.bgcolor for style in styles)
+        colors = [color for style in styles for color in (style.color, style.bgcolor) if color is not None]
+        assert all(color.is_default for color in colors)  # those of the terminal
     if "FINESTFLOW_ASCII" in environ:
         assert ui.text.replace("“", "").replace("”", "").isascii(), sorted(
             {letter for letter in ui.text if not letter.isascii()}

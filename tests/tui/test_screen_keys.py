@@ -311,7 +311,6 @@ def test_no_key_is_left_out(where):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <function Popen")  # what was opened outside is left to itself
 @pytest.mark.parametrize("where", TOURS)
 def test_each_key_of_a_screen_does_something_that_is_seen(where, own_lab, tmp_path, monkeypatch):
     """On each screen, and in each pane, one after the other."""

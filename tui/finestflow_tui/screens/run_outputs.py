@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import threading
 from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +136,8 @@ class OutputTab:
         peeker, address = screen.ff.history.peeker, self._address
 
         def opened(_: None) -> None:
-            subprocess.Popen([opener, str(target)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen([opener, str(target)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            threading.Thread(target=process.wait, daemon=True).start()  # or it stays a zombie
             screen.say(f"opened {target.name}", "good")
 
         screen.slow(lambda: peeker.copy(address, target), opened, group="outside")
