@@ -125,6 +125,27 @@ def test_runs_are_lines_over_axes(lab):
 
 
 @pytest.mark.slow
+def test_runs_of_a_comparison_are_whole_columns(lab):
+    """Runs that there is no room for are counted on both sides, l goes on by one of them, and the base stays."""
+
+    async def body():
+        async with drive(lab, (80, 30)) as ui:
+            await ui.press("*", "c")
+            first = ui.lines[1]
+            assert "›2 (l)" in first
+            assert "dusty-fox" in first
+            assert "B calm-wren" in first
+            await ui.press("l")
+            assert "‹1 (h)" in ui.lines[1]
+            assert "›1 (l)" in ui.lines[1]
+            assert "A dusty-fox" in ui.lines[1]
+            assert "calm-wren" not in ui.lines[1]
+            await ui.press("l", "l", "h", "h")
+            assert ui.lines[1] == first
+
+    run(body)
+
+
 def test_values_are_evicted_when_that_is_confirmed(own_lab):
     """X marks a value of the cache, u spares it, ,x evicts what is marked; enter opens the run that made it."""
 

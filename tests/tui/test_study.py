@@ -134,11 +134,11 @@ def test_pictures_of_two_runs_stand_beside_each_other_and_metrics_are_plotted_ov
             await ui.press("5", "j")
             assert not ui.app.screen.plot.display
             assert "why it ran again" in ui.text
-            await ui.until(lambda: "image" in ui.app.screen._inside)
+            await ui.until(lambda: "image" in ui.app.screen.outputs.inside)
             await ui.settle()
             assert any(line.count("\u2580" * 24) == 2 for line in ui.lines)
             await ui.press("j")
-            await ui.until(lambda: "rows" in ui.app.screen._inside)
+            await ui.until(lambda: "rows" in ui.app.screen.outputs.inside)
             await ui.settle()
             assert "[id=4]['value']  2.09 → 2.0" in ui.text
             await ui.press("6")

@@ -29,7 +29,7 @@ from finestflow_tui.text import asciify, fit, plain_text, width
 from finestflow_tui.theme import choose_theme, make_palette
 from finestflow_tui.views import diff_values, record, tasks
 from finestflow_tui.views.compare import compare_rows
-from finestflow_tui.views.diff import diff_rows, excerpts, log_rows, parse_patch
+from finestflow_tui.views.diff import diff_rows, excerpts, log_rows, parse_patch, why_rows
 from finestflow_tui.views.disk import usage_rows, value_rows
 from finestflow_tui.views.excerpt import excerpt_rows
 from finestflow_tui.views.logs import LogRows, NodeLog
@@ -232,6 +232,16 @@ def test_why_a_task_ran_has_room_before_its_time_line(lab):
     assert narrow[0].endswith("saved 2.0s")
     assert wide[2].index("▏") - wide[2].index("▕") > narrow[2].index("▏") - narrow[2].index("▕")
     assert max(map(width, narrow)) <= 79
+
+
+def test_items_that_ran_again_for_the_same_reason_are_told_as_one(lab):
+    """Why tasks ran again, in few words, once for the items of a fan-out."""
+    workspace = Workspace.find(lab, {})
+    told = [plain_text(line) for line in why_rows(workspace.diff("icy-owl-4", "calm-wren-5"))]
+    workspace.close()
+    assert told[told.index("fit  ok") :][:3] == ["fit  ok", "  lr 9.0 → 0.3", "  input numbers"]
+    assert sum(line.startswith("score") for line in told) == 1
+    assert told[told.index("score ×5  ok") + 1] == "  input weight"
 
 
 def test_items_of_a_map_are_one_line():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -14,8 +14,8 @@ from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.glyphs import LETTERS
 from finestflow_tui.keys import PLOT, Choice
-from finestflow_tui.text import Row, cut, one_line, plural, row, word_for_shell
-from finestflow_tui.views.compare import compare_rows, group_of
+from finestflow_tui.text import Row, cut, one_line, plain_text, plural, row, word_for_shell
+from finestflow_tui.views.compare import compare_rows, fit_runs, group_of
 from finestflow_tui.views.plot import PLACES, Series, axes_of, bands, series_of, smallest_multiples
 from finestflow_tui.widgets.line import Lines, spread
 from finestflow_tui.widgets.rows import RowsView
@@ -34,6 +34,14 @@ _SAID = {
 }
 
 
+class _Table(RowsView):
+    """The runs; to the side it goes by whole runs, while names and the base stay."""
+
+    def action_aside(self, step: int) -> None:
+        """Leave out one run more or less."""
+        cast("CompareScreen", self.screen).leave_out(step)
+
+
 class CompareScreen(RunScreenActions):
     """Runs side by side.
 
@@ -49,7 +57,9 @@ class CompareScreen(RunScreenActions):
         self.summaries = runs
         self.runs: list[Run] = []
         self.head = Lines(self._head_rows, over="bar", id="head")
-        self.list = RowsView(id="list", classes="main")
+        self.list = _Table(id="list", classes="main")
+        self._first = 0
+        """How many runs after the base are left out."""
         self.plot: Plot | None = None
         self._table: SideBySide | None = None
         self._has_items = False
@@ -100,10 +110,19 @@ class CompareScreen(RunScreenActions):
     def _show(self, *, keep: bool = False) -> None:
         if self._table is None:
             return
-        rows = compare_rows(self._table, self.ff.state.marks, self.list.room, everything=self._everything)
-        self.list.show(rows, keep=keep)
+        self.list.show(self._rows(self._table, self.list.room), keep=keep)
         self.head.update()
         self._show_plot()
+
+    def _rows(self, table: SideBySide, columns: int) -> list[Row]:
+        return compare_rows(table, self.ff.state.marks, columns, everything=self._everything, first=self._first)
+
+    def leave_out(self, step: int) -> None:
+        """Leave out one run more or less after the base."""
+        if self._table is not None:
+            wanted, everything = max(0, self._first + step), self._everything
+            self._first = fit_runs(self._table, self.list.room, everything=everything, first=wanted).before
+            self._show(keep=True)
 
     def _show_plot(self) -> None:
         """Plot the metric under the cursor, else the one that differs most; or all of them, or what differs as axes."""
@@ -271,8 +290,8 @@ class CompareScreen(RunScreenActions):
         """Write the table to a file."""
 
         def write(name: str | None) -> None:
-            if name:
-                text = "\n".join("".join(part for part, _ in line.spans).rstrip() for line in self.list.rows)
-                self.ff.write_file(name, text + "\n")
+            if name and self._table is not None:
+                rows = self._rows(self._table, 26 * len(self.runs) + 30)
+                self.ff.write_file(name, "\n".join(map(plain_text, rows)) + "\n")
 
         self.ask("save this table as text", "a file", "compare.txt", write)

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.timer import Timer
 
 from finestflow.compare import RunDiff
 from finestflow.model import RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.bindings import bindings
 from finestflow_tui.keys import Choice
+from finestflow_tui.screens.diff_outputs import OutputDiffs
 from finestflow_tui.text import Row, Span, file_stem, row
 from finestflow_tui.views import diff as view
 from finestflow_tui.views.diff_values import metric_rows, value_rows
-from finestflow_tui.views.excerpt import picture_of
 from finestflow_tui.views.plot import series_of
 from finestflow_tui.views.tasks import Shape
 from finestflow_tui.widgets.dagview import DagView
@@ -52,7 +51,7 @@ class DiffScreen(RunScreenActions):
         self.pane = RowsView(id="pane", classes="main")
         self.graph = DagView(id="graph", classes="main hidden")
         self.plot: Plot | None = None
-        self._soon: Timer | None = None
+        self.outputs = OutputDiffs(self)
         self._forget()
 
     def _forget(self) -> None:
@@ -71,7 +70,7 @@ class DiffScreen(RunScreenActions):
         self._ignores_space = False
         self._has_words = True
         self._printed: dict[str, str] | None = None
-        self._inside: dict[str, view.Inside] = {}
+        self.outputs.forget()
 
     def begin(self, before: RunSummary, after: RunSummary | None) -> None:
         """Compare runs as if the screen were new.
@@ -191,7 +190,10 @@ class DiffScreen(RunScreenActions):
         is_code = self.tab == "code"
         is_graph = self.tab == "graph" and not self.is_with_files
         has_list = is_code or (self.tab == "logs" and not self.is_with_files)
-        least = _WITH_WHY_AND_PLOT if self.tab == "metrics" else _WITH_WHY
+        has_plot = self.tab == "metrics" and any(
+            len(metric.values) > 1 for run in (diff.before, diff.after) for metric in run.metrics.values()
+        )
+        least = _WITH_WHY_AND_PLOT if has_plot else _WITH_WHY
         tells_why = not has_list and not self.is_with_files and self.size.width >= least
         self.list.set_class(not (has_list or tells_why), "hidden")
         if tells_why:
@@ -218,11 +220,11 @@ class DiffScreen(RunScreenActions):
                 "params": lambda: value_rows([("params", diff.params), ("inputs", diff.inputs)]),
                 "metrics": lambda: metric_rows(shown.metrics, self.ff.workspace.goals),
                 "env": lambda: value_rows([("environment", diff.environment)]),
-                "outputs": lambda: self._output_rows(diff),
+                "outputs": self.outputs.rows,
             }
             self.pane.show(rows[self.tab](), keep=self.tab == self._shown)
             if self.tab == "outputs":
-                self._look_closer()
+                self.outputs.look_closer()
         self._shown = self.tab
         self._show_plot(diff)
         (self.graph if is_graph else self.list if has_list else self.pane).focus()
@@ -318,41 +320,9 @@ class DiffScreen(RunScreenActions):
         if event.view is self.list:
             (self._show_file if self.tab == "code" else self._show_printed)()
         elif self.tab == "outputs":
-            self._look_closer()
+            self.outputs.look_closer()
         elif self.diff is not None:
             self._show_plot(self.diff)
-
-    def _look_closer(self) -> None:
-        """Say of the output under the cursor what differs inside, after a moment without keys: a process of its own loads both values."""
-        path, peeker = self.pane.key, self.ff.history.peeker
-        if self.diff is None or path not in {change.path for change in self.diff.outputs}:  # a family
-            return
-        if self._soon is not None:
-            self._soon.stop()
-        if path is None or path in self._inside:
-            return
-
-        inside = self._inside
-
-        def show(found: view.Inside) -> None:
-            inside[path] = found
-            if inside is self._inside and self.tab == "outputs" and self.diff is not None:
-                self.pane.show(self._output_rows(self.diff), keep=True)
-
-        names = f"{self.before.id}:{path}", f"{self.after.id}:{path}"
-
-        def work() -> view.Inside:
-            pictures = [picture for name in names if (picture := picture_of(peeker.excerpt(name))) is not None]
-            both = (pictures[0], pictures[1]) if len(pictures) == len(names) else None
-            return view.Inside(() if both else peeker.differences(*names), both)
-
-        self._soon = self.set_timer(
-            0.2, lambda: self.slow(work, show, group="inside", failed=lambda _: show(view.Inside()))
-        )
-
-    def _output_rows(self, diff: RunDiff) -> list[Row]:
-        colored = not (self.ff.is_plain or self.ff.is_ascii)
-        return view.output_rows(diff, self._inside, told=self.told, columns=max(40, self.pane.room), colored=colored)
 
     def on_rows_view_widened(self, event: RowsView.Widened) -> None:
         """Lay the sides out anew."""

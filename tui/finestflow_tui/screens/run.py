@@ -255,9 +255,9 @@ class RunScreen(RunContent):
         room = self.app.size.width - self.list.styles.scrollbar_size_vertical
         pane = self.metrics.plot if self.tab == "metrics" and self.metrics.plot is not None else self.detail
         wide = pane.styles.width
-        if self.tab not in _BESIDE or self.has_class("-aside") or wide is None or wide.cells is None:
+        if self.tab not in _BESIDE or self.has_class("-aside") or wide is None or self.has_class("-narrow"):
             return room
-        return room - wide.cells - pane.styles.margin.width
+        return room - int(wide.resolve(self.app.size, self.app.size)) - pane.styles.margin.width
 
     def place_panes(self) -> None:
         """Give the panes the places that this tab wants."""

@@ -35,6 +35,7 @@ from finestflow_tui.text import (
 from finestflow_tui.views.code import highlight
 from finestflow_tui.views.picture import picture_rows
 from finestflow_tui.views.runs import better, moved
+from finestflow_tui.views.tasks import base_of, terse
 
 __all__ = [
     "Hunk",
@@ -270,16 +271,20 @@ def printed_rows(patches: Mapping[str, str], pipeline: str) -> list[Row]:
 def why_rows(diff: RunDiff) -> list[Row]:
     """Return why the later run computed what it did not find: the differences between the runs, node by node."""
     reasons = {change.path: change.why for change in diff.outputs}
-    rows: list[Row] = [row(""), title("why it ran again")]
+    alike: dict[tuple[str, NodeStatus, tuple[str, ...]], list[str]] = {}
     for path, node in diff.after.nodes.items():
         if node.kind == "pipeline":
             continue
-        why = list(reasons.get(path, ())) or ([node.why] if node.status is not NodeStatus.HIT and node.why else [])
-        if not why:
-            continue
-        rows.append(row((f"{one_line(path)}  ", "bold"), (node.status.value, node.status.value)))
-        rows += [row(("  " + one_line(each), "dim")) for each in why[:6]]
-    return rows if len(rows) > 2 else [row(""), row(("every task was a hit", "dim"))]
+        whys = reasons.get(path, ()) or ((node.why,) if node.status is not NodeStatus.HIT and node.why else ())
+        told = tuple(part for why in whys for part in terse(why).split("; "))
+        if told:
+            alike.setdefault((base_of(diff.after, path), node.status, told), []).append(path)
+    rows: list[Row] = [row(""), title("why it ran again")]
+    for (base, status, told), paths in alike.items():
+        for label in [f"{base} ×{len(paths)}"] if len(paths) >= _SEVERAL else paths:
+            rows.append(row((f"{one_line(label)}  ", "bold"), (status.value, status.value)))
+            rows += [row((f"  {each}", "dim")) for each in told[:6]]
+    return rows if alike else [row(""), row(("every task was a hit", "dim"))]
 
 
 def excerpts(before: str | None, after: str | None, columns: int) -> tuple[str, str]:

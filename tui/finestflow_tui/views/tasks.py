@@ -38,9 +38,8 @@ __all__ = ["Shape", "base_of", "drawing_of", "node_rows", "shape_of", "summary_l
 
 _ITEM = re.compile(r"\[\d+\](?=/|$)")
 _FEW = 4
-_WIDE = 90
-"""Columns from which there is room for what calls used."""
-_USED = 24
+_USED, _TOLD = 24, 40
+"""Columns of what calls used: they give way to so many of why they ran."""
 _MEASURABLE = 0.1
 """Seconds from which a call lasts long enough for its share of a core to mean something."""
 _OPEN = frozenset({NodeStatus.RUNNING, NodeStatus.PENDING})
@@ -50,7 +49,7 @@ _LEAST_BAR, _WIDEST_BAR = 10, 40
 _TERSE = (
     (re.compile(rf"^{re.escape(WHY_HIT)}$"), "same code + inputs"),
     (re.compile(r"\bparam '([^']+)' (.*?) -> "), r"\1 \2 → "),
-    (re.compile(r"\binput (['\"])(.+?)\1 changed"), r"input \2"),
+    (re.compile(r"\binput (['\"])(.+?)\1(?: changed)?"), r"input \2"),
     (re.compile(r"\binput ([^;\[]+)\[\d+\](?:; input \1\[\d+\])+"), r"input \1"),
     (re.compile(r"\bchanged `([^`]+)`"), r"code \1"),
 )
@@ -180,10 +179,13 @@ def task_rows(run: Run, shape: Shape, columns: int, now: float, saved: Mapping[s
     )
     lane_room = min(max((width(drawn) for drawn, _ in rails), default=1), max(8, columns // 3))
     name_room = min(28, max((width(line.label) for line in shape.lines), default=4))
-    is_measured = columns >= _WIDE and any(node.cpu is not None for line in shape.lines for node in line.nodes)
     whys = [_why(line) for line in shape.lines]
-    free = columns - lane_room - name_room - _STATUS - _TIMES - (_USED if is_measured else 0) - 5
     longest = max((width(why) for why, _ in whys), default=0)
+    free = columns - lane_room - name_room - _STATUS - _TIMES - 5
+    is_measured = free - _USED - _LEAST_BAR >= min(longest, _TOLD) and any(
+        node.cpu is not None for line in shape.lines for node in line.nodes
+    )
+    free -= _USED if is_measured else 0
     gantt = max(0, min(_WIDEST_BAR, max(_LEAST_BAR, free - longest), free - 2 * _LEAST_BAR))
     why_room = min(longest, free - gantt)
     begun, ended = _span(run, now)
@@ -359,7 +361,9 @@ def node_rows(
             ("size", size(output.size)),
             ("digest", (output.digest or "none")[:16]),
         ]
-        about += [(one_line(name), digest[:16]) for name, digest in list(shown_parts(output).items())[:12]]
+        about += [
+            (one_line(name), digest[:16]) for name, digest in sorted(shown_parts(output).items(), key=_natural)[:12]
+        ]
         about += [("note", one_line(output.note))] if output.note else []
         rows += _section("out", about)
     rows += _section("params", [(name, value_text(value)) for name, value in node.params.items()], "param")
@@ -376,6 +380,11 @@ def node_rows(
     rows += _section("identity", [*key, *([("seed", str(node.seed))] if node.seed is not None else [])], "dim")
     rows += [row(("note: " + one_line(note), "warning")) for note in node.notes]
     return rows
+
+
+def _natural(part: tuple[str, str]) -> list[tuple[int, str]]:
+    """Return what parts are sorted by: the second item of a list before the tenth."""
+    return [(int(each), "") if each.isdecimal() else (0, each) for each in re.split(r"(\d+)", part[0])]
 
 
 def used_text(node: NodeRecord) -> str:
