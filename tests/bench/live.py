@@ -33,6 +33,8 @@ ROOT = Path(__file__).parents[2]
 SIZE = (150, 40)
 RUNS = 60
 FLICKER = 0.1
+PATIENCE = 600.0
+"""Seconds to wait for what a run shows: on a busy machine it takes minutes to import scikit-learn and to fit."""
 _REF = ".git/refs/refs/finestflow"
 _WIPES = re.compile(rb"\x1b\[[0-3]?[JK]")
 
@@ -105,7 +107,7 @@ class Screen:
                 return at, found[0] if found else ""
         return -1, ""
 
-    def watch(self, until: Callable[[], bool], limit: float = 120.0, then: Callable[[], object] | None = None) -> float:
+    def watch(self, until: Callable[[], bool], limit: float = PATIENCE, then: Callable[[], object] | None = None) -> float:
         """Follow what is written until something is so; return when what showed it had come."""
         end = time.time() + limit
         self.watched.now = time.time()

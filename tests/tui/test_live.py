@@ -16,6 +16,7 @@ def screen(tmp_path_factory):
 
 
 @pytest.mark.stress
+@pytest.mark.timeout(1800)  # two runs are built and three followed, however busy the machine is
 @pytest.mark.parametrize("kills", [False, True], ids=["ends", "killed"])
 def test_a_run_is_followed_to_its_end(screen, kills):
     """The row under the cursor stays on its line, nothing is wiped, no cell is something else for an instant; what is written is bounded."""
