@@ -7,6 +7,7 @@ Only the standard library is imported.
 
 from __future__ import annotations
 
+import json
 import math
 from array import array
 from bisect import bisect_left
@@ -199,6 +200,24 @@ class Listing:
             Group(label, runs, {name: stat_of(at, label, found) for at, name in enumerate(metrics) if found[5 * at]})
             for label, runs, *found in self.index.fetch(sql, values)
         ]
+
+    def stats_of(self, numbers: Iterable[int], metrics: Sequence[str]) -> dict[str, Stat]:
+        """Return what some runs have of metrics, of those that any of them has.
+
+        Args:
+            numbers: The runs.
+            metrics: Names, as ``m.NAME``.
+        """
+        stats, wanted = dict[str, Stat](), json.dumps(list(numbers))
+        among = "FROM json_each(?) AS wanted CROSS JOIN metrics ON metrics.seq = wanted.value WHERE metrics.key = ? AND num IS NOT NULL"
+        for metric in metrics:
+            bound = [wanted, metric.removeprefix("m.")]
+            sql = f"SELECT count(num), min(num), max(num), avg(num), avg(num * num) {among}"
+            count, *found = self.index.fetch(sql, bound)[0]
+            if count:
+                exact = _stat_of(count, *found)
+                stats[metric] = exact or _exact_stat([row[0] for row in self.index.fetch(f"SELECT num {among}", bound)])
+        return stats
 
     def _grouped(
         self, by: str, where: Query | None, metrics: Sequence[str]

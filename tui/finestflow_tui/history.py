@@ -68,6 +68,8 @@ class History:
         self._groups: dict[int, Group] = {}
         self._members: dict[int, array[int]] = {}
         """The runs below each heading, folded or not."""
+        self._untold: set[int] = set()
+        """Headings of which it was not read what their runs have of metrics: that is done for those that are seen."""
         self._version = -1
         self._known: frozenset[str] | None = None
         self._counting = threading.Lock()
@@ -136,6 +138,19 @@ class History:
         recorded = self.reading.numbers_of([run_id]).values()
         return next(iter(self.reading.page(recorded).values()), None)
 
+    def untold(self, numbers: Iterable[int]) -> list[int]:
+        """Return those headings of which it is not known what their runs have of metrics."""
+        return [number for number in numbers if number in self._untold]
+
+    def tell(self, headings: Iterable[int], metrics: tuple[str, ...]) -> None:
+        """Read what the runs of some groups have of metrics, given as ``m.NAME``."""
+        for heading in headings:
+            group = self._groups[heading]
+            stats = self.searching.stats_of(self._members[heading], metrics)
+            if self._groups[heading] is group:  # else it is the heading of another one by now
+                self._groups[heading] = group._replace(stats=stats)
+                self._untold.discard(heading)
+
     def best_letters(self, heading: int, marks: Mapping[str, str]) -> dict[str, str]:
         """Return, for each metric of a group, the letter of a marked run of it that has the best value."""
         numbers = self.reading.numbers_of(list(marks)) if marks else {}
@@ -193,7 +208,7 @@ class History:
         run_git(self.workspace.require_repository(), "version")
 
     def order(
-        self, query: str, sorts: tuple[str, ...], by: str, folded: frozenset[str], means: tuple[str, ...]
+        self, query: str, sorts: tuple[str, ...], by: str = "", folded: frozenset[str] = frozenset()
     ) -> array[int]:
         """Return the numbers of all runs of a list, with headings where it is grouped.
 
@@ -202,17 +217,17 @@ class History:
             sorts: Sort keys, the first decides.
             by: What it is grouped by; empty for no groups.
             folded: Groups of which only the heading is shown, by the text of their value.
-            means: Metrics that headings average.
         """
         parsed = self.parse(query) if query else None
         top = self.live_numbers(parsed)
         if not by:
             return top + self.searching.order(parsed, sorts=sorts)
-        groups = gather(self.searching.groups(by, parsed, metrics=means), RANGES)
+        groups = gather(self.searching.groups(by, parsed), RANGES)
         members = members_of(groups, self.searching.order(parsed, sorts=sorts), self.searching.values(by))
         for position, (group, own) in enumerate(zip(groups, members, strict=True)):
             heading = GROUPS - position
             self._groups[heading], self._members[heading] = group, own
+            self._untold.add(heading)
             top.append(heading)
             if str(group.value) not in folded:
                 top.extend(own)

@@ -521,6 +521,8 @@ def test_groups_tell_mean_and_deviation_as_statistics_does(index, repo, journal)
         assert groups["c"].stats["m.f1"].mean == math.inf
         assert math.isnan(groups["c"].stats["m.f1"].deviation)
         assert "m.f1" not in groups["d"].stats
+        members = members_of([groups["a"]], listing.order(), listing.values(by))
+        assert listing.stats_of(members[0], ["m.f1", "m.none"]) == {"m.f1": groups["a"].stats["m.f1"]}
         order = [index.rows([by], sort=by)[at][0] for at in range(index.count())]
         assert list(groups) == list(dict.fromkeys(order))
     assert groups[None].runs == 1
@@ -552,6 +554,7 @@ def test_groups_have_the_runs_that_have_their_value(index, repo, journal, by, mi
         assert [stat.mean for key, stat in group.stats.items() if key == "m.loss"] == (
             [pytest.approx(statistics.mean(losses))] if losses else []
         )
+        assert listing.stats_of(own, ["m.f1", "m.loss"]) == group.stats
     gathered = gather(groups, 2)
     assert sorted(number for own in members_of(gathered, order, listing.values(by)) for number in own) == sorted(order)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -93,6 +93,10 @@ class RunList(RunScreenActions):
         self._courses: Courses | None = None
         self._reading: asyncio.TimerHandle | None = None
         """What reads the courses of metrics in a moment, or does."""
+        self._untold: set[int] = set()
+        """Headings whose figures are to be read."""
+        self._telling: asyncio.TimerHandle | None = None
+        """What reads them in a moment, or does."""
         self._line: int | None = None
         """How far below the top of the table that run is to be put, when it is not to stay where the cursor is."""
         self._beat = 0
@@ -162,7 +166,7 @@ class RunList(RunScreenActions):
         knows_ranges = is_typing or ranges_of == self._ranges_of  # while typing, they can wait
 
         def work() -> _Listed:
-            order = history.order(query, sorts, by, folded, means[:3])
+            order = history.order(query, sorts, by, folded)
             best = None if knows_ranges else best_values(history.ranges(means, query), self.ff.workspace.goals)
             found = sum(number > GROUPS for number in order) if by else len(order)
             return _Listed(order, best, found, history.searching.index.count(), max(order, default=0))
@@ -248,9 +252,12 @@ class RunList(RunScreenActions):
             return width - _EDGES
         return width - (_ASIDE_WIDE if width >= wide else _ASIDE) - _EDGES
 
-    def _fetch(self, numbers: Iterable[int]) -> Mapping[int, Cells | Sequence[Span]]:
+    def _fetch(self, numbers: Collection[int]) -> Mapping[int, Cells | Sequence[Span]]:
         """Return rows: a page of the index, of which a cell is made when it is seen."""
         rows: dict[int, Cells | Sequence[Span]] = {}
+        self._untold.update(self.ff.history.untold(numbers))
+        if self._untold and self._telling is None:
+            self._telling = self.soon(0, self._tell_groups)
         for number, found in self.ff.history.page(numbers).items():
             if isinstance(found, Group):
                 folded = str(found.value) in self.folded
@@ -260,6 +267,21 @@ class RunList(RunScreenActions):
             else:
                 rows[number] = partial(self._cells, found)
         return rows
+
+    def _tell_groups(self) -> None:
+        """Read what headings tell of metrics, of those that were asked for; rows of runs need not wait for it."""
+        history, means = self.ff.history, tuple(column.key for column in self.table.columns if column.is_metric)[:3]
+        headings, self._untold = self._untold, set()
+
+        def show(_: None) -> None:
+            self._telling = self.soon(0, self._tell_groups) if self._untold else None
+            self.table.forget(headings)
+
+        def fail(text: str) -> None:
+            self._telling = None
+            self.say(text, "error")
+
+        self.slow(lambda: history.tell(headings, means), show, group="headings", failed=fail)
 
     def _cells(self, run: RunSummary, columns: Sequence[Column]) -> Sequence[Span]:
         cells = cells_of(run, columns, self.ff.workspace.clock.time(), self._best)

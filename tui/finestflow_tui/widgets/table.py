@@ -7,7 +7,7 @@ nothing of queries: the screen gives the vector, the columns and a way to fetch 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from textual import events
@@ -39,7 +39,7 @@ _LINES, _AHEAD = 2, 8
 
 
 Cells = Callable[[Sequence[Column]], Sequence[Span]]
-Fetch = Callable[[Iterable[int]], Mapping[int, Cells | Sequence[Span]]]
+Fetch = Callable[[Collection[int]], Mapping[int, Cells | Sequence[Span]]]
 
 
 class _Place(NamedTuple):
