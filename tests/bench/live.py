@@ -107,7 +107,9 @@ class Screen:
                 return at, found[0] if found else ""
         return -1, ""
 
-    def watch(self, until: Callable[[], bool], limit: float = PATIENCE, then: Callable[[], object] | None = None) -> float:
+    def watch(
+        self, until: Callable[[], bool], limit: float = PATIENCE, then: Callable[[], object] | None = None
+    ) -> float:
         """Follow what is written until something is so; return when what showed it had come."""
         end = time.time() + limit
         self.watched.now = time.time()
