@@ -185,7 +185,7 @@ RUN = (
     Step("edit", "e", "edited log.txt"),
     Step("save", "E", "save this params", "enter", "5"),
     Step("outside", "o", "o opens outputs (9)"),
-    Step("outside", "o", "opened clean.json", "", "9"),
+    Step("outside", "o", "opened clean.", "", "9"),
     Step("compare", "c", screen, "escape"),
     Step("diff", "d", screen, "escape"),
     Step("diff-files", "D", screen, "escape"),
