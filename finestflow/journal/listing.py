@@ -28,6 +28,8 @@ _MOST = 900
 _FEW_STEPS, _STEPS, _STEPS_ELSE = 6_000, 1_200_000, 300_000
 """Of the machine of SQLite for the first runs of a list: where many fulfil a query, each is looked up until there are enough, which takes 0.1 ms;
 where few do, all that do are found first, which takes 1 ms for 10,000 runs and 10 ms for 100,000; where they are to be sorted, one waits less for them."""
+_AMONG = "FROM json_each(?) AS wanted CROSS JOIN metrics ON metrics.seq = wanted.value WHERE metrics.key = ?"
+"""The values of a metric among runs whose numbers are given as JSON: four times as quick as to ask which runs a query finds once more."""
 _REMOVED = "SELECT seq FROM runs WHERE removed = 1"
 _LOST = 1e-8
 """Where the variance is so small a part of the mean square, that has fewer than eight digits of it left."""
@@ -165,15 +167,12 @@ class Listing:
         rows = self.index.fetch(sql, [run.pipeline, run.started])
         return rows_of.load_summary(rows[0]) if rows else None
 
-    def range_of(self, key: str, where: Query | None = None) -> Range | None:
-        """Return the least and the greatest value of a metric among the runs that a query chooses."""
-        condition, bound = self.index.where(where)
-        sql = (
-            "SELECT min(num), max(num) FROM metrics CROSS JOIN runs ON runs.seq = metrics.seq "  # noqa: S608
-            f"{condition} AND metrics.key = ?"
-        )
-        if where is None:
-            sql, bound = "SELECT min(num), max(num) FROM metrics WHERE key = ?", []
+    def range_of(self, metric: str, numbers: Iterable[int] | None = None) -> Range | None:
+        """Return the least and the greatest value of a metric, given as ``m.NAME``, among some runs, or all."""
+        key, bound = metric.removeprefix("m."), list[str]()
+        sql = "SELECT min(num), max(num) FROM metrics WHERE key = ?"
+        if numbers is not None:
+            sql, bound = f"SELECT min(num), max(num) {_AMONG}", [json.dumps(list(numbers))]
         low, high = self.index.fetch(sql, [*bound, key])[0]
         return None if low is None else Range(low, high)
 
@@ -209,14 +208,15 @@ class Listing:
             metrics: Names, as ``m.NAME``.
         """
         stats, wanted = dict[str, Stat](), json.dumps(list(numbers))
-        among = "FROM json_each(?) AS wanted CROSS JOIN metrics ON metrics.seq = wanted.value WHERE metrics.key = ? AND num IS NOT NULL"
         for metric in metrics:
             bound = [wanted, metric.removeprefix("m.")]
-            sql = f"SELECT count(num), min(num), max(num), avg(num), avg(num * num) {among}"
+            sql = f"SELECT count(num), min(num), max(num), avg(num), avg(num * num) {_AMONG} AND num IS NOT NULL"
             count, *found = self.index.fetch(sql, bound)[0]
             if count:
                 exact = _stat_of(count, *found)
-                stats[metric] = exact or _exact_stat([row[0] for row in self.index.fetch(f"SELECT num {among}", bound)])
+                stats[metric] = exact or _exact_stat(
+                    [row[0] for row in self.index.fetch(f"SELECT num {_AMONG} AND num IS NOT NULL", bound)]
+                )
         return stats
 
     def _grouped(

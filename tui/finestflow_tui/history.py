@@ -197,6 +197,8 @@ class History:
     def refresh(self) -> None:
         """Record what killed processes left and bring the index up to date."""
         self.workspace.refresh()
+        if self.workspace.index.is_in_memory:  # no file tells the connection that pages are read with what is new
+            self.reading = self.searching
         self.is_fresh = True
 
     def get_ready_to_recover(self) -> None:
@@ -243,10 +245,10 @@ class History:
                 self._values[key] = self.searching.values_of(key)
             return self._values[key]
 
-    def ranges(self, metrics: Iterable[str], query: str) -> dict[str, Range]:
-        """Return the least and the greatest value of metrics, by ``m.NAME``, among the runs of a list."""
-        parsed = self.parse(query) if query else None
-        found = {key: self.searching.range_of(key[2:], parsed) for key in metrics}
+    def ranges(self, metrics: Iterable[str], numbers: Iterable[int] | None) -> dict[str, Range]:
+        """Return the least and the greatest value of metrics, by ``m.NAME``, among some runs, or all."""
+        listed = None if numbers is None else [number for number in numbers if number > 0]
+        found = {key: self.searching.range_of(key, listed) for key in metrics}
         return {key: limits for key, limits in found.items() if limits is not None}
 
     def load(self, summary: RunSummary) -> Run:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from finestflow.journal.listing import Group
-from finestflow.model import RunSummary
+from finestflow.model import Run, RunSummary
 from finestflow_tui.actions import RunScreenActions
 from finestflow_tui.courses import READ_FILES, Courses
 from finestflow_tui.glyphs import LETTERS
@@ -105,6 +105,8 @@ class RunList(RunScreenActions):
         """The word that is completed, and how."""
         self._previewed, self._is_preview_old = "", True
         """The run beside the list, and whether something else may be told of it now."""
+        self._followed: Run | None = None
+        """What was told of it last, where it is going on."""
         self._listed_live: array[int] = array("q")
         self._going = 0
         self._quiet: asyncio.TimerHandle | None = None
@@ -167,7 +169,8 @@ class RunList(RunScreenActions):
 
         def work() -> _Listed:
             order = history.order(query, sorts, by, folded)
-            best = None if knows_ranges else best_values(history.ranges(means, query), self.ff.workspace.goals)
+            among = None if not query else history.order(query, sorts) if folded else order
+            best = None if knows_ranges else best_values(history.ranges(means, among), self.ff.workspace.goals)
             found = sum(number > GROUPS for number in order) if by else len(order)
             return _Listed(order, best, found, history.searching.index.count(), max(order, default=0))
 
