@@ -433,3 +433,23 @@ def test_an_index_that_is_lost_while_it_is_shown_is_made_again(own_lab, how):
             assert "icy-owl-4" in ui.lines[0]
 
     run(body)
+
+
+@pytest.mark.slow
+def test_where_no_index_can_be_written_the_list_is_shown_all_the_same(own_lab):
+    """Such as in a repository that is mounted to be read only and was never listed: the index is kept in memory, and said so."""
+    folder = own_lab / ".git" / "finestflow"
+    for path in folder.glob("index.sqlite*"):
+        path.unlink()
+    (folder / "index.sqlite").mkdir()
+
+    async def body():
+        async with drive(own_lab) as ui:
+            await ui.until(lambda: "dusty-fox-6" in ui.text and "icy-owl-4" in ui.text)
+            await ui.settle()
+            await ui.press("home", "j", "enter")
+            assert "calm-wren-5" in ui.lines[0]
+            await ui.press("escape", ".")
+            await ui.until(lambda: "★" in ui.text)
+
+    run(body)

@@ -9,36 +9,30 @@ import asyncio
 import contextlib
 import gc
 import os
-import shlex
-import sqlite3
 import subprocess
 import sys
-import tempfile
-import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual import events
-from textual.app import App, SuspendNotSupported
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from finestflow.errors import FinestflowError
 from finestflow.model import RunSummary
 from finestflow_tui.ahead import KeptScreens
 from finestflow_tui.bindings import bindings_of_app, keymap
 from finestflow_tui.history import History
 from finestflow_tui.keystrokes import Keystrokes, Passed
 from finestflow_tui.news import News
+from finestflow_tui.outside import Outside
 from finestflow_tui.screens.frame import Frame
 from finestflow_tui.start import RUN_TABS, Place
 from finestflow_tui.state import ViewState
 from finestflow_tui.terminal import Terminal
-from finestflow_tui.text import one_line, trouble, wants_ascii, word_for_shell
+from finestflow_tui.text import one_line, wants_ascii, word_for_shell
 from finestflow_tui.theme import THEMES, Palette, PlainFilter, choose_theme, make_palette
 from finestflow_tui.undo import Steps
 
@@ -48,11 +42,13 @@ if TYPE_CHECKING:
 __all__ = ["FinestflowApp", "run_app"]
 
 Value = TypeVar("Value")
+_PATIENCE = 1.0
+"""Seconds after which one is told what a change of runs waits for."""
 _GARBAGE = 20_000
 """Objects that are made before Python looks for cycles: a paint makes some thousands, and a look costs up to 50 ms."""
 
 
-class FinestflowApp(App[int]):
+class FinestflowApp(Outside):
     """The terminal UI over one workspace.
 
     Args:
@@ -243,6 +239,11 @@ class FinestflowApp(App[int]):
                 failed()
             self.say(text, "error")
 
+        def tell() -> None:
+            if not is_done:
+                self.say("another process is changing the journal: waiting for it ...")
+
+        screen.set_timer(_PATIENCE, tell)
         screen.slow(work, finish, group="annotate", failed=give_up)
         self.hold_keys(lambda: is_done)
         self.hold_keys_for_list()
@@ -270,30 +271,11 @@ class FinestflowApp(App[int]):
                 screen.say(text, role)
                 return
 
-    @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Say what goes wrong with a file, the journal or the index, and go on."""
-        try:
-            yield
-        except (FinestflowError, OSError, sqlite3.Error, UnicodeError) as error:
-            self.say(trouble(error), "error")
-
     async def run_action(self, *args: Any, **options: Any) -> bool:
         """Do what a key or a menu names."""
         with self.telling():
             return await super().run_action(*args, **options)
         return True
-
-    def write_file(self, name: str, text: str) -> None:
-        """Write what is shown to a new file, and say so."""
-        self.write_new(name, text)
-        self.say(f"wrote {name}", "good")
-
-    def write_new(self, name: str, text: str) -> None:
-        """Write a file that is not there yet: what a person has is never written over."""
-        path = self.workspace.folder / Path(name).expanduser()
-        with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
 
     def log_command(self, text: str) -> None:
         """Keep the command that would have done the same."""
@@ -407,84 +389,6 @@ class FinestflowApp(App[int]):
         from finestflow_tui.screens.reproduce import ReproduceScreen
 
         self.push_screen(ReproduceScreen(run, node))
-
-    # -- other processes ---------------------------------------------------------------------------------------------------------------
-
-    def start_process(self, words: list[str], said: str, *, shown: list[str] | None = None) -> Path:
-        """Start a command of finestflow that goes on when the app is left; returns the file that it writes to.
-
-        Args:
-            words: The command, without the name of the program.
-            said: What is told at its start and end.
-            shown: What is kept for the list of commands, when the words have something secret.
-        """
-        self.log_command("finestflow " + shlex.join(words if shown is None else shown))
-        folder = self.workspace.state_dir / "tui"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{words[0]}-{time.time_ns():x}.txt"
-        with path.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "finestflow", *words],
-                cwd=self.workspace.folder,
-                env={**self.environ, "NO_COLOR": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self.processes.append((process, said, path))
-        self.say(f"started: {said}", "good")
-        return path
-
-    def reap(self) -> None:
-        """Tell how processes ended."""
-        for entry in list(self.processes):
-            process, said, path = entry
-            code = process.poll()
-            if code is None:
-                continue
-            self.processes.remove(entry)
-            from finestflow_tui.views.reproduce import ending_text
-
-            told = ending_text(path.read_text(encoding="utf-8", errors="replace"), code)
-            self.say(f"{said}: {told}", "good" if code == 0 else "warning")
-
-    @contextmanager
-    def suspend(self) -> Iterator[None]:
-        """Leave the terminal to another program for a while, and take it back whatever happens, which Textual alone does not."""
-        raised: Exception | None = None
-        with super().suspend(), contextlib.nullcontext() if self.terminal is None else self.terminal.lent():
-            try:
-                yield
-            except Exception as error:  # noqa: BLE001 - whatever it is, the terminal comes back first
-                raised = error
-        if raised is not None:
-            raise raised
-
-    def action_suspend_process(self) -> None:
-        """Give the terminal back to the shell, until ``fg``."""
-        if self.terminal is None or not self.terminal.stop():
-            self.say("no shell has started this: there is nothing to go back to", "warning")
-
-    def run_outside(self, words: list[str]) -> None:
-        """Give the terminal to another program, and take it back; where that cannot be, the foot says why."""
-        try:
-            with self.suspend():
-                subprocess.run(words, check=False)
-        except SuspendNotSupported:
-            self.say("this terminal cannot be lent to another program", "warning")
-        except OSError as error:
-            self.say(f"{words[0]!r} cannot be started: {error.strerror}; $VISUAL or $EDITOR names another", "warning")
-        self.refresh(layout=True)
-
-    def edit_text(self, name: str, text: str, line: int = 1) -> None:
-        """Show a copy of a text in the person's editor."""
-        editor = (self.environ.get("VISUAL") or self.environ.get("EDITOR") or "").split() or ["vi"]
-        with tempfile.TemporaryDirectory(prefix="finestflow-") as folder:
-            path = Path(folder) / Path(name).name
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
-            knows_lines = Path(editor[0]).name in {"vi", "vim", "nvim", "nano", "emacs", "micro"}
-            self.run_outside([*editor, *([f"+{line}"] if knows_lines else []), str(path)])
 
     # -- crashes -----------------------------------------------------------------------------------------------------------------------
 

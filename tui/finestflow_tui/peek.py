@@ -114,8 +114,9 @@ class Peeker:
         document = find_document(out, kind) if kind else {}
         if document is None or (not kind and process.returncode):
             problem = find_document(out, "error")
-            told = [line for line in err.strip().splitlines() if line.startswith(("finestflow:", "hint:"))]
-            said = f"{problem['message']}: {problem['hint']}" if problem is not None else " ".join(told)
+            told = [line for line in err.strip().splitlines() if line.startswith(("finestflow: error: ", "hint: "))]
+            plain = " · ".join(line.removeprefix("finestflow: error: ").removeprefix("hint: ") for line in told)
+            said = f"{problem['message']}: {problem['hint']}" if problem is not None else plain
             raise FinestflowError(one_line(said or f"it could not be loaded (exit code {process.returncode})"))
         return document
 
