@@ -106,9 +106,13 @@ def test_a_live_run_is_followed_and_does_not_move_the_cursor(own_lab):
             live.write_log("fit", "still fitting\n")
             await ui.until(lambda: "7/20" in ui.text)
             assert "icy-owl-4" in ui.cursor
-            await ui.press("home", "enter")
+            assert "7/20  eta 19s  loss 0.33333 █▃▁" in ui.lines[1]
+            await ui.press("home")
+            live.emit({"e": "start", "path": "score", "task": "train:Score", "t": STARTED + 3})
+            await ui.until(lambda: "◐ score" in ui.text)
+            await ui.press("enter")
             assert "quick-wren-9" in ui.lines[0]
-            assert "running" in ui.text
+            assert "running   7/20  eta 19s" in ui.text
             await ui.press("3", "G")
             assert "still fitting" in ui.text
             live.write_log("fit", "and on\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finestflow.model import NodeStatus, Run, RunSummary
+from finestflow_tui.text import duration
 
 if TYPE_CHECKING:
     from finestflow.journal.live import EventReader
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveRun", "LiveRuns"]
 
+_MINUTE = 60
 _MISSED = 10
 """Looks after which a run that has left its folder and is in no index is none any more."""
 
@@ -80,6 +82,22 @@ class LiveRun:
             node.path for node in self.run.nodes.values() if node.status is NodeStatus.RUNNING and node.kind == "task"
         ]
         return running[-1] if running else ""
+
+    def progress_of(self, path: str, now: float) -> tuple[str, str]:
+        """Return how far a node has come, such as ``28/100``, and ``eta 19s``: when it would be done if it went on like that.
+
+        Args:
+            path: The node.
+            now: The time.
+        """
+        known, node = self.state.progress.get(path), self.run.nodes.get(path)
+        if known is None or node is None or node.status is not NodeStatus.RUNNING:
+            return "", ""
+        done, total = known
+        if not total or node.started is None or not 0 < done <= total:
+            return f"{done:g}" + (f"/{total:g}" if total else ""), ""
+        left = round((now - node.started) * (total - done) / done)
+        return f"{done:g}/{total:g}", f"eta {left}s" if left < _MINUTE else f"eta {duration(left)}"
 
 
 class LiveRuns:

@@ -60,7 +60,12 @@ class TaskTab:
         assert self._shape is not None
         screen = self._screen
         now, saved = screen.ff.workspace.clock.time(), self._saved.get(run.summary.id, {})
-        rows = tasks.task_rows(run, self._shape, screen.columns, now, saved)
+        live = screen.ff.history.find_live(run.summary.id)
+
+        def progress(path: str) -> str:
+            return "  ".join(live.progress_of(path, now)).rstrip() if live is not None else ""
+
+        rows = tasks.task_rows(run, self._shape, screen.columns, now, saved, progress)
         empty = "no task has begun yet" if run.summary.status is RunStatus.RUNNING else "no tasks are recorded"
         screen.list.show(rows or [row((empty, "dim"))], keep=keep)
         if self.wanted and screen.list.choose(self.wanted):

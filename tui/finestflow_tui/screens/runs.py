@@ -196,6 +196,17 @@ class RunsScreen(RunOrder):
         """Show what live runs tell, and turn their sign."""
         self._beat += self.ff.animation_level != "none"
         self._show_live()
+        self._follow_preview()
+
+    def _follow_preview(self) -> None:
+        """Show what is new of the run under the cursor, where it is going on."""
+        live = self.ff.history.find_live(self._previewed) if self.aside.display else None
+        if live is None or live.run is self._followed or self.current_id() != live.id:
+            return
+        self._followed = live.run
+        before, now = self.ff.history.reading.before(live.summary), self.ff.workspace.clock.time()
+        rows = preview(live.summary, before, now, self.ff.workspace.goals)
+        self.aside.show([*rows, *preview_more(live.run)], keep=True)
 
     def _show_live(self) -> None:
         more = self.live.update()

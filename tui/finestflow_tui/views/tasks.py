@@ -6,7 +6,7 @@ Invariant: items of a fan-out are folded into one line until they are opened; wi
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from finestflow.address import shown_parts
@@ -164,7 +164,14 @@ def _sorted(paths: list[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
     return done + [path for path in paths if path not in set(done)]
 
 
-def task_rows(run: Run, shape: Shape, columns: int, now: float, saved: Mapping[str, float] = {}) -> list[Row]:
+def task_rows(
+    run: Run,
+    shape: Shape,
+    columns: int,
+    now: float,
+    saved: Mapping[str, float] = {},
+    progress: Callable[[str], str] = lambda _: "",
+) -> list[Row]:
     """Return a line a node: lanes, name, status, why, when.
 
     Args:
@@ -173,13 +180,14 @@ def task_rows(run: Run, shape: Shape, columns: int, now: float, saved: Mapping[s
         columns: Room.
         now: The time, for nodes that run.
         saved: Seconds that hits took when they were computed, by path.
+        progress: Returns how far a node that runs has come.
     """
     rails = draw_rails(
         [line.path for line in shape.lines], shape.edges, {line.path: _glyph(line) for line in shape.lines}
     )
     lane_room = min(max((width(drawn) for drawn, _ in rails), default=1), max(8, columns // 3))
     name_room = min(28, max((width(line.label) for line in shape.lines), default=4))
-    whys = [_why(line) for line in shape.lines]
+    whys = [_progress(line, progress) or _why(line) for line in shape.lines]
     longest = max((width(why) for why, _ in whys), default=0)
     free = columns - lane_room - name_room - _STATUS - _TIMES - 5
     is_measured = free - _USED - _LEAST_BAR >= min(longest, _TOLD) and any(
@@ -244,6 +252,12 @@ def terse(why: str) -> str:
     for pattern, words in _TERSE:
         text = pattern.sub(words, text)
     return text
+
+
+def _progress(line: Line, progress: Callable[[str], str]) -> Span | None:
+    """Return how far the nodes of a line have come that are running."""
+    told = [text for node in line.nodes if node.status is NodeStatus.RUNNING and (text := progress(node.path))]
+    return (", ".join(told[:_FEW]), "running") if told else None
 
 
 def _why(line: Line) -> Span:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from finestflow_tui.glyphs import SPINNER, bar, sparkline
 from finestflow_tui.live import LiveRun
-from finestflow_tui.text import Row, Span, cut, duration, number, one_line, pad, plural, row
+from finestflow_tui.text import Row, Span, cut, duration, number, one_line, pad, plural, row, width
+from finestflow_tui.widgets.line import fitted
 
 __all__ = ["live_rows"]
 
@@ -48,22 +49,25 @@ def _spans(live: LiveRun, columns: int, now: float, sign: str) -> list[Span]:
         (left, "dim"),
         (f" {done}/{known}  ", ""),
     ]
+    room = columns - 4 - sum(width(text) for text, _ in spans)
+    return [*spans, *fitted(_parts(live, now, hits), room)]
+
+
+def _parts(live: LiveRun, now: float, hits: int) -> list[list[Span]]:
+    """Return what else is told of a run, the most important first: as much is shown as there is room for."""
+    parts: list[list[Span]] = []
     current = live.current
+    progress, left = live.progress_of(current, now)
     if current:
-        spans.append((cut(one_line(current), 20), "bold"))
-        progress = live.state.progress.get(current)
-        if progress is not None:
-            spans.append((f" {progress[0]:g}" + (f"/{progress[1]:g}" if progress[1] else ""), ""))
-        spans.append(("  ", ""))
+        parts.append([(cut(one_line(current), 20), "bold"), (f" {progress}" if progress else "", "")])
+    if left:
+        parts.append([(left, "running")])
     series = [metric for metric in live.run.metrics.values() if len(metric.values) > 1]
-    if series and columns >= 120:
+    if series:
         last = series[-1]
-        spans += [
-            (f"{one_line(last.name.rpartition('/')[2])} {number(last.last)} ", "metric"),
-            (sparkline([value for _, value, _ in last.values], 10), "metric"),
-            ("  ", ""),
-        ]
+        told = f"{one_line(last.name.rpartition('/')[2])} {number(last.last)} "
+        parts.append([(told + sparkline([value for _, value, _ in last.values], 10), "metric")])
     if hits:
-        spans.append((f"{plural(hits, 'hit')}  ", "hit"))
-    spans.append((duration(max(0.0, now - summary.started)), "dim"))
-    return spans
+        parts.append([(plural(hits, "hit"), "hit")])
+    parts.append([(duration(max(0.0, now - live.summary.started)), "dim")])
+    return parts
