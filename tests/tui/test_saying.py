@@ -93,3 +93,35 @@ def test_ctrl_z_in_a_terminal_without_a_shell_stops_nothing(own_lab):
     terminal.wait_for(b"no shell has started this", limit=30)
     os.write(terminal.master, b"q")
     assert end(terminal)[0] == 0
+
+
+@pytest.mark.parametrize("keys", [(), ("b",)])
+def test_a_query_that_is_taken_back_leaves_the_cursor_where_it_was(lab, keys):
+    """Also where another run, or none, was seen meanwhile, and in a list of groups."""
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("l", "l", "l", "l", "l", *keys, "j", "j", "j")
+            before = ui.cursor
+            assert "●" in before
+            await ui.press("/")
+            await ui.type("nothing has this name")
+            await ui.until(lambda: "no run matches" in ui.text)
+            await ui.press("escape")
+            await ui.until(lambda: ui.cursor == before)
+
+    run(body)
+
+
+def test_the_foot_of_the_list_never_offers_to_go_back(lab):
+    """Also when it was last written while another screen lay over it."""
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("enter")
+            ui.app.screen_stack[0].hush()
+            await ui.press("escape")
+            assert "esc back" not in ui.foot
+            assert "? keys" in ui.foot
+
+    run(body)

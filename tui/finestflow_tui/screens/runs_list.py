@@ -101,6 +101,8 @@ class RunList(RunScreenActions):
         """How far below the top of the table that run is to be put, when it is not to stay where the cursor is."""
         self._beat = 0
         self._before_filter = ""
+        self._left_at = "", 0
+        """The run that was under the cursor before a query was typed, and how far below the top."""
         self._hinted: tuple[str, list[Hint]] = "", []
         """The word that is completed, and how."""
         self._previewed, self._is_preview_old = "", True

@@ -46,6 +46,7 @@ class RunOrder(RunList):
     def action_filter(self) -> None:
         """Type a query."""
         self._before_filter = self.ff.state.query
+        self._left_at = self.current_id(), self.table.line
         self.input.older = self.ff.state.queries
         self.add_class("-filtering")
         self.input.value = self.ff.state.query
@@ -72,8 +73,12 @@ class RunOrder(RunList):
         self._leave_filter()
 
     def on_query_input_left(self) -> None:
-        """Go back to the query there was."""
+        """Go back to the query there was, and to the run."""
         self.set_query(self._before_filter)
+        if self.ff.state.group:
+            self._lost, self._line = self._left_at
+        else:
+            self._return_to(*self._left_at)
         self._leave_filter()
 
     def _leave_filter(self) -> None:
