@@ -18,7 +18,18 @@ from finestflow.compare import Change
 from finestflow.comparison import Row as Line
 from finestflow.comparison import SideBySide
 from finestflow.goals import Goals
-from finestflow.model import Metric, NodeRecord, NodeStatus, OutputRecord, Resource, Run, RunId, RunStatus, RunSummary
+from finestflow.model import (
+    WHY_HIT,
+    Metric,
+    NodeRecord,
+    NodeStatus,
+    OutputRecord,
+    Resource,
+    Run,
+    RunId,
+    RunStatus,
+    RunSummary,
+)
 from finestflow.picture import write_png
 from finestflow.workspace import Workspace
 from finestflow_tui.plain import iter_lines
@@ -69,7 +80,7 @@ def hostile_run() -> Run:
         output=OutputRecord(digest=None, type=HOSTILE, preview=HOSTILE, note=HOSTILE),
         notes=(HOSTILE,),
     )
-    metric = Metric(name=HOSTILE, last=1.0, values=((0, 1.0, 0.0), (1, math.nan, 1.0)))
+    metric = Metric(name=HOSTILE, last=1.0, count=2, values=((0, 1.0, 0.0), (1, math.nan, 1.0)))
     return Run(
         summary=summary,
         nodes={HOSTILE: node},
@@ -147,6 +158,7 @@ def test_a_hostile_run_breaks_no_screen(own_lab):
         async with drive(own_lab, (100, 30)) as ui:
             for keys in places:
                 await ui.press(*keys)
+                assert "cannot be read" not in ui.text, keys  # or nothing of it would have been shown
                 for strip in ui.strips:
                     assert sum(segment.cell_length for segment in strip) == 100, keys
                     text = "".join(segment.text for segment in strip)
@@ -211,6 +223,7 @@ def test_a_terminal_that_can_gets_the_whole_picture():
         ("param 'lr' 0.1 -> 0.3; param 'epochs' 20 -> 30", "lr 0.1 → 0.3; epochs 20 → 30"),
         ("changed `train.Fit.run`; input 'numbers' changed", "code train.Fit.run; input numbers"),
         ("input 'scores[0]' changed; input 'scores[1]' changed; input 'w' changed", "input scores; input w"),
+        ("skipped: 'fit' failed", "fit failed"),
         ("no earlier call", "no earlier call"),
     ],
 )
@@ -232,6 +245,24 @@ def test_why_a_task_ran_has_room_before_its_time_line(lab):
     assert narrow[0].endswith("saved 2.0s")
     assert wide[2].index("▏") - wide[2].index("▕") > narrow[2].index("▏") - narrow[2].index("▕")
     assert max(map(width, narrow)) <= 79
+
+
+def test_a_fan_out_says_how_many_of_its_items_ran(lab):
+    """A count where some were hits, else the reason alone: the name says how many there are."""
+    workspace = Workspace.find(lab, {})
+    run = workspace.load_run("dusty-fox-6")
+    workspace.close()
+    told = []
+    for hits in (0, 4, 5):
+        items = [path for path in run.nodes if path.startswith("score")]
+        changed = {path: run.nodes[path]._replace(status=NodeStatus.HIT, why=WHY_HIT) for path in items[:hits]}
+        nodes = {**run.nodes, **changed}
+        other = replace(run, nodes=nodes)
+        lines = [plain_text(line) for line in tasks.task_rows(other, tasks.shape_of(other), 100, 0.0)]
+        told.append(next(line for line in lines if "score ×5" in line))
+    assert "ok        input weight" in told[0]
+    assert "ok        1 of 5 ran: input weight" in told[1]
+    assert "hit       same code + inputs" in told[2]
 
 
 def test_items_that_ran_again_for_the_same_reason_are_told_as_one(lab):

@@ -39,7 +39,7 @@ class MetricTab:
         """List them, and plot the one under the cursor."""
         screen = self._screen
         assert screen.whole is not None
-        self.make_plot().remove_class("hidden")
+        self.make_plot().set_class(not (screen.whole.metrics or screen.whole.resources), "hidden")
         rows = record.metric_rows(screen.whole.metrics, screen.columns, screen.ff.workspace.goals)
         screen.list.show([*rows, *record.resource_rows(screen.whole, screen.columns)], keep=keep)
         self.show_metric()

@@ -22,6 +22,8 @@ __all__ = ["TaskTab"]
 
 _LOOKED = 0.5
 """Seconds after which a run is looked at, and not passed on the way to another."""
+_ASIDE = 46
+"""Columns of the pane beside the tasks, before it has been laid out."""
 _MOST_NODES = 60
 """Nodes of a drawing that is made at once, and of a run whose fan-outs may be open from the start."""
 
@@ -152,8 +154,9 @@ class TaskTab:
         now = self._screen.ff.workspace.clock.time()
         whys, is_folded = self.whys(run, path), path not in self.unfolded
         saved = self._saved.get(run.summary.id, {}).get(path, 0.0)
-        rows = tasks.node_rows(run, path, whys, now, is_folded=is_folded, saved=saved)
-        self._screen.detail.show(rows)
+        pane = self._screen.detail
+        room = pane.room or _ASIDE
+        pane.show(tasks.node_rows(run, path, whys, now, is_folded=is_folded, saved=saved, columns=room))
 
     def _find_saved(self, node: NodeRecord) -> float:
         """Return how long a hit took when it was computed; 0 where that is not known any more."""

@@ -32,6 +32,7 @@ from finestflow_tui.text import (
     title,
     value_text,
     width,
+    wrapped,
 )
 
 __all__ = ["Shape", "base_of", "drawing_of", "node_rows", "shape_of", "summary_line", "task_rows", "terse"]
@@ -48,6 +49,7 @@ _LEAST_BAR, _WIDEST_BAR = 10, 40
 """Columns of the time line: it gives way to why tasks ran, and takes what is left."""
 _TERSE = (
     (re.compile(rf"^{re.escape(WHY_HIT)}$"), "same code + inputs"),
+    (re.compile(r"^skipped: '([^']+)' "), r"\1 "),
     (re.compile(r"\bparam '([^']+)' (.*?) -> "), r"\1 \2 → "),
     (re.compile(r"\binput (['\"])(.+?)\1(?: changed)?"), r"input \2"),
     (re.compile(r"\binput ([^;\[]+)\[\d+\](?:; input \1\[\d+\])+"), r"input \1"),
@@ -266,11 +268,16 @@ def _why(line: Line) -> Span:
         return one_line(error.strip().rpartition("\n")[2]), "error"
     if len(line.nodes) == 1:
         return terse(line.nodes[0].why), "dim"
-    counts: dict[str, int] = {}
+    counts: dict[NodeStatus, int] = {}
     for node in line.nodes:
-        counts[node.status.value] = counts.get(node.status.value, 0) + 1
+        counts[node.status] = counts.get(node.status, 0) + 1
     first = next((node.why for node in line.nodes if node.status is not NodeStatus.HIT and node.why), "")
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    if len(counts) == 1:
+        return terse(first or line.nodes[0].why), "dim"
+    if counts.keys() == {NodeStatus.OK, NodeStatus.HIT}:
+        told = f"{counts[NodeStatus.OK]} of {len(line.nodes)} ran"
+    else:
+        told = ", ".join(f"{count} {status.value}" for status, count in counts.items())
     return told + (f": {terse(first)}" if first else ""), "dim"
 
 
@@ -316,7 +323,14 @@ def _time_of(line: Line) -> str:
 
 
 def node_rows(
-    run: Run, path: str, whys: Sequence[str], now: float, *, is_folded: bool = False, saved: float = 0.0
+    run: Run,
+    path: str,
+    whys: Sequence[str],
+    now: float,
+    *,
+    is_folded: bool = False,
+    saved: float = 0.0,
+    columns: int = 76,
 ) -> list[Row]:
     """Return one node in full, or the items of a fan-out.
 
@@ -327,6 +341,7 @@ def node_rows(
         now: The time.
         is_folded: The items of a fan-out are one line.
         saved: Seconds that it took when it was computed, of a hit.
+        columns: Room for sentences.
     """
     node = run.nodes.get(path)
     items = [each for each in run.nodes.values() if each.kind == "task" and base_of(run, each.path) == path]
@@ -355,9 +370,8 @@ def node_rows(
         row((one_line(node.task), "dim")),
         row(""),
     ]
-    rows += [
-        row((text, "" if at == 0 else "dim")) for at, why in enumerate(whys) for text in _wrapped(one_line(why), 76)
-    ]
+    for at, why in enumerate(whys):
+        rows += wrapped(why, columns, "dim" if at else "")
     if saved:
         rows.append(row(("saved  ", "dim"), (duration(saved), "hit")))
     if node.cpu is not None:
@@ -408,12 +422,6 @@ def used_text(node: NodeRecord) -> str:
     share = f" ({100 * node.cpu / node.seconds:.0f}% of a core)" if node.seconds >= _MEASURABLE else ""
     most = "" if node.memory is None else f", {size(node.memory)}"
     return f"cpu {duration(node.cpu)}{share}{most}"
-
-
-def _wrapped(text: str, columns: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, columns) or [""]
 
 
 def _section(name: str, pairs: Sequence[tuple[str, str]], role: str = "") -> list[Row]:
