@@ -54,6 +54,8 @@ class PrivateIndex:
         self._max_raw_size = max_raw_size
         self._off: set[bytes] = set()
         source = repo.git_dir / "index"
+        if not repo.git_dir.is_dir():  # or parts of it would be made anew
+            raise RepositoryError(f"the repository {str(repo.git_dir)!r} is gone", "go to where it is now")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             Path(f"{path}.lock").unlink(missing_ok=True)  # of a killed process; nobody else uses this copy

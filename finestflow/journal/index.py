@@ -367,9 +367,14 @@ class Index:
         return self._database
 
     def _leave_lost_file(self) -> None:
-        """Close a file that is not at its place any more: what is open says nothing of the one that others read."""
+        """Close a file that is not at its place any more: what is open says nothing of the one that others read.
+
+        Where the whole repository is gone, it is all that is left of it.
+        """
         with self._lock:
-            if self._database is not None and self._place is not None and _place_of(self._path) != self._place:
+            if self._database is None or self._place is None or _place_of(self._path) == self._place:
+                return
+            if self._path.parent.parent.exists():
                 self.close()
 
     def _use_memory(self, reason: str) -> None:

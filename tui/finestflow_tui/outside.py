@@ -65,7 +65,8 @@ class Outside(App[int]):
         """
         self.log_command("finestflow " + shlex.join(words if shown is None else shown))
         folder = self.workspace.state_dir / "tui"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(exist_ok=True)  # nothing is made anew of a repository that is gone
+        folder.mkdir(exist_ok=True)
         path = folder / f"{words[0]}-{time.time_ns():x}.txt"
         with path.open("wb") as output:
             process = subprocess.Popen(
