@@ -109,6 +109,7 @@ def test_a_query_that_is_taken_back_leaves_the_cursor_where_it_was(lab, keys):
             await ui.until(lambda: "no run matches" in ui.text)
             await ui.press("escape")
             await ui.until(lambda: ui.cursor == before)
+            assert "new ↑" not in ui.text
 
     run(body)
 

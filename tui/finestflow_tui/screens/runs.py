@@ -137,6 +137,7 @@ class RunsScreen(RunOrder):
         run = self.current_run()
         if run is None:
             self.aside.show([])
+            self._previewed = ""
             return
         history, now = self.ff.history, self.ff.workspace.clock.time()
         rows = preview(run, history.reading.before(run), now, self.ff.workspace.goals)

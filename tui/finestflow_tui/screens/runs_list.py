@@ -178,7 +178,8 @@ class RunList(RunScreenActions):
 
         def show(listed: _Listed) -> None:
             self.is_busy = False
-            order, best, self._found, self._total, self._newest = listed
+            order, best, self._found, self._total, newest = listed
+            self._newest = max(self._newest, newest)  # a query may leave the newest out, which is seen all the same
             if best is not None:
                 self._ranges_of = ranges_of
                 if best != self._best:

@@ -74,7 +74,7 @@ class RunOrder(RunList):
 
     def on_query_input_left(self) -> None:
         """Go back to the query there was, and to the run."""
-        self.set_query(self._before_filter)
+        self.set_query(self._before_filter, keeps_columns=True)
         if self.ff.state.group:
             self._lost, self._line = self._left_at
         else:
