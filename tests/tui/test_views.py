@@ -221,7 +221,9 @@ def test_a_terminal_that_can_gets_the_whole_picture():
     [
         ("same code, params and inputs", "same code + inputs"),
         ("param 'lr' 0.1 -> 0.3; param 'epochs' 20 -> 30", "lr 0.1 → 0.3; epochs 20 → 30"),
-        ("changed `train.Fit.run`; input 'numbers' changed", "code train.Fit.run; input numbers"),
+        ("changed `train.Fit.run`; input 'numbers' changed", "code Fit.run; input numbers"),
+        ("changed `helper`; changed `a.b.c.d`; changed `a.b`", "code helper; code c.d; code a.b"),
+        ("input \"models['a']\" changed; input \"models['b']\" changed; input 'test'", "input models; input test"),
         ("input 'scores[0]' changed; input 'scores[1]' changed; input 'w' changed", "input scores; input w"),
         ("skipped: 'fit' failed", "fit failed"),
         ("no earlier call", "no earlier call"),

@@ -276,8 +276,8 @@ def why_rows(diff: RunDiff) -> list[Row]:
         if node.kind == "pipeline":
             continue
         whys = reasons.get(path, ()) or ((node.why,) if node.status is not NodeStatus.HIT and node.why else ())
-        told = tuple(part for why in whys for part in terse(why).split("; "))
-        if told:
+        told = tuple(terse("; ".join(whys)).split("; "))
+        if whys:
             alike.setdefault((base_of(diff.after, path), node.status, told), []).append(path)
     rows: list[Row] = [row(""), title("why it ran again")]
     for (base, status, told), paths in alike.items():

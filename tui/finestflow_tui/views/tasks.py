@@ -52,8 +52,8 @@ _TERSE = (
     (re.compile(r"^skipped: '([^']+)' "), r"\1 "),
     (re.compile(r"\bparam '([^']+)' (.*?) -> "), r"\1 \2 → "),
     (re.compile(r"\binput (['\"])(.+?)\1(?: changed)?"), r"input \2"),
-    (re.compile(r"\binput ([^;\[]+)\[\d+\](?:; input \1\[\d+\])+"), r"input \1"),
-    (re.compile(r"\bchanged `([^`]+)`"), r"code \1"),
+    (re.compile(r"\binput ([^;\[]+)\[[^\]]+\](?:; input \1\[[^\]]+\])+"), r"input \1"),
+    (re.compile(r"\bchanged `(?:[^`]*?\.)??([^.`]+(?:\.[^.`]+)?)`"), r"code \1"),
 )
 _ORDER = (
     NodeStatus.FAILED,
