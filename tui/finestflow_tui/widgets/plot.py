@@ -235,11 +235,6 @@ class Plot(Painted, PlotextPlot, inherit_bindings=False):
         self.smoothing = _WEIGHTS[(_WEIGHTS.index(self.smoothing) + 1) % len(_WEIGHTS)]
         self.redraw()
 
-    def action_shade(self, wanted: bool) -> None:
-        """Show the lines as shades, or as lines."""
-        self.is_shaded = wanted
-        self.redraw()
-
     def action_log_axis(self, axis: str) -> None:
         """Draw an axis linear or logarithmic."""
         if axis == "x":
