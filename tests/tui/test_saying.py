@@ -126,3 +126,18 @@ def test_the_foot_of_the_list_never_offers_to_go_back(lab):
             assert "? keys" in ui.foot
 
     run(body)
+
+
+def test_what_is_shown_in_place_of_the_values_of_the_cache_says_how_they_come_back(lab):
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("g", "c")
+            for option in ("g", "v"):
+                await ui.press("comma", option)
+                assert "^l brings the list back" in ui.text
+                await ui.press("enter")
+                assert "^l lists them" in ui.foot
+                await ui.press("ctrl+l")
+                assert "digest" in ui.text
+
+    run(body)

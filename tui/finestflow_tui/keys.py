@@ -400,7 +400,7 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
     "diff": ("tab", "next-match", "next-sibling", "view", "edit", "save", "star", "copy"),
     "compare": ("differing", "sort", "column-left", "column-right", "view", "diff", "star", "save"),
     "cache": ("sort", "delete", "options", "open"),
-    "trash": ("open", "undo", "delete"),
+    "trash": ("open", "undo"),
     "reproduce": ("open", "options"),
     "plot": ("right", "more", "less", "pan-right", "view", "options", "next-pane"),
 }

@@ -92,7 +92,10 @@ class CacheScreen(Frame):
     def action_open(self) -> None:
         """Open the run that made the value."""
         held = next((each for each in self._held if each.info.digest == self.list.key), None)
-        number = self.ff.history.number_of(held.run) if held is not None else None
+        if held is None:
+            self.say("⏎ opens the run that made a value: ^l lists them", "warning")
+            return
+        number = self.ff.history.number_of(held.run)
         run = self.ff.history.find(number) if number is not None else None
         if run is None:
             self.say("the run that made it is not in this journal", "warning")
@@ -192,8 +195,11 @@ class CacheScreen(Frame):
 
         def show(found: list[Any]) -> None:
             rows = [row((f"  {each.place} ", "error"), (f"{each.name}  ", "bold"), each.message) for each in found]
-            self.list.show(rows or [row(""), row(("  nothing is damaged", "good"))])
+            rows = rows or [row(""), row(("  nothing is damaged", "good"))]
+            self.list.show([*rows, row(""), row(("  ^l", "key"), " brings the list back")])
+            self.hush()
 
+        self.say("looking at every value and every record ...")
         self.slow(work, show, group="verify")
 
     def action_reload(self) -> None:
