@@ -241,7 +241,7 @@ tasks too. A new run never moves the line under the cursor. A line that goes on 
 |---|---|
 | runs | the list: filter (`/`), sort (`s`), group (`b`) by the column under the cursor; beside it the run under the cursor and what differs from the run before |
 | run | tasks with lanes and times, graph, logs, metrics, params, configuration, code, environment, outputs; the heading says how long its hits took when they were computed |
-| diff | two runs, or a run and the files as they are now (`D`): code side by side with the words that differ, params, metrics and how they went, environment, outputs and what differs inside them (pictures beside each other, rows of tables by their key), both graphs in one, logs node by node, and, on a wide terminal beside each of these, why tasks ran again |
+| diff | two runs, or a run and the files as they are now (`D`): code side by side with the words that differ and how many lines came and went in each file, params, metrics and how they went, environment, outputs and what differs inside them (pictures beside each other, rows of tables by their key), both graphs in one, logs node by node, and, on a wide terminal beside each of these, why tasks ran again |
 | compare | the marked runs side by side: what differs, the best value of each metric, how metrics went, all of it as parallel coordinates (`v`); where there is no room for all runs, `l` goes on by one and the first one stays |
 | reproduce | what would happen, with options (`,`): the recorded environment, a tolerance, from a task on; then the verdict, output by output; it goes on when the UI is left |
 | cache | what the store holds, what it cost; `x` marks values to be evicted, `u` spares them, `,x` does it; what a clean-up would free, and what is damaged |

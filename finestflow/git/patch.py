@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from finestflow.git.command import read_git
 from finestflow.git.repository import Repository
 
-__all__ = ["read_patch"]
+__all__ = ["count_lines", "read_patch"]
 
 _LEFT_OUT = ":(top,exclude,literal).finestflow"
 
@@ -46,3 +46,24 @@ def read_patch(
     )
     done = read_git(repo, *words, variables={"GIT_LITERAL_PATHSPECS": "0", "GIT_NO_LAZY_FETCH": "0"})
     return done.check(f"cannot compare {a!r} with {b!r}").decode("utf-8", "replace")
+
+
+def count_lines(repo: Repository, a: str, b: str) -> dict[str, tuple[int, int]]:
+    """Return how many lines of each file came and how many went from one commit or tree to another; of binary files nothing."""
+    words = (
+        "diff-tree",
+        "-r",
+        "-z",
+        "--numstat",
+        "--histogram",
+        "--no-ext-diff",
+        "--no-textconv",
+        a,
+        b,
+        "--",
+        _LEFT_OUT,
+    )
+    done = read_git(repo, *words, variables={"GIT_LITERAL_PATHSPECS": "0", "GIT_NO_LAZY_FETCH": "0"})
+    text = done.check(f"cannot compare {a!r} with {b!r}").decode("utf-8", "surrogateescape")
+    lines = (line.split("\t", 2) for line in text.split("\0") if line)
+    return {path: (int(came), int(went)) for came, went, path in lines if came != "-"}

@@ -125,6 +125,21 @@ def test_runs_are_lines_over_axes(lab):
 
 
 @pytest.mark.slow
+def test_files_say_how_many_lines_differ(lab):
+    """Lines that came and that went, beside each file of a difference, in its printed twin too."""
+
+    async def body():
+        async with drive(lab, (120, 40)) as ui:
+            await ui.press("j", "d")
+            await ui.until(lambda: "M train.py  +2  −2" in ui.text)
+            assert "A notes.md  +1 " in ui.text
+            assert ui.app.screen.list.key == "notes.md"
+            counts = ui.app.history.line_counts(ui.app.screen.diff)
+            assert counts == {"notes.md": (1, 0), "train.py": (2, 2)}
+
+    run(body)
+
+
 def test_runs_of_a_comparison_are_whole_columns(lab):
     """Runs that there is no room for are counted on both sides, l goes on by one of them, and the base stays."""
 

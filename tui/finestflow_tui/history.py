@@ -321,6 +321,13 @@ class History:
             self.workspace.require_repository(), old, new, [path], context=context, ignores_space=ignores_space
         )
 
+    def line_counts(self, diff: RunDiff) -> dict[str, tuple[int, int]]:
+        """Return how many lines of each file came and went between two runs."""
+        from finestflow.git.patch import count_lines
+
+        old, new = tree_of(diff.before), tree_of(diff.after)
+        return {} if old is None or new is None else count_lines(self.workspace.require_repository(), old, new)
+
     def diff_present(self, before: RunSummary) -> RunDiff:
         """Return how the files as they are now differ from those of a run."""
         return self.workspace.diff_present(self.load(before))

@@ -128,7 +128,7 @@ def _diff_rows(history: History, before: RunSummary, after: RunSummary) -> Itera
     found, workspace = history.diff(before, after), history.workspace
     told = found.folded()
     yield Row(tuple(diff.head_spans(before, after, {}, workspace.goals)))
-    parts: list[tuple[str, Iterable[Row]]] = [("code", diff.file_rows(found.files))]
+    parts: list[tuple[str, Iterable[Row]]] = [("code", diff.file_rows(found.files, history.line_counts(found)))]
     for change in found.files:
         hunks = diff.parse_patch(history.patch_of(found, change.path))
         parts.append(("", diff.diff_rows(change.path, hunks, _COLUMNS, split=False)))

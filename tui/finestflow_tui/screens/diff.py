@@ -31,6 +31,8 @@ __all__ = ["TABS", "DiffScreen"]
 
 _WITH_WHY, _WITH_WHY_AND_PLOT = 120, 170
 """Columns from which there is room for why tasks ran beside what differs."""
+_LATE = 0.15
+"""Seconds after which lines are counted: the first file comes before."""
 TABS = ("code", "params", "metrics", "env", "outputs", "graph", "logs")
 
 
@@ -65,6 +67,7 @@ class DiffScreen(RunScreenActions):
         self._split: bool | None = None
         self._turned = False
         self._hunks: dict[str, list[view.Hunk]] = {}
+        self._counts: dict[str, tuple[int, int]] | None = None
         self._pattern = ""
         self._around = 3
         self._ignores_space = False
@@ -202,8 +205,7 @@ class DiffScreen(RunScreenActions):
         self.graph.set_class(not is_graph, "hidden")
         self.pane.has_cursor = not has_list
         if is_code:
-            whys = [] if self.is_with_files else view.why_rows(diff)
-            self.list.show([*view.file_rows(diff.files), *whys], keep=True)
+            self._list_files(diff)
             if self._shown:
                 self._show_file()
             else:  # the list first: the file comes when it has been seen
@@ -228,6 +230,21 @@ class DiffScreen(RunScreenActions):
         self._shown = self.tab
         self._show_plot(diff)
         (self.graph if is_graph else self.list if has_list else self.pane).focus()
+
+    def _list_files(self, diff: RunDiff) -> None:
+        """List the files that differ, and why tasks ran again; how many lines came and went when that is known."""
+
+        def show(counts: dict[str, tuple[int, int]]) -> None:
+            if diff is self.diff:
+                self._counts = counts
+            if diff is self.diff and self.tab == "code":
+                self._list_files(diff)
+
+        whys = [] if self.is_with_files else view.why_rows(diff)
+        self.list.show([*view.file_rows(diff.files, self._counts or {}), *whys], keep=True)
+        if self._counts is None and diff.files:
+            history, late = self.ff.history, 0.0 if self.app.is_headless else _LATE
+            self.soon(late, lambda: self.slow(lambda: history.line_counts(diff), show, group="counts"))
 
     def _show_plot(self, diff: RunDiff) -> None:
         """Plot how the metric under the cursor went in both runs."""

@@ -62,6 +62,8 @@ _SIGNS = {"added": ("A", "good"), "removed": ("D", "bad"), "changed": ("M", "war
 _SIMILAR = 0.4
 _SEVERAL = 4
 _PICTURE_ROWS = 14
+_PATH = 22
+"""Columns of a path that is followed by how many lines came and went."""
 _ITEM = re.compile(r"(?:\[\d+\]|/\d+)(?=/|$).*")
 
 
@@ -243,14 +245,23 @@ def _half(side: _Side | None, room: int, sign: str) -> tuple[Span, ...]:
     return ((f"{side.number:>5}", "dim"), (f"{sign} " if role else "  ", role), *fit((*side.spans, ("", role)), room))
 
 
-def file_rows(files: Sequence[FileChange]) -> list[Row]:
-    """Return the files that differ; their key is their path."""
+def file_rows(files: Sequence[FileChange], counts: Mapping[str, tuple[int, int]] = {}) -> list[Row]:
+    """Return the files that differ; their key is their path.
+
+    Args:
+        files: The files.
+        counts: How many lines came and went, by path, as far as that is known.
+    """
     if not files:
         return [row(("the code is the same", "dim"))]
-    return [
-        row((_SIGNS.get(change.kind, ("M", "warning"))), " ", (one_line(change.path), "bold"), key=change.path)
-        for change in files
-    ]
+    room = min(_PATH, max(width(one_line(change.path)) for change in files))
+    rows = []
+    for change in files:
+        came, went = counts.get(change.path, (0, 0))
+        name, told = one_line(change.path), [(f"  +{came}", "good")] * bool(came) + [(f"  −{went}", "bad")] * bool(went)
+        shown = pad(cut(name, room), room) if told else name
+        rows.append(row(_SIGNS.get(change.kind, ("M", "warning")), " ", (shown, "bold"), *told, key=change.path))
+    return rows
 
 
 def printed_rows(patches: Mapping[str, str], pipeline: str) -> list[Row]:
