@@ -8,6 +8,7 @@ import pytest
 
 from tests.tui.driving import drive, run
 from tests.tui.test_list import keys_of
+from tests.tui.test_states import begin
 from tests.tui.test_terminal import end, start
 
 
@@ -139,5 +140,26 @@ def test_what_is_shown_in_place_of_the_values_of_the_cache_says_how_they_come_ba
                 assert "^l lists them" in ui.foot
                 await ui.press("ctrl+l")
                 assert "digest" in ui.text
+
+    run(body)
+
+
+def test_what_cannot_be_marked_says_why(own_lab):
+    """A run that goes on, and the heading of a group."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            live = begin(own_lab)
+            await ui.until(lambda: "quick-wren-9" in ui.text)
+            await ui.settle()
+            await ui.press("home", "space")
+            assert "'quick-wren-9' is still going on: it can be marked when it has ended" in ui.foot
+            live._close_files()
+            await ui.until(lambda: "✗  quick-wren-9" in ui.text)
+            await ui.press(*["l"] * 5, "b")
+            await ui.until(lambda: "▾" in ui.text)
+            await ui.press("home", "space")
+            assert "marks are for runs" in ui.foot
+            assert not ui.app.state.marks
 
     run(body)

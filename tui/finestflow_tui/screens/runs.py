@@ -220,17 +220,22 @@ class RunsScreen(RunOrder):
 
     def action_mark(self) -> None:
         """Mark, or take the mark away, and go on."""
-        run = self.current_run()
-        if run is not None and run.status is not RunStatus.RUNNING:
-            self._set_marks([run], toggle=True)
+        self._mark_current(toggle=True)
         self.table.action_move(1)
 
     def action_mark_range(self, step: int) -> None:
         """Mark and go on."""
-        run = self.current_run()
-        if run is not None and run.status is not RunStatus.RUNNING:
-            self._set_marks([run])
+        self._mark_current(toggle=False)
         self.table.action_move(step)
+
+    def _mark_current(self, *, toggle: bool) -> None:
+        run = self.current_run()
+        if run is None:
+            self.say("marks are for runs", "warning")
+        elif run.status is RunStatus.RUNNING:
+            self.say(f"{run.name!r} is still going on: it can be marked when it has ended", "warning")
+        else:
+            self._set_marks([run], toggle=toggle)
 
     def action_mark_all(self) -> None:
         """Mark the runs of the list."""
