@@ -233,7 +233,7 @@ def test_one_run(lab):
             await ui.press("enter")
             assert "score ×5" in ui.text
             assert "saved  0.2s" in ui.text
-            assert ui.lines[0].endswith("  saved 0.5s")
+            assert ui.lines[0].endswith("  saved 0.5s  run 1 of 6")
             await ui.press("j", "w")
             assert ui.foot.startswith("clean: same code") or ui.foot.startswith("fit:")
             await ui.press("home", "j", "j", "j", "enter")
