@@ -208,6 +208,21 @@ def test_the_background_says_what_keeps_a_run_from_beginning(steps: Project, tmp
 
 
 @pytest.mark.slow
+def test_a_run_in_the_background_is_stopped_though_a_deaf_script_started_it(steps: Project) -> None:
+    """As a shell makes whatever a script starts behind ``&``."""
+    steps.write(
+        "deaf.py",
+        "import signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from finestflow.cli import main\nsys.exit(main(sys.argv[1:]))\n",
+    )
+    words = ["deaf.py", "run", "steps.py:Steps", "--detach", "--name", "far away"]
+    assert processes.python(*words, cwd=steps.folder, env=processes.environment()).code == 0
+    wait_for(lambda: "no line end" in live_log(steps, "wait"))
+    assert ": cancelled in" in steps.do("stop", "far away").err
+    assert [each["status"] for each in steps.runs()] == ["cancelled"]
+
+
+@pytest.mark.slow
 def test_a_run_in_the_background_that_does_not_answer_is_killed_with_what_it_started(steps: Project) -> None:
     told = steps.do("run", "steps.py:Stubborn", "--detach", "--json").json["run"]
     child = int(wait_for(lambda: live_log(steps, "deaf").split())[1])
