@@ -408,22 +408,18 @@ class RunList(RunScreenActions):
     def _status_rows(self, columns: int) -> Sequence[Row]:
         state = self.ff.state
         query: list[Span] = [(" / ", "key"), (one_line(state.query) or "all runs", "" if state.query else "dim")]
-        parts: list[Span] = []
-        if self._new:
-            parts.append((f"{self._new} new ↑  ", "running"))
+        parts: list[Span] = [(f"{self._new} new ↑", "running")] if self._new else []
         if state.query and self._found is not None:
             parts.append((f"{self._found:,} of {self._total:,}", "bold"))
         if state.sorts and state.sorts != ["-started"]:
-            signs = " ".join(
-                sort.removeprefix("-").removeprefix("m.").removeprefix("p.") + ("▼" if sort.startswith("-") else "▲")
-                for sort in state.sorts
-            )
-            parts.append((f" · sort {signs}", ""))
+            signs = (_bare(sort.removeprefix("-")) + ("▼" if sort.startswith("-") else "▲") for sort in state.sorts)
+            parts.append((f"sort {' '.join(signs)}", ""))
         if state.group:
-            parts.append((f" · by {state.group}", ""))
+            parts.append((f"by {_bare(state.group)}", ""))
         if state.marks:
-            parts.append((f" · {len(state.marks)} marked", ""))
-        return [row(*spread(query, [*parts, (" ", "")], columns))]
+            parts.append((f"{len(state.marks)} marked", ""))
+        told = [span for part in parts for span in ((" · ", "dim"), part)][1:]
+        return [row(*spread(query, [*told, (" ", "")], columns))]
 
     def _hint_rows(self, columns: int) -> Sequence[Row]:
         if not self.has_class("-filtering"):
@@ -456,3 +452,8 @@ class RunList(RunScreenActions):
     def _completions(self, word: str) -> list[str]:
         history, (hinted, hints) = self.ff.history, self._hinted
         return [each.text for each in (hints if hinted == word else complete(word, history.values_of, history.known))]
+
+
+def _bare(key: str) -> str:
+    """Return the key of a column as a person reads it."""
+    return one_line(key.removeprefix("m.").removeprefix("p."))

@@ -18,6 +18,7 @@ from finestflow.goals import GUESSED, Goals
 from finestflow.graph import fold_items, graph_of_nodes
 from finestflow.model import NodeStatus, RunSummary
 from finestflow.picture import Picture
+from finestflow_tui.glyphs import run_glyph
 from finestflow_tui.layout.dag import Drawing, draw_dag
 from finestflow_tui.text import (
     Row,
@@ -443,9 +444,9 @@ def head_spans(before: RunSummary, after: RunSummary, letters: Mapping[str, str]
             (f" {letters.get(run.id, name)} ", "bold"),
             (one_line(run.name), "name"),
             (f" {run.id[:6]}", "id"),
-            (f" {run.status.value}", run.status.value),
+            (f"  {run_glyph(run.status)} {run.status.value}", run.status.value),
         ][: 4 if run.id != before.id or role == "bad" else 2]
-        spans.append((" → " if role == "bad" else "  ", "dim"))
+        spans.append((" →" if role == "bad" else "  ", "dim"))
     shared = [
         name
         for name in reversed(list(after.metrics))
