@@ -15,7 +15,7 @@ from textual.keys import _character_to_key
 from finestflow import environment
 from finestflow.workspace import Workspace
 from finestflow_tui.app import FinestflowApp
-from finestflow_tui.screens import runs
+from finestflow_tui.screens import runs, runs_list
 from tests.tui.build_lab import ENVIRONMENT, NOW, SteadyClock
 
 __all__ = ["Driver", "drive", "run"]
@@ -122,7 +122,7 @@ async def drive(
     state_path = (options.pop("state_path_in", None) or folder / ".git") / "tui-test.json"
     if not options.pop("keeps", False):
         state_path.unlink(missing_ok=True)
-    runs.QUIET = 0.001
+    runs.QUIET = runs_list.HINTING = 0.001
     before = environment.read_environment
     environment.read_environment = lambda *_, **__: ENVIRONMENT  # the packages of this machine say nothing here
     app = FinestflowApp(workspace, env, state_path=state_path, **options)

@@ -67,6 +67,10 @@ class Frame(Pointing):
             self._refresh_layout(size)
             self._layout_required = False
 
+    def paint(self) -> None:
+        """Paint what has changed now, where Textual would wait for its timer."""
+        self._on_timer_update()
+
     # -- telling -----------------------------------------------------------------------------------------------------------------------
 
     def _foot_rows(self, columns: int) -> Sequence[Row]:

@@ -44,6 +44,8 @@ _ASIDE, _ASIDE_WIDE = 44, 66
 """What the style sheet gives the preview, with the gap before it."""
 _EDGES = 6
 """Of a line of the list: its gutter, the scroll bar, and the sign of how many columns lie beside, less the gap that the last column does not need."""
+HINTING = 0.02
+"""Seconds without a letter before it is said what can stand for the word."""
 _PAUSE = 0.08
 """Seconds without a letter before a query that is being typed is answered in full."""
 
@@ -105,6 +107,7 @@ class RunList(RunScreenActions):
         """The run that was under the cursor before a query was typed, and how far below the top."""
         self._hinted: tuple[str, list[Hint]] = "", []
         """The word that is completed, and how."""
+        self._hinting: asyncio.TimerHandle | None = None
         self._previewed, self._is_preview_old = "", True
         """The run beside the list, and whether something else may be told of it now."""
         self._followed: Run | None = None
@@ -155,6 +158,7 @@ class RunList(RunScreenActions):
         if self._soon is not None:
             self._soon.cancel()
         if is_typing:
+            self.paint()
             self._soon = self.soon(_PAUSE, lambda: self.load_all(""))
         else:
             self.is_busy = True  # what is known is on the screen before a worker needs the CPU
@@ -447,7 +451,9 @@ class RunList(RunScreenActions):
             if word != self._hinted[0] or not self._hinted[1]:
                 self.slow(lambda: complete(word, history.values_of, known), show, group="hints")
 
-        self.call_after_refresh(look)  # the rows come first
+        if self._hinting is not None:
+            self._hinting.cancel()
+        self._hinting = self.soon(HINTING, look)  # the rows come first
 
     def _completions(self, word: str) -> list[str]:
         history, (hinted, hints) = self.ff.history, self._hinted

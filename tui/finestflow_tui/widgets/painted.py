@@ -43,6 +43,11 @@ class Still(Widget):
         """Tell the screen at once, where Textual waits until the widget has nothing else to do: so what one key changes is painted together."""
         super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         if self._is_mounted and self._repaint_required:
+            screen = self.screen
+            if self.display and screen in screen._compositor:  # noqa: SLF001 - as the screen does when it is told by a message
+                self._repaint_required = False
+                screen._dirty_widgets.add(self)  # noqa: SLF001
+                screen.check_idle()
             self._check_refresh()
         return self
 
