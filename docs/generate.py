@@ -293,6 +293,13 @@ without, the run under the cursor and the one before it. Stars, tags, notes and 
 the last one back, also after a restart. Edits of the view (marks, pins, columns, order, groups, `f`) are taken back by the same key, in the order in
 which both were made, as long as the screen is open; `^r` makes them again. `@` lists the commands that would have done the same.
 
+`R` offers the params and inputs of a run, or the command line of a program, and runs it anew with the files as they are now; what is not changed is
+taken over from the record. `E` writes to a new file: none that is there is written over.
+
+What was damaged, deleted or cannot be written is told where it is: a run whose record turned out to be unreadable has a `?`, a comparison leaves it out, an
+index that is lost is made again while its rows stay, and a key that fails says why at the foot. Text of runs is shown without what a terminal would
+obey, and without what terminals measure differently: what joins pictures (👩 and 👧 stay two), and more than three marks over a letter.
+
 What is on the screen (query, order, columns, marks, widths of panes, the place in the list, the tab of a run) is kept in `.git/finestflow/tui.json`. Colours, columns, keys and named views are
 [settings](configuration.md): `[tui] theme`, `columns`, `keys`; views are `[views.NAME]`, and `gv` lists them. With `NO_COLOR` no colour is written, with `FINESTFLOW_ASCII=1` nothing
 but ASCII is drawn or printed. When it stops by a fault of its own, what happened is in `.git/finestflow/crash-tui.txt`.
