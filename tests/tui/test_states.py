@@ -112,7 +112,7 @@ def test_a_live_run_is_followed_and_does_not_move_the_cursor(own_lab):
             await ui.until(lambda: "◐ score" in ui.text)
             await ui.press("enter")
             assert "quick-wren-9" in ui.lines[0]
-            assert "running   7/20  eta 19s" in ui.text
+            assert "running 7/20  eta 19s" in ui.text
             await ui.press("3", "G")
             assert "still fitting" in ui.text
             live.write_log("fit", "and on\n")

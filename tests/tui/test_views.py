@@ -262,9 +262,9 @@ def test_a_fan_out_says_how_many_of_its_items_ran(lab):
         other = replace(run, nodes=nodes)
         lines = [plain_text(line) for line in tasks.task_rows(other, tasks.shape_of(other), 100, 0.0)]
         told.append(next(line for line in lines if "score ×5" in line))
-    assert "ok        input weight" in told[0]
-    assert "ok        1 of 5 ran: input weight" in told[1]
-    assert "hit       same code + inputs" in told[2]
+    assert "ok      input weight" in told[0]
+    assert "ok      1 of 5 ran: input weight" in told[1]
+    assert "hit     same code + inputs" in told[2]
 
 
 def test_items_that_ran_again_for_the_same_reason_are_told_as_one(lab):

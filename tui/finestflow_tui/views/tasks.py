@@ -44,7 +44,7 @@ _USED, _TOLD = 24, 40
 _MEASURABLE = 0.1
 """Seconds from which a call lasts long enough for its share of a core to mean something."""
 _OPEN = frozenset({NodeStatus.RUNNING, NodeStatus.PENDING})
-_STATUS, _TIMES = 10, 8
+_STATUS, _TIMES = 7, 8
 _LEAST_BAR, _WIDEST_BAR = 10, 40
 """Columns of the time line: it gives way to why tasks ran, and takes what is left."""
 _TERSE = (
@@ -191,7 +191,8 @@ def task_rows(
     name_room = min(28, max((width(line.label) for line in shape.lines), default=4))
     whys = [_progress(line, progress) or _why(line) for line in shape.lines]
     longest = max((width(why) for why, _ in whys), default=0)
-    free = columns - lane_room - name_room - _STATUS - _TIMES - 5
+    status_room = max(_STATUS, *(len(line.status.value) for line in shape.lines)) + 1 if shape.lines else 0
+    free = columns - lane_room - name_room - status_room - _TIMES - 5
     is_measured = free - _USED - _LEAST_BAR >= min(longest, _TOLD) and any(
         node.cpu is not None for line in shape.lines for node in line.nodes
     )
@@ -209,7 +210,7 @@ def task_rows(
             (" " * (lane_room - width(drawn[:lane_room]) + 1), ""),
             (pad(cut(line.label, name_room), name_room), "bold"),
             (" ", ""),
-            (pad(status.value, _STATUS), status.value),
+            (pad(status.value, status_room), status.value),
         ]
         if why_room > 6:
             spans += [(pad(cut(why, why_room), why_room), role), (" ", "")]
