@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import shutil
 
 import pytest
@@ -152,5 +154,33 @@ def test_a_process_that_cannot_be_started_ends_nothing(own_lab):
             await ui.press("home", "X")
             assert "file exists" in ui.foot
             live._close_files()
+
+    run(body)
+
+
+def test_where_no_display_is_the_foot_says_so(lab, tmp_path, monkeypatch):
+    """The system's opener would be started, and show nothing."""
+    opener = tmp_path / "xdg-open"
+    opener.write_text("#!/bin/sh\n")
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+
+    async def body():
+        async with drive(lab) as ui:
+            await ui.press("enter", "9", "o")
+            assert "no display to open it on; E saves a copy" in ui.foot
+
+    run(body)
+
+
+def test_a_program_that_fails_in_the_terminal_is_told_of(lab, monkeypatch):
+    async def body():
+        async with drive(lab) as ui:
+            monkeypatch.setattr(type(ui.app), "suspend", lambda _: contextlib.nullcontext())
+            ui.app.run_outside(["false"])
+            await ui.settle()
+            assert "'false' ended with exit code 1" in ui.foot
 
     run(body)

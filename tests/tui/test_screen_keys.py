@@ -319,6 +319,7 @@ def test_each_key_of_a_screen_does_something_that_is_seen(where, own_lab, tmp_pa
     opener.write_text("#!/bin/sh\n")
     opener.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("DISPLAY", ":0")
 
     async def tour():
         async with drive(own_lab, size) as ui:

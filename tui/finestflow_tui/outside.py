@@ -118,7 +118,9 @@ class Outside(App[int]):
         """Give the terminal to another program, and take it back; where that cannot be, the foot says why."""
         try:
             with self.suspend():
-                subprocess.run(words, check=False)
+                code = subprocess.run(words, check=False).returncode
+            if code:
+                self.say(f"{words[0]!r} ended with exit code {code}", "warning")
         except SuspendNotSupported:
             self.say("this terminal cannot be lent to another program", "warning")
         except OSError as error:

@@ -131,6 +131,9 @@ class OutputTab:
         if opener is None:
             screen.say('no program is there to open files: "xdg-open" is missing; E saves a copy', "warning")
             return
+        if opener.endswith("xdg-open") and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(screen.ff.environ):
+            screen.say("there is no display to open it on; E saves a copy", "warning")
+            return
         target = Path(tempfile.mkdtemp(prefix="finestflow-")) / self.file_name
         screen.ff.log_command(f"finestflow get {self._address} -o {target}")
         peeker, address = screen.ff.history.peeker, self._address
