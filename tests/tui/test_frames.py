@@ -102,8 +102,8 @@ def masked(driver: Driver, lab: Path) -> str:
     text = re.sub(r"\d+ kB of 20|database \d+ kB", lambda found: re.sub(r"\d+ kB", "000 kB", found[0]), text)
     text = re.sub(r"(cpu +)\d[\d.]*s( \(\d+%)?", lambda found: f"{found[1]}0.00s{' (0%' * bool(found[2])}", text)
     text = re.sub(r"Python 3[.\d]+|python +3[.\d]+", "python 3", text)
-    # one commit in a hundred has no letter
-    text = re.sub(r"([k-z]{12}  |commit '?)(\d{10,12})\b", lambda found: found[1] + "h" * len(found[2]), text)
+    # one commit in a hundred has no letter in ten digits, one in thirty none in seven
+    text = re.sub(r"([k-z]{12}  |commit '?|@)(\d{7,12})\b", lambda found: found[1] + "h" * len(found[2]), text)
     return _HASH.sub(lambda found: "h" * len(found[0]), text) + "\n"
 
 

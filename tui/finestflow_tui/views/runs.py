@@ -178,12 +178,13 @@ def distinct(columns: Sequence[Column]) -> list[Column]:
 
 
 def _metric_names(runs: Sequence[RunSummary]) -> list[str]:
-    """Return names of metrics, those of pipelines and of last nodes first, as ``choose_metrics`` puts them."""
-    names: dict[str, None] = {}
+    """Return names of metrics, those of pipelines and of last nodes first, as ``choose_metrics`` puts them, but last those that are the same in all runs."""
+    values: dict[str, set[object]] = {}
     for run in runs:
         own = [name for name in run.metrics if "/" not in name]
-        names |= dict.fromkeys(own + [name for name in reversed(list(run.metrics)) if "/" in name])
-    return list(names)
+        for name in own + [name for name in reversed(list(run.metrics)) if "/" in name]:
+            values.setdefault(name, set()).add(run.metrics[name])
+    return sorted(values, key=lambda name: len(values[name]) == 1)
 
 
 def _param_names(runs: Sequence[RunSummary], *, everything: bool) -> list[str]:
