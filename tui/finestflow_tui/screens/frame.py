@@ -35,6 +35,7 @@ class Frame(Pointing):
 
     NAME = ""
     BLANK = True
+    ALLOW_IN_MAXIMIZED_VIEW = ".-textual-system, #foot"
     is_busy = False
     """Whether a key has begun what the next one is to find done."""
     has_loaded_ahead = False
