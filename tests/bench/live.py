@@ -33,6 +33,8 @@ ROOT = Path(__file__).parents[2]
 SIZE = (150, 40)
 RUNS = 60
 FLICKER = 0.1
+LATE = 0.05
+"""Seconds without a look at what was written, after which nobody knows how long each of it was seen."""
 PATIENCE = 600.0
 """Seconds to wait for what a run shows: on a busy machine it takes minutes to import scikit-learn and to fit."""
 _REF = ".git/refs/refs/finestflow"
@@ -44,6 +46,7 @@ class Watched(pyte.Screen):
 
     def __init__(self, columns: int, lines: int) -> None:
         self.now = 0.0
+        self.is_late = False
         self.flickers: list[tuple[int, int, str]] = []
         self._cells: dict[tuple[int, int], list[tuple[float, str]]] = defaultdict(list)
         super().__init__(columns, lines)
@@ -60,7 +63,8 @@ class Watched(pyte.Screen):
         if cell and cell[-1][1] == value:
             return
         cell.append((self.now, value))
-        if len(cell) > 2 and cell[-3][1] == value and self.now - cell[-2][0] < FLICKER:
+        seen = self.now - cell[-2][0] if len(cell) > 2 and cell[-3][1] == value else FLICKER
+        if seen < FLICKER and not (self.is_late and seen == 0):
             self.flickers.append((*at, value))
         del cell[:-3]
 
@@ -112,9 +116,10 @@ class Screen:
     ) -> float:
         """Follow what is written until something is so; return when what showed it had come."""
         end = time.time() + limit
-        self.watched.now = time.time()
+        self.watched.now = looked = time.time()
         while time.time() < end:
             self.terminal.read(quiet=0.002, limit=0.002)
+            self.watched.is_late, looked = time.time() - looked > LATE, time.time()
             new, self._fed = self.terminal.seen[self._fed :], len(self.terminal.seen)
             if new:
                 self.watched.now = time.time()

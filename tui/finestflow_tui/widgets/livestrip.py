@@ -12,6 +12,7 @@ from finestflow_tui.widgets.line import fitted
 __all__ = ["live_rows"]
 
 _MOST = 4
+_ETA = len("eta 1m30")
 
 
 def live_rows(runs: Sequence[LiveRun], columns: int, now: float, *, beat: int = 0) -> list[Row]:
@@ -61,7 +62,7 @@ def _parts(live: LiveRun, now: float, hits: int) -> list[list[Span]]:
     if current:
         parts.append([(cut(one_line(current), 20), "bold"), (f" {progress}" if progress else "", "")])
     if left:
-        parts.append([(left, "running")])
+        parts.append([(pad(left, _ETA), "running")])  # what follows stays where it is
     series = [metric for metric in live.run.metrics.values() if len(metric.values) > 1]
     if series:
         last = series[-1]
