@@ -53,7 +53,7 @@ def test_metrics_that_tell_runs_apart_come_before_those_that_are_equal_in_all_of
     runs = [summary(at, metrics={"epoch": 30, "loss": at / 7, "gap": at / 9}) for at in range(3)]
     columns = [column.key for column in choose_columns(runs, 0.0)]
     assert [key for key in columns if key.startswith("m.")] == ["m.loss", "m.gap", "m.epoch"]
-    assert [column.key for column in choose_columns(runs[:1], 0.0) if column.key.startswith("m.")][0] == "m.epoch"
+    assert next(column.key for column in choose_columns(runs[:1], 0.0) if column.key.startswith("m.")) == "m.epoch"
 
 
 def test_how_long_runs_took_gives_way_to_the_first_metric_and_param():
