@@ -144,3 +144,16 @@ def test_whatever_is_typed_the_terminal_shows_what_the_whole_screen_would(
                     assert_same(ui, terminal)
 
     run(body)
+
+
+def test_a_pane_that_was_taken_away_is_painted_no_more(own_lab):
+    """What a worker brings too late for a screen that was left changes nothing, and ends nothing."""
+
+    async def body():
+        async with drive(own_lab) as ui:
+            pane = ui.app.screen.aside
+            await pane.remove()
+            pane.refresh()
+            assert not pane.is_attached
+
+    run(body)

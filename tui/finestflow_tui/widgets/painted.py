@@ -8,6 +8,7 @@ the widget is refreshed there, and all of them when size or style change. This i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -16,6 +17,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.containers import Horizontal
+from textual.dom import NoScreen
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar, ScrollBarRender
@@ -43,11 +45,12 @@ class Still(Widget):
         """Tell the screen at once, where Textual waits until the widget has nothing else to do: so what one key changes is painted together."""
         super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         if self._is_mounted and self._repaint_required:
-            screen = self.screen
-            if self.display and screen in screen._compositor:  # noqa: SLF001 - as the screen does when it is told by a message
-                self._repaint_required = False
-                screen._dirty_widgets.add(self)  # noqa: SLF001
-                screen.check_idle()
+            with suppress(NoScreen):  # a worker may come back to a screen that was left
+                screen = self.screen
+                if self.display and screen in screen._compositor:  # noqa: SLF001 - as the screen does when it is told by a message
+                    self._repaint_required = False
+                    screen._dirty_widgets.add(self)  # noqa: SLF001
+                    screen.check_idle()
             self._check_refresh()
         return self
 
