@@ -126,7 +126,8 @@ def test_a_file_that_cannot_be_written_ends_nothing(own_lab):
     async def body():
         async with drive(own_lab) as ui:
             await ui.press("enter", "5")
-            for name, told in (("no/folder/x.txt", "no such file or directory"), ("mine.txt", "file exists")):
+            nowhere = "no such file or directory"
+            for name, told in (("no/folder/x.txt", nowhere), ("~nobody/x.txt", nowhere), ("mine.txt", "file exists")):
                 await ui.press("E")
                 ui.app.screen.query_one("Input").value = name
                 await ui.press("enter")

@@ -143,7 +143,9 @@ class Outside(App[int]):
 
     def write_new(self, name: str, text: str) -> None:
         """Write a file that is not there yet: what a person has is never written over."""
-        path = self.workspace.folder / Path(name).expanduser()
+        path = self.workspace.folder / name
+        with contextlib.suppress(RuntimeError):  # a home of nobody is a name like any other
+            path = self.workspace.folder / Path(name).expanduser()
         with path.open("xb") as file:
             try:
                 file.write(text.encode("utf-8", "backslashreplace"))
