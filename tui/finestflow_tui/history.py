@@ -70,6 +70,8 @@ class History:
         """The runs below each heading, folded or not."""
         self._untold: set[int] = set()
         """Headings of which it was not read what their runs have of metrics: that is done for those that are seen."""
+        self._heading = threading.Lock()
+        """Held while a heading and what is below it change: one worker lists, another one reads the figures."""
         self._version = -1
         self._known: frozenset[str] | None = None
         self._counting = threading.Lock()
@@ -145,11 +147,13 @@ class History:
     def tell(self, headings: Iterable[int], metrics: tuple[str, ...]) -> None:
         """Read what the runs of some groups have of metrics, given as ``m.NAME``."""
         for heading in headings:
-            group = self._groups[heading]
-            stats = self.searching.stats_of(self._members[heading], metrics)
-            if self._groups[heading] is group:  # else it is the heading of another one by now
-                self._groups[heading] = group._replace(stats=stats)
-                self._untold.discard(heading)
+            with self._heading:
+                group, own = self._groups[heading], self._members[heading]
+            stats = self.searching.stats_of(own, metrics)
+            with self._heading:
+                if self._groups[heading] is group:  # else it is the heading of another one by now
+                    self._groups[heading] = group._replace(stats=stats)
+                    self._untold.discard(heading)
 
     def best_letters(self, heading: int, marks: Mapping[str, str]) -> dict[str, str]:
         """Return, for each metric of a group, the letter of a marked run of it that has the best value."""
@@ -228,8 +232,9 @@ class History:
         members = members_of(groups, self.searching.order(parsed, sorts=sorts), self.searching.values(by))
         for position, (group, own) in enumerate(zip(groups, members, strict=True)):
             heading = GROUPS - position
-            self._groups[heading], self._members[heading] = group, own
-            self._untold.add(heading)
+            with self._heading:
+                self._groups[heading], self._members[heading] = group, own
+                self._untold.add(heading)
             top.append(heading)
             if str(group.value) not in folded:
                 top.extend(own)

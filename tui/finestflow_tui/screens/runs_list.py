@@ -175,8 +175,10 @@ class RunList(RunScreenActions):
 
         def work() -> _Listed:
             order = history.order(query, sorts, by, folded)
-            among = None if not query else history.order(query, sorts) if folded else order
-            best = None if knows_ranges else best_values(history.ranges(means, among), self.ff.workspace.goals)
+            best = None
+            if not knows_ranges:
+                runs = history.order(query, sorts) if query and by and folded else order
+                best = best_values(history.ranges(means, runs if query else None), self.ff.workspace.goals)
             found = sum(number > GROUPS for number in order) if by else len(order)
             return _Listed(order, best, found, history.searching.index.count(), max(order, default=0))
 
