@@ -12,7 +12,7 @@ from finestflow_tui.widgets.line import fitted
 __all__ = ["live_rows"]
 
 _MOST = 4
-_ETA = len("eta 1m30")
+_ETA = len("eta 1m30s")
 
 
 def live_rows(runs: Sequence[LiveRun], columns: int, now: float, *, beat: int = 0) -> list[Row]:
