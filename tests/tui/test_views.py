@@ -247,6 +247,8 @@ def test_why_a_task_ran_has_room_before_its_time_line(lab):
     assert narrow[0].endswith("saved 2.0s")
     assert wide[2].index("▏") - wide[2].index("▕") > narrow[2].index("▏") - narrow[2].index("▕")
     assert max(map(width, narrow)) <= 79
+    short = replace(run, nodes={path: node._replace(why="changed `f`") for path, node in run.nodes.items()})
+    assert "code f" in plain_text(tasks.task_rows(short, tasks.shape_of(short), 140, 0.0)[2])
 
 
 def test_a_fan_out_says_how_many_of_its_items_ran(lab):

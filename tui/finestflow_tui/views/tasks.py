@@ -212,7 +212,7 @@ def task_rows(
             (" ", ""),
             (pad(status.value, status_room), status.value),
         ]
-        if why_room > 6:
+        if why_room > 6 or why_room == longest > 0:
             spans += [(pad(cut(why, why_room), why_room), role), (" ", "")]
         spans += _times(line, begun, ended, gantt, now, sum(saved.get(node.path, 0.0) for node in line.nodes))
         if is_measured:
