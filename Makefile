@@ -63,7 +63,7 @@ $(PEERS)/bin/dvc: | $(DEV)
 
 stress: $(DEV) $(PEERS)/bin/dvc  ## run the longest tier of tests: before a release, not before each change
 	$(BIN)/python -m pytest $(PARALLEL) -m stress --timeout 1800 $(ARGS)
-	$(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile deep --timeout 1800 tests/properties $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not stress" --hypothesis-profile deep --timeout 1800 tests/properties $(ARGS)
 
 coverage: $(DEV)  ## run the quick and the slow tier and show what they do not reach
 	$(BIN)/python -m coverage erase

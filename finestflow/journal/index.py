@@ -66,6 +66,8 @@ class Index:
         self._repo: Repository | None = None
         self._opened = 0
         """How often a file was opened."""
+        self._advances = 0
+        """How often it was brought forward here."""
         self._place: tuple[int, int] | None = None
         """Device and number of the file that is open."""
         self.messages: list[str] = []
@@ -108,7 +110,7 @@ class Index:
         """Return a number that is another one after somebody else has changed the index, or made it anew; it costs a few microseconds."""
         self._leave_lost_file()
         found = int(self._read(lambda database: database.execute("PRAGMA data_version").fetchone()[0]))
-        return self._opened << 32 | found
+        return self._opened << 32 | found + (self._advances if self.is_in_memory else 0)  # nobody else has it then
 
     @property
     def is_in_memory(self) -> bool:
@@ -346,6 +348,7 @@ class Index:
     def _advance(self, database: sqlite3.Connection, repo: Repository, tips: tuple[str | None, str | None]) -> None:
         from finestflow.journal.index_update import advance  # with all that reads commits, which most listings need not
 
+        self._advances += 1
         database.execute(f"PRAGMA cache_size = -{_MAKES}")
         try:
             advance(database, repo, tips, self.messages, self._tell)

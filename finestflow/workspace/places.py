@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from finestflow.config import Config, load_config
-from finestflow.errors import RepositoryError
+from finestflow.errors import ConfigError, RepositoryError
 from finestflow.git.repository import Repository, find_repository
 
 if TYPE_CHECKING:
@@ -222,7 +222,10 @@ class Places:
 
     def open_store(self, folder: str) -> Store:
         """Return the store in a folder, for tasks that have one of their own; relative to the root."""
-        path = self.root / Path(folder).expanduser()
+        try:
+            path = self.root / Path(folder).expanduser()
+        except RuntimeError as error:  # ~somebody who is not there
+            raise ConfigError(f"the folder of a store, {folder!r}, is in no home: {error}", "name a folder") from None
         if path not in self._stores:
             self._stores[path] = self._make_store(path / "store.sqlite", path / "objects")
         return self._stores[path]

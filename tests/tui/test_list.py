@@ -196,6 +196,13 @@ def test_the_heading_of_a_group_names_the_letter_of_its_best_run(lab):
             assert "▸ fit.epochs=20   5 runs   acc 0.95176 ±0.0051 best 0.958 A" in ui.text
             await ui.press("M")
             assert "best 0.958   loss" in ui.text
+            history, means = ui.app.history, ui.app.screen._means
+            shown = history.untold(ui.app.screen.table.order[:1], means)
+            history.order("", ("-started",), "p.fit.epochs")
+            assert (
+                history.untold(ui.app.screen.table.order[:1], means) == shown == []
+            )  # what is known is not read again
+            assert history.untold(ui.app.screen.table.order[:1], ("m.acc",))
 
     run(body)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from finestflow.errors import ConfigError
 from finestflow.gc import GcRules
 from finestflow.journal.journal import Journal
 from finestflow.options import RunOptions
@@ -80,3 +81,8 @@ def test_what_people_say_is_in_the_index_at_once_and_what_they_take_back_is_not(
     assert not is_starred()
     workspace.redo()
     assert is_starred()
+
+
+def test_a_store_in_the_home_of_nobody_is_an_error_that_names_the_folder(workspace: Workspace) -> None:
+    with pytest.raises(ConfigError, match="~nobody-here/store"):
+        workspace.open_store("~nobody-here/store")

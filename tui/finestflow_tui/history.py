@@ -68,8 +68,8 @@ class History:
         self._groups: dict[int, Group] = {}
         self._members: dict[int, array[int]] = {}
         """The runs below each heading, folded or not."""
-        self._untold: set[int] = set()
-        """Headings of which it was not read what their runs have of metrics: that is done for those that are seen."""
+        self._told: dict[int, tuple[str, ...]] = {}
+        """By heading, the metrics of which it was read what its runs have: that is done for those that are seen."""
         self._heading = threading.Lock()
         """Held while a heading and what is below it change: one worker lists, another one reads the figures."""
         self._version = -1
@@ -140,9 +140,9 @@ class History:
         recorded = self.reading.numbers_of([run_id]).values()
         return next(iter(self.reading.page(recorded).values()), None)
 
-    def untold(self, numbers: Iterable[int]) -> list[int]:
-        """Return those headings of which it is not known what their runs have of metrics."""
-        return [number for number in numbers if number in self._untold]
+    def untold(self, numbers: Iterable[int], metrics: tuple[str, ...]) -> list[int]:
+        """Return those headings of which it is not known what their runs have of metrics, given as ``m.NAME``."""
+        return [number for number in numbers if number <= GROUPS and self._told.get(number) != metrics]
 
     def tell(self, headings: Iterable[int], metrics: tuple[str, ...]) -> None:
         """Read what the runs of some groups have of metrics, given as ``m.NAME``."""
@@ -152,8 +152,7 @@ class History:
             stats = self.searching.stats_of(own, metrics)
             with self._heading:
                 if self._groups[heading] is group:  # else it is the heading of another one by now
-                    self._groups[heading] = group._replace(stats=stats)
-                    self._untold.discard(heading)
+                    self._groups[heading], self._told[heading] = group._replace(stats=stats), metrics
 
     def best_letters(self, heading: int, marks: Mapping[str, str]) -> dict[str, str]:
         """Return, for each metric of a group, the letter of a marked run of it that has the best value."""
@@ -233,8 +232,10 @@ class History:
         for position, (group, own) in enumerate(zip(groups, members, strict=True)):
             heading = GROUPS - position
             with self._heading:
-                self._groups[heading], self._members[heading] = group, own
-                self._untold.add(heading)
+                known = self._groups.get(heading)
+                if known is None or known._replace(stats={}) != group or self._members[heading] != own:
+                    self._groups[heading], self._members[heading] = group, own
+                    self._told.pop(heading, None)
             top.append(heading)
             if str(group.value) not in folded:
                 top.extend(own)

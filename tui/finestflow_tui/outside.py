@@ -129,9 +129,13 @@ class Outside(App[int]):
 
     def edit_text(self, name: str, text: str, line: int = 1) -> None:
         """Show a copy of a text in the person's editor."""
-        editor = (self.environ.get("VISUAL") or self.environ.get("EDITOR") or "").split() or ["vi"]
+        wanted = self.environ.get("VISUAL") or self.environ.get("EDITOR") or ""
+        try:
+            editor = shlex.split(wanted) or ["vi"]
+        except ValueError:  # a quote that does not end
+            editor = wanted.split()
         with tempfile.TemporaryDirectory(prefix="finestflow-") as folder:
-            path = Path(folder) / Path(name).name
+            path = Path(folder) / (Path(name).name or "text")
             path.write_text(text, encoding="utf-8", errors="backslashreplace")
             knows_lines = Path(editor[0]).name in {"vi", "vim", "nvim", "nano", "emacs", "micro"}
             self.run_outside([*editor, *([f"+{line}"] if knows_lines else []), str(path)])

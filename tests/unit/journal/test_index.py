@@ -407,6 +407,11 @@ def test_where_the_folder_cannot_be_written_it_is_kept_in_memory(repo, journal, 
     index.refresh(repo)
     assert index.count() == 2
     assert "in memory" in index.messages[0]
+    before = index.version()
+    assert index.version() == before
+    append(journal, 1)
+    index.refresh(repo)
+    assert index.version() != before  # no other connection would tell
     index.close()
 
 

@@ -77,7 +77,7 @@ class Frame(Pointing):
     def _foot_rows(self, columns: int) -> Sequence[Row]:
         if self._message is not None:
             return [row(" ", self._message)]
-        always = ["help"] if self is self.app.screen_stack[0] else ["back", "help"]
+        always = ["help"] if self.app.screen_stack[:1] == [self] else ["back", "help"]
         last = [span for name in always for span in (*self._foot_part(name), ("  ", ""))]
         room = columns - sum(width(text) for text, _ in last) - 1
         names = dict.fromkeys((*FOOTERS.get(self._pane, ()), *self.foot_keys()))

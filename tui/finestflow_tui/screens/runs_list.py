@@ -267,7 +267,7 @@ class RunList(RunScreenActions):
     def _fetch(self, numbers: Collection[int]) -> Mapping[int, Cells | Sequence[Span]]:
         """Return rows: a page of the index, of which a cell is made when it is seen."""
         rows: dict[int, Cells | Sequence[Span]] = {}
-        self._untold.update(self.ff.history.untold(numbers))
+        self._untold.update(self.ff.history.untold(numbers, self._means))
         if self._untold and self._telling is None:
             self._telling = self.soon(0, self._tell_groups)
         for number, found in self.ff.history.page(numbers).items():
@@ -280,9 +280,14 @@ class RunList(RunScreenActions):
                 rows[number] = partial(self._cells, found)
         return rows
 
+    @property
+    def _means(self) -> tuple[str, ...]:
+        """The metrics that headings tell of."""
+        return tuple(column.key for column in self.table.columns if column.is_metric)[:3]
+
     def _tell_groups(self) -> None:
         """Read what headings tell of metrics, of those that were asked for; rows of runs need not wait for it."""
-        history, means = self.ff.history, tuple(column.key for column in self.table.columns if column.is_metric)[:3]
+        history, means = self.ff.history, self._means
         headings, self._untold = self._untold, set()
 
         def show(_: None) -> None:
