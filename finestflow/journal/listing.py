@@ -25,7 +25,7 @@ __all__ = ["Group", "Listing", "Range", "Stat", "gather", "members_of"]
 
 _MOST = 900
 """Bound values of one statement."""
-_FEW_STEPS, _STEPS, _STEPS_ELSE = 6_000, 1_200_000, 300_000
+_FEW_STEPS, _STEPS, _STEPS_ELSE = 1_000, 1_200_000, 300_000
 """Of the machine of SQLite for the first runs of a list: where many fulfil a query, each is looked up until there are enough, which takes 0.1 ms;
 where few do, all that do are found first, which takes 1 ms for 10,000 runs and 10 ms for 100,000; where they are to be sorted, one waits less for them."""
 _AMONG = "FROM json_each(?) AS wanted CROSS JOIN metrics ON metrics.seq = wanted.value WHERE metrics.key = ?"

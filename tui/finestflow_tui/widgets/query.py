@@ -49,6 +49,7 @@ class QueryInput(Input, Painted):
             max_length=_LONGEST,
             id=id,
         )
+        self.cursor_blink = False
         self.older: Sequence[str] = ()
         self._complete = complete
         self._at = -1
