@@ -11,17 +11,19 @@ import json
 import math
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from finestflow.journal import index_rows as rows_of
+from finestflow.journal.compared import fold_text
 from finestflow.journal.conditions import look_up_each
 from finestflow.journal.index import Index
 from finestflow.journal.query import Query
 from finestflow.model import RunSummary
 
-__all__ = ["Group", "Listing", "Range", "Stat", "gather", "members_of"]
+__all__ = ["Group", "Listing", "Range", "Stat", "count_groups", "gather", "members_of"]
 
 _MOST = 900
 """Bound values of one statement."""
@@ -284,6 +286,24 @@ def _exact_stat(numbers: Sequence[float]) -> Stat:
     count, mean = len(numbers), math.fsum(numbers) / len(numbers)
     squares = math.fsum((number - mean) ** 2 for number in numbers)
     return Stat(count, mean, math.sqrt(squares / (count - 1)), min(numbers), max(numbers))
+
+
+def count_groups(by: str, numbers: Iterable[int], values: Mapping[int, Any]) -> list[Group]:
+    """Return the groups of some runs as ``Listing.groups`` does, without figures, where the runs and their values are known.
+
+    Args:
+        by: A field, metric or param.
+        numbers: The runs.
+        values: What they have, by number.
+    """
+
+    def place(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str):
+            return (1, fold_text(value), value) if by in rows_of.ORDERED_AS_TEXT else (1, value)
+        return (0, value) if value is not None else (2,)
+
+    counts = Counter(map(values.get, numbers))
+    return [Group(value, counts[value], {}) for value in sorted(counts, key=place)]
 
 
 def gather(groups: Sequence[Group], count: int) -> list[Group]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from finestflow.errors import CorruptionError
 from finestflow.journal.conditions import find_value
 from finestflow.journal.index import Index
-from finestflow.journal.listing import Group, Listing, Range, gather, members_of
+from finestflow.journal.listing import Group, Listing, Range, count_groups, gather, members_of
 from finestflow.journal.query import Query, parse
 from finestflow.model import Run, RunSummary
 from finestflow_tui.live import LiveRun, LiveRuns
@@ -227,8 +227,9 @@ class History:
         top = self.live_numbers(parsed)
         if not by:
             return top + self.searching.order(parsed, sorts=sorts)
-        groups = gather(self.searching.groups(by, parsed), RANGES)
-        members = members_of(groups, self.searching.order(parsed, sorts=sorts), self.searching.values(by))
+        numbers, values = self.searching.order(parsed, sorts=sorts), self.searching.values(by)
+        groups = gather(count_groups(by, numbers, values), RANGES)
+        members = members_of(groups, numbers, values)
         for position, (group, own) in enumerate(zip(groups, members, strict=True)):
             heading = GROUPS - position
             with self._heading:

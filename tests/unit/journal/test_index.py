@@ -21,7 +21,7 @@ from finestflow.journal.annotations import Annotations, Change
 from finestflow.journal.index import Index
 from finestflow.journal.index_update import fields_of
 from finestflow.journal.journal import Journal
-from finestflow.journal.listing import Group, Listing, Range, Stat, gather, members_of
+from finestflow.journal.listing import Group, Listing, Range, Stat, count_groups, gather, members_of
 from finestflow.journal.query import parse
 from finestflow.model import RunStatus
 
@@ -553,6 +553,7 @@ def test_groups_have_the_runs_that_have_their_value(index, repo, journal, by, mi
     order = listing.order(sorts=[by, "-m.loss"])
     found = members_of(groups, listing.order(sorts=["-m.loss"]), listing.values(by))
     assert [number for own in found for number in own] == list(order)
+    assert count_groups(by, order, listing.values(by)) == [group._replace(stats={}) for group in groups]
     assert [len(own) for own in found] == [group.runs for group in groups]
     for group, own in zip(groups, found, strict=True):
         losses = [run.metrics["loss"] for run in listing.page(own).values() if "loss" in run.metrics]

@@ -51,11 +51,11 @@ _PAUSE = 0.08
 
 
 class _Listed(NamedTuple):
-    """What a worker brings: the whole vector, the best values unless they are known, how many runs match, how many there are, the newest."""
+    """What a worker brings: the whole vector, the headings in it, the best values unless they are known, how many runs there are, the newest."""
 
     order: array[int]
+    headings: list[int]
     best: dict[str, float] | None
-    found: int
     total: int
     newest: int
 
@@ -179,12 +179,13 @@ class RunList(RunScreenActions):
             if not knows_ranges:
                 runs = history.order(query, sorts) if query and by and folded else order
                 best = best_values(history.ranges(means, runs if query else None), self.ff.workspace.goals)
-            found = sum(number > GROUPS for number in order) if by else len(order)
-            return _Listed(order, best, found, history.searching.index.count(), max(order, default=0))
+            headings = [number for number in order if number <= GROUPS] if by else []
+            return _Listed(order, headings, best, history.searching.index.count(), max(order, default=0))
 
         def show(listed: _Listed) -> None:
             self.is_busy = False
-            order, best, self._found, self._total, newest = listed
+            order, headings, best, self._total, newest = listed
+            self._found = len(order) - len(headings)
             self._newest = max(self._newest, newest)  # a query may leave the newest out, which is seen all the same
             if best is not None:
                 self._ranges_of = ranges_of
@@ -192,7 +193,7 @@ class RunList(RunScreenActions):
                     self._best = best
                     self.table.restyle()
             if by:
-                self.table.forget(number for number in order if number <= GROUPS)
+                self.table.forget(headings)
             order = self._with_pins(order)
             self.show_gutters()
             anchor = self.current_id() or kept if kept else self._lost  # the cursor may have gone on meanwhile
